@@ -1,0 +1,42 @@
+# Runs in a fresh mount namespace (and network namespace) and becomes dockerd.
+#
+# pivot_root and not chroot: under a chroot, "docker exec" would land in the
+# machine's own root. The root is an overlay, so that what a test installs in
+# one engine's machine is not seen by the next.
+set -euo pipefail
+release=$1 engine=$2 resolv=$3
+root=$engine/root/merged
+
+mount --make-rprivate /
+mkdir -p "$engine"/root/{upper,work,merged}
+mount -t overlay overlay \
+    -o "lowerdir=$LAB_DIR/roots/$release,upperdir=$engine/root/upper,workdir=$engine/root/work" "$root"
+
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs -o mode=755 tmpfs "$root/run"
+touch "$root/etc/resolv.conf" "$root/etc/hosts"
+mount --bind "$resolv" "$root/etc/resolv.conf"
+mount --bind /etc/hosts "$root/etc/hosts"
+
+# Working folders have the same path inside as outside.
+IFS=: read -ra binds <<<"$LAB_REPO:$LAB_WORK:$engine${LAB_BINDS:+:$LAB_BINDS}"
+for dir in "${binds[@]}"; do
+    [ -d "$dir" ] || continue
+    mkdir -p "$root$dir"
+    mount --bind "$dir" "$root$dir"
+done
+
+mkdir -p "$root/.old"
+cd "$root"
+pivot_root . .old
+# Engines start on machines whose mounts are shared; containers may ask for it.
+mount --make-rprivate /.old
+umount -l /.old
+mount --make-rshared /
+ln -sfn "$engine/docker.sock" /run/docker.sock
+
+exec env -i HOME="$engine/home" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    dockerd --config-file "$engine/daemon.json" --data-root "$engine/data" \
+    --exec-root /run/docker --pidfile "$engine/dockerd.pid" -H "unix://$engine/docker.sock"

@@ -1,0 +1,168 @@
+# Base images, under the names the tests use, made from Debian packages and
+# pushed to the stand-in for Docker Hub.
+
+IMAGES_VERSION=1
+IMAGES_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+images_dir() { echo "$LAB_DIR/images"; }
+
+images_ensure() {
+    local dir stamp
+    dir=$(images_dir)
+    stamp=$(registry_dir)/images.version
+    [ "$(cat "$stamp" 2>/dev/null)" != "$IMAGES_VERSION" ] || return 0
+    rm -rf --one-file-system "$dir"
+    mkdir -p "$dir/layers"
+    say "building base images"
+    # The frontend needs a compiler and a minute, and no other image.
+    frontend_build >"$LAB_DIR/log/frontend.log" 2>&1 9>&- &
+    local frontend=$!
+    images_debian >"$LAB_DIR/log/images.log" 2>&1 || images_failed images
+    images_busybox >>"$LAB_DIR/log/images.log" 2>&1 || images_failed images
+    images_upper python images_python_steps python3-minimal python3-pip python3-venv
+    images_push library/python 3.11-slim '{"Cmd": ["python3"]}' debian python
+    images_upper nginx images_nginx_steps nginx-light
+    images_push library/nginx 1.27 '{"Cmd": ["nginx", "-g", "daemon off;"],
+        "ExposedPorts": {"80/tcp": {}}, "StopSignal": "SIGQUIT"}' debian nginx
+    images_upper redis images_redis_steps redis-server
+    images_push library/redis 7 '{"Cmd": ["redis-server", "--protected-mode", "no", "--bind", "0.0.0.0"],
+        "ExposedPorts": {"6379/tcp": {}}, "WorkingDir": "/data"}' debian redis
+    images_upper node images_node_steps nodejs npm
+    images_push library/node 20-slim '{"Cmd": ["node"]}' debian node
+    wait $frontend || images_failed frontend
+    frontend_push
+    rm -rf --one-file-system "$dir"
+    echo "$IMAGES_VERSION" >"$stamp"
+}
+
+images_failed() {
+    tail -n 20 "$LAB_DIR/log/$1.log" >&2
+    die "base images could not be built; log: $LAB_DIR/log/$1.log"
+}
+
+images_debian() {
+    local dir uri
+    dir=$(images_dir)
+    uri=$(packages_debian_uri)
+    mmdebstrap --variant=minbase "${ROOTS_OPTIONS[@]}" --include=ca-certificates \
+        --customize-hook="upload $ROOTS_CA $ROOTS_CA" \
+        bookworm "$dir/debian" "$uri"
+    # No package lists, as in the image of that name on Docker Hub.
+    rm -rf "$dir"/debian/var/lib/apt/lists/* "$dir"/debian/var/cache/apt/*.bin "$dir/debian/etc/resolv.conf"
+    images_layer debian "$dir/debian"
+    images_push library/debian bookworm-slim '{"Cmd": ["bash"]}' debian
+}
+
+# images_upper LAYER STEPS PACKAGE...: packages and a shell function on top of
+# Debian, as one more layer.
+images_upper() {
+    local layer=$1 steps=$2 dir
+    dir=$(images_dir)
+    shift 2
+    {
+        roots_in "$dir/debian" "$dir/$layer" sh -euc "$(declare -f "$steps")"'
+            steps=$1
+            shift
+            apt-get update
+            [ $# -eq 0 ] || apt-get install -y --no-install-recommends "$@"
+            $steps
+            rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/log/apt /var/log/*.log
+        ' sh "$steps" "$@" &&
+            images_layer "$layer" "$dir/$layer" && rm -rf --one-file-system "${dir:?}/$layer"
+    } >>"$LAB_DIR/log/images.log" 2>&1 || images_failed images
+}
+
+# The functions below run inside the image being made, in a plain sh.
+images_python_steps() {
+    ln -s python3 /usr/bin/python
+    rm -f /usr/lib/python3*/EXTERNALLY-MANAGED
+}
+
+images_node_steps() {
+    printf 'cafile=/etc/ssl/certs/ca-certificates.crt\n' >/etc/npmrc
+}
+
+images_redis_steps() { mkdir -p /data; }
+
+images_nginx_steps() {
+    mkdir -p /usr/share/nginx/html
+    rm -f /etc/nginx/sites-enabled/default
+    cat >/etc/nginx/conf.d/default.conf <<'CONF'
+server {
+    listen 80;
+    server_name localhost;
+    location / {
+        root /usr/share/nginx/html;
+        index index.html;
+    }
+}
+CONF
+    # The logs go where "docker logs" finds them.
+    sed -i 's@access_log .*@access_log /dev/stdout;@; s@error_log .*@error_log /dev/stderr;@' /etc/nginx/nginx.conf
+    [ -e /usr/share/nginx/html/index.html ] || echo '<h1>Welcome to nginx!</h1>' >/usr/share/nginx/html/index.html
+}
+
+images_busybox() {
+    local dir root
+    dir=$(images_dir)
+    root=$dir/busybox-root
+    mkdir -p "$root"/{bin,etc,root,tmp,usr/bin,usr/sbin,sbin,var}
+    chmod 1777 "$root/tmp"
+    roots_in "$dir/debian" "$dir/fetch" sh -euc '
+        apt-get update
+        cd /tmp
+        apt-get download busybox-static
+        dpkg-deb -x busybox-static_*.deb unpacked'
+    find "$dir/fetch/tmp/unpacked" -name busybox -type f -exec mv {} "$root/bin/busybox" \;
+    chroot "$root" /bin/busybox --install -s /bin
+    echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
+    echo 'root:x:0:' >"$root/etc/group"
+    images_layer busybox "$root"
+    images_push library/busybox 1.36 '{"Cmd": ["sh"]}' busybox
+    images_push library/alpine 3.20 '{"Cmd": ["/bin/sh"]}' busybox
+}
+
+# images_layer NAME DIR: a gzip layer and its two digests.
+images_layer() {
+    local layer
+    layer=$(images_dir)/layers/$1
+    # What an overlay writes for a deleted file is a device; in a layer it is a
+    # file with a prefix.
+    find "$2" -type c -printf '%h %f\n' | while read -r parent file; do
+        rm "$parent/$file" && touch "$parent/.wh.$file"
+    done
+    tar --sort=name --numeric-owner --one-file-system --exclude=./dev/* --exclude=./run/* \
+        -C "$2" -cf "$layer.tar" .
+    sha256sum "$layer.tar" | cut -d' ' -f1 >"$layer.diff"
+    gzip -nf "$layer.tar"
+    sha256sum "$layer.tar.gz" | cut -d' ' -f1 >"$layer.digest"
+}
+
+# images_push REPOSITORY TAG CONFIG LAYER...
+images_push() {
+    local repository=$1 tag=$2 config=$3 dir layer digest
+    shift 3
+    dir=$(images_dir)/layers
+    local diffs=() layers=() file=$dir/config.json
+    for layer; do
+        digest=$(<"$dir/$layer.digest")
+        registry_push_blob "$repository" "$dir/$layer.tar.gz" "sha256:$digest"
+        diffs+=("sha256:$(<"$dir/$layer.diff")")
+        layers+=("$(jq -n --arg d "sha256:$digest" --argjson s "$(stat -c %s "$dir/$layer.tar.gz")" '{
+            mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest: $d, size: $s}')")
+    done
+    jq -n --argjson config "$config" --arg path "PATH=$IMAGES_PATH" --arg arch "$(dpkg --print-architecture)" \
+        --arg made "$(date -u +%Y-%m-%dT%H:%M:%SZ)" '{
+        created: $made, architecture: $arch, os: "linux",
+        config: ({Env: [$path]} + $config),
+        rootfs: {type: "layers", diff_ids: $ARGS.positional},
+        history: [$ARGS.positional[] | {created: $made, created_by: "docker-offline lab"}]
+    }' --args "${diffs[@]}" >"$file"
+    digest=sha256:$(sha256sum "$file" | cut -d' ' -f1)
+    registry_push_blob "$repository" "$file" "$digest"
+    printf '%s\n' "${layers[@]}" | jq -s --arg d "$digest" --argjson s "$(stat -c %s "$file")" '{
+        schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json",
+        config: {mediaType: "application/vnd.oci.image.config.v1+json", digest: $d, size: $s},
+        layers: .}' >"$dir/manifest.json"
+    registry_push_manifest "$repository" "$tag" "$dir/manifest.json"
+}

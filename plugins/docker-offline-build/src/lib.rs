@@ -1,0 +1,1 @@
+//! Arguments and wiring of the command.

@@ -1,0 +1,3 @@
+//! `docker-offline-build`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `docker-offline-diagnose`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `docker-offline-export`.
+
+fn main() {}

@@ -1,0 +1,33 @@
+//! The core of docker-offline: everything that decides and does, nothing that prints.
+//!
+//! ```text
+//! compose project -> closure -> plan -> engine work -> OCI layout -> archive
+//!                                                         |  (the air gap)
+//! archive -> OCI layout -> plan -> load, warm, build, tag -> docker compose up
+//! ```
+//!
+//! Modules follow that flow and import leftwards along it:
+//! [`project`] reads Compose, [`dockerfile`] reads Dockerfiles, [`closure`] finds
+//! every image a build or a run will ask for, [`plan`] turns it into data,
+//! [`engine`] talks to Docker, [`registry`] fetches images with the manifests the
+//! registry serves, [`layout`] is the OCI image layout on disk, [`bundle`] adds
+//! the record and the archive, and [`export`], [`build`] and [`diagnosis`] are
+//! the three commands on top.
+
+pub mod build;
+pub mod bundle;
+pub mod closure;
+pub mod diagnosis;
+pub mod dockerfile;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod export;
+pub mod layout;
+pub mod plan;
+pub mod project;
+pub mod reference;
+pub mod registry;
+
+pub use error::{Failure, Kind};
+pub use event::{Event, Reporter};

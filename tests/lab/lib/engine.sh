@@ -9,8 +9,8 @@ engine_name() {
 # file outlives a crash, and its number may belong to somebody else by now.
 engine_pid() {
     local file=$LAB_DIR/engines/$1/dockerd.pid pid
-    pid=$(cat "$file" 2>/dev/null) && [ -n "$pid" ] || return 1
-    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$file" || return 1
+    { read -r pid || [ -n "$pid" ]; } 2>/dev/null <"$file" || return 1
+    grep -qzxF -- "$file" "/proc/$pid/cmdline" 2>/dev/null || return 1
     echo "$pid"
 }
 

@@ -132,7 +132,8 @@ engine_sweep() {
         kill -KILL $pids 2>/dev/null || true
         sleep 0.1
     done
-    find /sys/fs/cgroup -depth -type d -path "*/docker-offline-lab/$name*" -exec rmdir {} + 2>/dev/null || true
+    find /sys/fs/cgroup -depth -type d \( -path "*/docker-offline-lab/$name" \
+        -o -path "*/docker-offline-lab/$name/*" \) -exec rmdir {} + 2>/dev/null || true
     rm -f "$dir/dockerd.pid" "$dir/docker.sock" "$dir/mountns"
     if [ -e "$dir/slot" ]; then
         network_disconnect "$(cat "$dir/slot")"
@@ -147,12 +148,13 @@ engine_leftovers() {
             if [ "$(readlink "$proc/ns/mnt" 2>/dev/null)" = "$ns" ]; then echo "${proc#/proc/}"; fi
         done
     fi
-    find /sys/fs/cgroup -path "*/docker-offline-lab/$name/*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u
+    find /sys/fs/cgroup -path "*/docker-offline-lab/$name/*" -name cgroup.procs -exec cat {} + 2>/dev/null |
+        sort -u || true
 }
 
 engine_wipe() {
     engine_stop "$1"
-    rm -rf --one-file-system "${LAB_DIR:?}/engines/$1"
+    discard "$LAB_DIR/engines/$1"
 }
 
 # Sets ENGINE_ENTER to the command line that runs "$@" beside the engine.
@@ -201,6 +203,7 @@ engines_stop_all() {
         with_lock "engine-$name" engine_stop "$name" &
     done
     wait
+    find /sys/fs/cgroup -depth -type d -name docker-offline-lab -exec rmdir {} + 2>/dev/null || true
 }
 
 engines_status() {

@@ -11,28 +11,36 @@ images_ensure() {
     dir=$(images_dir)
     stamp=$(registry_dir)/images.version
     [ "$(cat "$stamp" 2>/dev/null)" != "$IMAGES_VERSION" ] || return 0
-    rm -rf --one-file-system "$dir"
+    discard "$dir"
     mkdir -p "$dir/layers"
     say "building base images"
     # The frontend needs a compiler and a minute, and no other image.
     frontend_build >"$LAB_DIR/log/frontend.log" 2>&1 9>&- &
     local frontend=$!
-    images_debian >"$LAB_DIR/log/images.log" 2>&1 || images_failed images
-    images_busybox >>"$LAB_DIR/log/images.log" 2>&1 || images_failed images
-    images_upper python images_python_steps python3-minimal python3-pip python3-venv
+    : >"$LAB_DIR/log/images.log"
+    images_step images_debian
+    images_step images_busybox
+    images_step images_upper python images_python_steps python3-minimal python3-pip python3-venv
     images_push library/python 3.11-slim '{"Cmd": ["python3"]}' debian python
-    images_upper nginx images_nginx_steps nginx-light
+    images_step images_upper nginx images_nginx_steps nginx-light
     images_push library/nginx 1.27 '{"Cmd": ["nginx", "-g", "daemon off;"],
         "ExposedPorts": {"80/tcp": {}}, "StopSignal": "SIGQUIT"}' debian nginx
-    images_upper redis images_redis_steps redis-server
+    images_step images_upper redis images_redis_steps redis-server
     images_push library/redis 7 '{"Cmd": ["redis-server", "--protected-mode", "no", "--bind", "0.0.0.0"],
         "ExposedPorts": {"6379/tcp": {}}, "WorkingDir": "/data"}' debian redis
-    images_upper node images_node_steps nodejs npm
+    images_step images_upper node images_node_steps nodejs npm
     images_push library/node 20-slim '{"Cmd": ["node"]}' debian node
     wait $frontend || images_failed frontend
     frontend_push
-    rm -rf --one-file-system "$dir"
+    discard "$dir"
     echo "$IMAGES_VERSION" >"$stamp"
+}
+
+# In the background, because a function called in front of "||" would run on
+# after an error.
+images_step() {
+    "$@" >>"$LAB_DIR/log/images.log" 2>&1 &
+    wait $! || images_failed images
 }
 
 images_failed() {
@@ -59,17 +67,15 @@ images_upper() {
     local layer=$1 steps=$2 dir
     dir=$(images_dir)
     shift 2
-    {
-        roots_in "$dir/debian" "$dir/$layer" sh -euc "$(declare -f "$steps")"'
-            steps=$1
-            shift
-            apt-get update
-            [ $# -eq 0 ] || apt-get install -y --no-install-recommends "$@"
-            $steps
-            rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/log/apt /var/log/*.log
-        ' sh "$steps" "$@" &&
-            images_layer "$layer" "$dir/$layer" && rm -rf --one-file-system "${dir:?}/$layer"
-    } >>"$LAB_DIR/log/images.log" 2>&1 || images_failed images
+    roots_in "$dir/debian" "$dir/$layer" sh -euc "$(declare -f "$steps")"'
+        steps=$1
+        shift
+        apt-get update
+        apt-get install -y --no-install-recommends "$@"
+        $steps
+        rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/log/apt /var/log/*.log
+    ' sh "$steps" "$@"
+    images_layer "$layer" "$dir/$layer"
 }
 
 # The functions below run inside the image being made, in a plain sh.

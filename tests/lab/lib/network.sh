@@ -69,7 +69,7 @@ network_disconnect() {
     local slot=$1 bridge
     while network_rules -D "$slot" 2>/dev/null; do :; done
     for bridge in $(ip -4 -o addr show | awk -v p="10.$((200 + slot))." 'index($4, p) == 1 { print $2 }'); do
-        ip link del "$bridge"
+        ip link del "$bridge" 2>/dev/null || true
     done
     ip link del "$NETWORK_PREFIX$slot" 2>/dev/null || true
 }

@@ -36,7 +36,8 @@ roots_ensure() {
 roots_build() {
     local release=$1 uri=$2 dir=$LAB_DIR/roots/$1 log=$LAB_DIR/log/root-$1.log
     mkdir -p "$LAB_DIR/roots"
-    rm -rf --one-file-system "$dir" "$dir.new" "$dir.version"
+    rm -f "$dir.version"
+    discard "$dir" "$dir.new"
     if ! mmdebstrap --variant=apt "${ROOTS_OPTIONS[@]}" --include="$ROOTS_PACKAGES" \
         --customize-hook="upload $ROOTS_CA $ROOTS_CA" \
         "${ROOTS_SUITE[$release]}" "$dir.new" "$uri" >"$log" 2>&1; then

@@ -114,15 +114,12 @@ images_busybox() {
     root=$dir/busybox-root
     mkdir -p "$root"/{etc,root,tmp,usr/bin,usr/sbin,sbin,var}
     chmod 1777 "$root/tmp"
-    # Not busybox-static: it crashes on a name that cannot be resolved, which is
-    # what an air-gapped engine is there to show. So the libraries come along.
     roots_in "$dir/debian" "$dir/fetch" sh -euc '
         apt-get update
         cd /tmp
-        apt-get download busybox
-        dpkg-deb -x busybox_*.deb unpacked
-        ldd unpacked/bin/busybox | grep -o "/[^ ]*" | xargs cp -L --parents -t unpacked'
-    cp -a "$dir"/fetch/tmp/unpacked/{bin,lib,lib64} "$root/"
+        apt-get download busybox-static
+        dpkg-deb -x busybox-static_*.deb unpacked'
+    cp -a "$dir/fetch/tmp/unpacked/bin" "$root/"
     chroot "$root" /bin/busybox --install -s /bin
     echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
     echo 'root:x:0:' >"$root/etc/group"

@@ -18,7 +18,7 @@ engine_config() {
     local release store link slot=$2
     IFS=- read -r release store link _ <<<"$1"
     # cgroup-parent makes this engine's containers findable after a crash.
-    jq -n --arg parent "/docker-offline-lab/$1" '{
+    jq -n --arg parent "/${LAB_DIR##*/}/$1" '{
         group: "root", "cgroup-parent": $parent,
         "exec-opts": ["native.cgroupdriver=cgroupfs"], features: {}}' |
         if [ "$store" = containerd ]; then
@@ -132,8 +132,8 @@ engine_sweep() {
         kill -KILL $pids 2>/dev/null || true
         sleep 0.1
     done
-    find /sys/fs/cgroup -depth -type d \( -path "*/docker-offline-lab/$name" \
-        -o -path "*/docker-offline-lab/$name/*" \) -exec rmdir {} + 2>/dev/null || true
+    find /sys/fs/cgroup -depth -type d \( -path "*/${LAB_DIR##*/}/$name" \
+        -o -path "*/${LAB_DIR##*/}/$name/*" \) -exec rmdir {} + 2>/dev/null || true
     rm -f "$dir/dockerd.pid" "$dir/docker.sock" "$dir/mountns"
     if [ -e "$dir/slot" ]; then
         network_disconnect "$(cat "$dir/slot")"
@@ -148,7 +148,7 @@ engine_leftovers() {
             if [ "$(readlink "$proc/ns/mnt" 2>/dev/null)" = "$ns" ]; then echo "${proc#/proc/}"; fi
         done
     fi
-    find /sys/fs/cgroup -path "*/docker-offline-lab/$name/*" -name cgroup.procs -exec cat {} + 2>/dev/null |
+    find /sys/fs/cgroup -path "*/${LAB_DIR##*/}/$name/*" -name cgroup.procs -exec cat {} + 2>/dev/null |
         sort -u || true
 }
 
@@ -203,7 +203,7 @@ engines_stop_all() {
         with_lock "engine-$name" engine_stop "$name" &
     done
     wait
-    find /sys/fs/cgroup -depth -type d -name docker-offline-lab -exec rmdir {} + 2>/dev/null || true
+    find /sys/fs/cgroup -depth -type d -name "${LAB_DIR##*/}" -exec rmdir {} + 2>/dev/null || true
 }
 
 engines_status() {

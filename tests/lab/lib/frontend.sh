@@ -9,6 +9,9 @@ frontend_build() {
     local upper=$LAB_DIR/images/frontend-build
     # shellcheck disable=SC2016
     roots_in "$LAB_DIR/roots/28" "$upper" bash -euc '
+        # Most of what is pulled in are clouds' libraries, and no use here.
+        printf "path-exclude=/usr/share/gocode/src/github.com/%s/*\n" aws Azure \
+            >/etc/dpkg/dpkg.cfg.d/frontend
         apt-get update
         apt-get install -y --no-install-recommends "$@"
         # The source imports the /v2 path that the package does not provide.

@@ -1,7 +1,7 @@
 # Networks of the engines: a bridge with masquerading for a connected one, a
 # network namespace with nothing but loopback for an air-gapped one.
 #
-# Everything made here carries the prefix below, so that a sweep finds it again.
+# Everything made here carries the prefix below and the number of its engine.
 
 NETWORK_PREFIX=dolab
 
@@ -31,6 +31,8 @@ network_slot_new() {
     local slot
     for slot in {1..50}; do
         grep -qsx "$slot" "$LAB_DIR"/engines/*/slot && continue
+        [ ! -e "/sys/class/net/$NETWORK_PREFIX$slot" ] && [ ! -e "/run/netns/$NETWORK_PREFIX$slot" ] || continue
+        [ -z "$(ip -4 route show root "$(network_subnet "$slot")")" ] || continue
         echo "$slot" >"$1"
         return
     done
@@ -83,19 +85,8 @@ network_isolate() {
 
 network_rejoin() { ip netns del "$NETWORK_PREFIX$1" 2>/dev/null || true; }
 
-# What an engine that was not stopped properly left behind.
-network_sweep() {
-    local name slot
-    command -v iptables >/dev/null || return 0
-    for name in $(ip netns list | awk -v p="$NETWORK_PREFIX" 'index($1, p) == 1 { print $1 }'); do
-        ip netns del "$name"
-    done
-    for slot in {1..50}; do
-        if [ -e "/sys/class/net/$NETWORK_PREFIX$slot" ] ||
-            iptables -w -t nat -S POSTROUTING | grep -qw "$NETWORK_PREFIX$slot"; then
-            network_disconnect "$slot"
-        fi
-    done
+# The engines' networks go with the engines; this is what they share.
+network_restore() {
     if [ -e "$LAB_DIR/ip_forward_was_off" ]; then
         echo 0 >/proc/sys/net/ipv4/ip_forward
         rm "$LAB_DIR/ip_forward_was_off"

@@ -9,7 +9,7 @@ frontend_build() {
     local upper=$LAB_DIR/images/frontend-build
     # shellcheck disable=SC2016
     roots_in "$LAB_DIR/roots/28" "$upper" bash -euc '
-        # Most of what is pulled in are clouds' libraries, and no use here.
+        # Most of what is pulled in are the SDKs of clouds, of no use here.
         printf "path-exclude=/usr/share/gocode/src/github.com/%s/*\n" aws Azure \
             >/etc/dpkg/dpkg.cfg.d/frontend
         apt-get update

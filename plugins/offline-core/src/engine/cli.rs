@@ -1,8 +1,15 @@
 use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::Error;
+
+/// How long a docker process gets to end by itself after an interrupt.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The `docker` command with the user's global flags.
 #[derive(Debug, Clone)]
@@ -10,6 +17,7 @@ pub struct Docker {
     program: PathBuf,
     global_args: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    interrupted: Arc<AtomicBool>,
 }
 
 /// What a docker command printed; its exit status was checked.
@@ -30,6 +38,7 @@ impl Docker {
             program,
             global_args,
             environment: Vec::new(),
+            interrupted: Arc::default(),
         })
     }
 
@@ -38,6 +47,21 @@ impl Docker {
     pub fn with_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
+    }
+
+    /// The same command, ended when `interrupted` becomes true.
+    #[must_use]
+    pub fn with_interrupt(mut self, interrupted: Arc<AtomicBool>) -> Self {
+        self.interrupted = interrupted;
+        self
+    }
+
+    /// Fails when the user has interrupted.
+    pub fn check_interrupt(&self) -> Result<(), Error> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        Ok(())
     }
 
     /// A `docker` process to be, with global flags, without standard input.
@@ -63,22 +87,142 @@ impl Docker {
     {
         let mut command = self.command(args);
         let name = self.describe(&command);
-        let output = command.output().map_err(|source| Error::Io {
-            program: self.program.clone(),
-            source,
-        })?;
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        if !output.status.success() {
-            return Err(Error::from_stderr(
-                &name,
-                output.status.to_string(),
-                &stderr,
-            ));
-        }
-        Ok(Output {
-            stdout: output.stdout,
-            stderr,
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.spawn(&mut command)?;
+        let stdout = child.stdout.take();
+        let stderr = child.stderr.take();
+        let (status, stdout, stderr) = std::thread::scope(|scope| {
+            let out = scope.spawn(move || read_all(stdout));
+            let err = scope.spawn(move || read_all(stderr));
+            let status = self.wait(child);
+            (
+                status,
+                out.join().unwrap_or_default(),
+                err.join().unwrap_or_default(),
+            )
+        });
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        Self::check(&name, status?, &stderr)?;
+        Ok(Output { stdout, stderr })
+    }
+
+    /// Runs a docker command and hands every line it prints, from either
+    /// stream, to `on_line`. Returns whether it succeeded.
+    pub fn lines<I, S>(&self, args: I, mut on_line: impl FnMut(&str)) -> Result<ExitStatus, Error>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let (reader, writer) = io::pipe().map_err(|source| self.io(source))?;
+        let child = {
+            let mut command = self.command(args);
+            let second = writer.try_clone().map_err(|source| self.io(source))?;
+            command.stdout(second).stderr(writer);
+            // The command owns both write ends: it must go before the reading,
+            // or the pipe would never end.
+            self.spawn(&mut command)?
+        };
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| self.wait(child));
+            let mut reader = BufReader::new(reader);
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                match reader.read_until(b'\n', &mut line) {
+                    Ok(0) | Err(_) => break,
+                    Ok(_) => on_line(String::from_utf8_lossy(&line).trim_end()),
+                }
+            }
+            waiting.join().unwrap_or(Err(Error::Interrupted))
         })
+    }
+
+    /// Runs a docker command whose standard output is a stream to read.
+    pub fn read_from<I, S, T, E>(
+        &self,
+        args: I,
+        read: impl FnOnce(&mut dyn Read) -> Result<T, E>,
+    ) -> Result<Result<T, E>, Error>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let mut command = self.command(args);
+        let name = self.describe(&command);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.spawn(&mut command)?;
+        let stdout = child.stdout.take();
+        let stderr = child.stderr.take();
+        let (result, status, stderr) = std::thread::scope(|scope| {
+            let err = scope.spawn(move || read_all(stderr));
+            let waiting = scope.spawn(|| self.wait(child));
+            let result = stdout.map(|mut stdout| {
+                let result = read(&mut stdout);
+                if result.is_ok() {
+                    // What is left must be drained, or the process never ends.
+                    let _ = io::copy(&mut stdout, &mut io::sink());
+                }
+                result
+            });
+            (
+                result,
+                waiting.join().unwrap_or(Err(Error::Interrupted)),
+                err.join().unwrap_or_default(),
+            )
+        });
+        match result {
+            // The reader's own failure is the cause; the process only lost its pipe.
+            Some(Err(error)) => {
+                self.check_interrupt()?;
+                Ok(Err(error))
+            }
+            Some(Ok(value)) => {
+                Self::check(&name, status?, &String::from_utf8_lossy(&stderr))?;
+                Ok(Ok(value))
+            }
+            None => Err(self.io(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    /// Runs a docker command whose standard input is written by `write`, and
+    /// returns its standard output.
+    pub fn write_to<I, S, E>(
+        &self,
+        args: I,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    ) -> Result<Result<Output, E>, Error>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        let mut command = self.command(args);
+        let name = self.describe(&command);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self.spawn(&mut command)?;
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (written, status, stdout, stderr) = std::thread::scope(|scope| {
+            let out = scope.spawn(move || read_all(stdout));
+            let err = scope.spawn(move || read_all(stderr));
+            let waiting = scope.spawn(|| self.wait(child));
+            let written = stdin.map(|mut stdin| write(&mut stdin));
+            (
+                written,
+                waiting.join().unwrap_or(Err(Error::Interrupted)),
+                out.join().unwrap_or_default(),
+                err.join().unwrap_or_default(),
+            )
+        });
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        // A process that gave up closed the pipe: its own words come first.
+        Self::check(&name, status?, &stderr)?;
+        match written {
+            Some(Err(error)) => Ok(Err(error)),
+            _ => Ok(Ok(Output { stdout, stderr })),
+        }
     }
 
     /// The command as a user would type it, without global flags.
@@ -89,4 +233,63 @@ impl Docker {
             .collect::<Vec<_>>()
             .join(" ")
     }
+
+    fn spawn(&self, command: &mut Command) -> Result<Child, Error> {
+        self.check_interrupt()?;
+        command.spawn().map_err(|source| self.io(source))
+    }
+
+    fn io(&self, source: io::Error) -> Error {
+        Error::Io {
+            program: self.program.clone(),
+            source,
+        }
+    }
+
+    /// Waits for a process; ends it when the user interrupts.
+    fn wait(&self, mut child: Child) -> Result<ExitStatus, Error> {
+        let mut deadline: Option<Instant> = None;
+        let mut pause = Duration::from_millis(2);
+        loop {
+            if let Some(status) = child.try_wait().map_err(|source| self.io(source))? {
+                self.check_interrupt()?;
+                return Ok(status);
+            }
+            if self.interrupted.load(Ordering::Relaxed) {
+                match deadline {
+                    None => {
+                        deadline = Some(Instant::now() + GRACE);
+                        if let Ok(pid) = i32::try_from(child.id())
+                            && let Some(pid) = rustix::process::Pid::from_raw(pid)
+                        {
+                            let _ =
+                                rustix::process::kill_process(pid, rustix::process::Signal::INT);
+                        }
+                    }
+                    Some(at) if Instant::now() > at => {
+                        let _ = child.kill();
+                    }
+                    Some(_) => {}
+                }
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    fn check(name: &str, status: ExitStatus, stderr: &str) -> Result<(), Error> {
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Error::from_stderr(name, status.to_string(), stderr))
+        }
+    }
+}
+
+fn read_all(stream: Option<impl Read>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        let _ = stream.read_to_end(&mut bytes);
+    }
+    bytes
 }

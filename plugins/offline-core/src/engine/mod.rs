@@ -3,8 +3,16 @@
 //! The command brings contexts, TLS, ssh, credential helpers, buildx and Compose
 //! with it exactly as the user has set them up; see `docs/architecture.md`.
 
+mod bake;
+mod build_log;
 mod cli;
 mod error;
+mod images;
+mod info;
 
+pub use bake::BakeFile;
+pub use build_log::{BuildLog, Step, StepFailure};
 pub use cli::{Docker, Output};
 pub use error::Error;
+pub use images::{LocalImage, RootFs};
+pub use info::{EngineInfo, Store, generation};

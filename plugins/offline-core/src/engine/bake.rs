@@ -1,0 +1,107 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::{BuildLog, Docker, Error};
+use crate::event::{Event, Reporter};
+
+/// A bake file: targets by name, of which some are built.
+#[derive(Debug, Clone, Default)]
+pub struct BakeFile {
+    targets: Map<String, Value>,
+    built: Vec<String>,
+}
+
+impl BakeFile {
+    /// Adds a target that is only referred to by others.
+    pub fn define(&mut self, name: impl Into<String>, target: Value) {
+        self.targets.insert(name.into(), target);
+    }
+
+    /// Adds a target to build.
+    pub fn build(&mut self, name: impl Into<String>, target: Value) {
+        let name = name.into();
+        self.built.push(name.clone());
+        self.define(name, target);
+    }
+
+    /// How many targets are built.
+    pub fn len(&self) -> usize {
+        self.built.len()
+    }
+
+    /// Whether there is nothing to build.
+    pub fn is_empty(&self) -> bool {
+        self.built.is_empty()
+    }
+
+    /// The file as JSON.
+    pub fn to_json(&self) -> Value {
+        json!({"group": {"default": {"targets": self.built}}, "target": self.targets})
+    }
+}
+
+impl Docker {
+    /// Builds a bake file and returns its log and, per target, what buildx
+    /// says of the result (`containerimage.digest` and its kin).
+    pub fn bake(
+        &self,
+        file: &BakeFile,
+        scratch: &Path,
+        reporter: &dyn Reporter,
+    ) -> Result<(BuildLog, BTreeMap<String, Value>), Error> {
+        let io = |source| Error::Io {
+            program: scratch.to_owned(),
+            source,
+        };
+        let mut definition = tempfile::Builder::new()
+            .suffix(".json")
+            .tempfile_in(scratch)
+            .map_err(io)?;
+        definition
+            .write_all(file.to_json().to_string().as_bytes())
+            .map_err(io)?;
+        let metadata = tempfile::NamedTempFile::new_in(scratch).map_err(io)?;
+        let args: [OsString; 8] = [
+            "buildx".into(),
+            "bake".into(),
+            "--progress".into(),
+            "plain".into(),
+            "--metadata-file".into(),
+            metadata.path().into(),
+            "--file".into(),
+            definition.path().into(),
+        ];
+        // Contexts and caches lie where the project has them; buildx would ask
+        // for leave to read outside the working folder (buildx 0.19 up).
+        let docker = self
+            .clone()
+            .with_env("BUILDX_BAKE_ENTITLEMENTS_FS", "0")
+            .with_env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
+        let log = docker.build_lines(args, reporter)?;
+        let read = std::fs::read(metadata.path()).unwrap_or_default();
+        Ok((log, serde_json::from_slice(&read).unwrap_or_default()))
+    }
+
+    /// Runs a building command and reads its plain progress.
+    pub fn build_lines(
+        &self,
+        args: impl IntoIterator<Item = OsString>,
+        reporter: &dyn Reporter,
+    ) -> Result<BuildLog, Error> {
+        let mut log = BuildLog::default();
+        let status = self.lines(args, |line| {
+            log.read_line(line);
+            if !line.is_empty() {
+                reporter.event(Event::BuildOutput {
+                    line: line.to_owned(),
+                });
+            }
+        })?;
+        log.finish(status.success());
+        Ok(log)
+    }
+}

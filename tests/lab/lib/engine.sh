@@ -15,8 +15,8 @@ engine_pid() {
 }
 
 engine_config() {
-    local release store link slot=$2
-    IFS=- read -r release store link _ <<<"$1"
+    local store link slot=$2
+    IFS=- read -r _ store link _ <<<"$1"
     # cgroup-parent makes this engine's containers findable after a crash.
     jq -n --arg parent "/${LAB_DIR##*/}/$1" '{
         group: "root", "cgroup-parent": $parent,

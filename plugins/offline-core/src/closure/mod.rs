@@ -1,1 +1,15 @@
-//! TODO
+//! Every image that a build or a run of the project will ask for.
+//!
+//! The truth is what BuildKit itself resolves
+//! (`frontend/dockerfile/dockerfile2llb/convert.go`): the stages reachable from
+//! the target, with ARGs expanded, named contexts applied, per platform.
+
+mod error;
+mod model;
+
+pub use crate::dockerfile::Platform;
+pub use error::Error;
+pub use model::{
+    BuildClosure, Closure, CopyStep, NeededImage, Role, RunStep, ServiceClosure, StageBase,
+    StageClosure, StageRef, Unbundled,
+};

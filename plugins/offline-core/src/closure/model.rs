@@ -1,0 +1,200 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::project::{BuildContext, DockerfileSource, HiddenService};
+use crate::reference::ImageReference;
+
+/// What the chosen services need, without duplicates, in a stable order.
+#[derive(Debug, Clone, Default)]
+pub struct Closure {
+    /// The services, by name; with those that the chosen ones build upon.
+    pub services: Vec<ServiceClosure>,
+    /// Images that come from a registry, by reference and platform.
+    pub images: Vec<NeededImage>,
+    /// What a build fetches that is not an image.
+    pub unbundled: Vec<Unbundled>,
+    /// Services that no active profile enables.
+    pub hidden: Vec<HiddenService>,
+}
+
+/// What one service needs.
+#[derive(Debug, Clone)]
+pub struct ServiceClosure {
+    /// The service's name.
+    pub name: String,
+    /// The image it runs, normalised; empty for services that run none.
+    pub image: String,
+    /// How it is built, if it is.
+    pub build: Option<BuildClosure>,
+}
+
+/// The build of one service.
+#[derive(Debug, Clone)]
+pub struct BuildClosure {
+    /// The context, as Compose resolved it.
+    pub context: BuildContext,
+    /// Where the Dockerfile comes from.
+    pub dockerfile: DockerfileSource,
+    /// The file to name in messages: the Dockerfile, or the Compose file that
+    /// holds it.
+    pub dockerfile_path: PathBuf,
+    /// The target as named by Compose.
+    pub target: Option<String>,
+    /// The platform of the image, e.g. `linux/amd64`.
+    pub platform: String,
+    /// The reachable stages, in the order of the file.
+    pub stages: Vec<StageClosure>,
+    /// The number in the file of the stage that is the target.
+    pub target_stage: usize,
+    /// The Dockerfile with a name for every stage; lines as in the original.
+    pub named_dockerfile: String,
+    /// The frontend image that `# syntax` (or `BUILDKIT_SYNTAX`) names.
+    pub syntax: Option<ImageReference>,
+}
+
+/// One stage that a build runs.
+#[derive(Debug, Clone)]
+pub struct StageClosure {
+    /// Its number in the file, from 0.
+    pub index: usize,
+    /// Its name in [`BuildClosure::named_dockerfile`].
+    pub name: String,
+    /// The line of its FROM.
+    pub line: u32,
+    /// What it starts from.
+    pub base: StageBase,
+    /// The platform it runs on, e.g. `linux/amd64`.
+    pub platform: String,
+    /// Stages of the same file it uses (FROM, COPY --from, RUN --mount).
+    pub depends_on: Vec<usize>,
+    /// Services of the project whose image it uses.
+    pub sibling_services: BTreeSet<String>,
+    /// Images from a registry that it uses itself.
+    pub images: Vec<ImageReference>,
+    /// Its RUN steps.
+    pub runs: Vec<RunStep>,
+    /// The lines of `COPY --link` and `ADD --link`.
+    pub copy_links: Vec<u32>,
+    /// What it copies from the build context.
+    pub copies: Vec<CopyStep>,
+}
+
+/// What a stage starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StageBase {
+    /// An earlier stage of the same file.
+    Stage(usize),
+    /// An image from a registry.
+    Image(ImageReference),
+    /// The image of another service of the project.
+    SiblingService(String),
+    /// A named context that is no image.
+    Context(String),
+    /// Nothing.
+    Scratch,
+}
+
+/// A RUN step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunStep {
+    /// Its line.
+    pub line: u32,
+    /// Its command, on one line, at most 120 characters.
+    pub command: String,
+    /// The types of its mounts (`cache`, `bind`, ...).
+    pub mounts: Vec<String>,
+    /// A program in it that usually needs the network.
+    pub network_tool: Option<&'static str>,
+}
+
+/// A COPY or ADD from the build context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyStep {
+    /// Its line.
+    pub line: u32,
+    /// Its sources, with ARGs expanded.
+    pub sources: Vec<String>,
+}
+
+/// An image that comes from a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeededImage {
+    /// The normalised reference.
+    pub reference: ImageReference,
+    /// The platform asked for, e.g. `linux/amd64`.
+    pub platform: String,
+    /// What it is used for.
+    pub roles: BTreeSet<Role>,
+    /// The services that use it.
+    pub services: BTreeSet<String>,
+}
+
+/// What an image is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// `FROM`.
+    Base,
+    /// `# syntax`.
+    Frontend,
+    /// `COPY --from`.
+    CopyFrom,
+    /// `RUN --mount=from`.
+    MountFrom,
+    /// `additional_contexts`.
+    Context,
+    /// A service runs it, or mounts it as a volume.
+    Service,
+}
+
+impl Role {
+    /// The word used in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Frontend => "frontend",
+            Self::CopyFrom => "copy-from",
+            Self::MountFrom => "mount-from",
+            Self::Context => "context",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Something a build fetches that is not an image, so a bundle cannot carry it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Unbundled {
+    /// `add-url`, `add-git`, `git-context`, `remote-context`.
+    pub kind: &'static str,
+    /// The address.
+    pub what: String,
+    /// The service whose build fetches it.
+    pub service: String,
+    /// The file that names it.
+    pub file: PathBuf,
+    /// The line, where known.
+    pub line: Option<u32>,
+}
+
+/// A stage of a service's build.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StageRef {
+    /// The service's name.
+    pub service: String,
+    /// The stage's number in its file.
+    pub stage: usize,
+}
+
+impl Closure {
+    /// The service of this name.
+    pub fn service(&self, name: &str) -> Option<&ServiceClosure> {
+        self.services.iter().find(|s| s.name == name)
+    }
+}
+
+impl BuildClosure {
+    /// The stage with this number in the file, if it is reachable.
+    pub fn stage(&self, index: usize) -> Option<&StageClosure> {
+        self.stages.iter().find(|s| s.index == index)
+    }
+}

@@ -1,0 +1,29 @@
+use std::path::PathBuf;
+
+use crate::error::{Explain, Kind};
+
+/// Why a Dockerfile cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{line}: {why}", path.display())]
+pub struct Error {
+    /// The file.
+    pub path: PathBuf,
+    /// The 1-based line.
+    pub line: u32,
+    /// What is wrong there.
+    pub why: String,
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        Kind::DockerfileInvalid
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(format!(
+            "correct line {} of {} and run the same command again",
+            self.line,
+            self.path.display()
+        ))
+    }
+}

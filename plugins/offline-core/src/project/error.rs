@@ -1,0 +1,182 @@
+use std::path::PathBuf;
+
+use super::Location;
+use crate::engine;
+use crate::error::{Explain, Kind, io_kind};
+use crate::reference::InvalidReference;
+
+/// Why a Compose project cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No Compose file was found.
+    #[error("no Compose file was found; looked for {}", describe(looked_for))]
+    NoComposeFile {
+        /// The files that were tried.
+        looked_for: Vec<PathBuf>,
+    },
+    /// The YAML is broken, or is no Compose file.
+    #[error("{}the Compose file cannot be read: {message}", prefix(location.as_ref()))]
+    Invalid {
+        /// Where, if Compose says it.
+        location: Option<Location>,
+        /// What Compose says.
+        message: String,
+    },
+    /// A variable that must be set is not.
+    #[error("{}the variable {variable} must be set: {message}", prefix(location.as_ref()))]
+    RequiredVariable {
+        /// The variable.
+        variable: String,
+        /// What the Compose file says about it.
+        message: String,
+        /// Where it is used, where found.
+        location: Option<Location>,
+    },
+    /// An `env_file` is missing.
+    #[error("{}the env_file {} does not exist", prefix(location.as_ref()), path.display())]
+    EnvFileMissing {
+        /// The file.
+        path: PathBuf,
+        /// Where it is named, where found.
+        location: Option<Location>,
+    },
+    /// An included file is missing.
+    #[error("{}the included file {} does not exist", prefix(location.as_ref()), path.display())]
+    IncludeMissing {
+        /// The file.
+        path: PathBuf,
+        /// Where it is named, where found.
+        location: Option<Location>,
+    },
+    /// A service names another one that the project does not have.
+    #[error("{}service {service} refers to the undefined service {undefined}", prefix(location.as_ref()))]
+    UndefinedService {
+        /// The service that names it.
+        service: String,
+        /// The name that is not defined.
+        undefined: String,
+        /// Where the name stands, where found.
+        location: Option<Location>,
+    },
+    /// The project has no service of this name.
+    #[error("the project has no service {name}")]
+    UnknownService {
+        /// The name asked for.
+        name: String,
+        /// The services it has.
+        known: Vec<String>,
+    },
+    /// An image name is not one.
+    #[error("{}the image of service {service} is invalid", prefix(location.as_ref()))]
+    Reference {
+        /// The service.
+        service: String,
+        /// Where, where found.
+        location: Option<Location>,
+        /// What is wrong.
+        source: InvalidReference,
+    },
+    /// The context folder is missing.
+    #[error("{}the build context {} of service {service} does not exist", prefix(location.as_ref()), path.display())]
+    ContextMissing {
+        /// The service.
+        service: String,
+        /// The folder.
+        path: PathBuf,
+        /// Where it is named, where found.
+        location: Option<Location>,
+    },
+    /// The Dockerfile is missing.
+    #[error("{}the Dockerfile {} of service {service} does not exist", prefix(location.as_ref()), path.display())]
+    DockerfileMissing {
+        /// The service.
+        service: String,
+        /// The file.
+        path: PathBuf,
+        /// Where it is named, where found.
+        location: Option<Location>,
+    },
+    /// What Compose printed is not what it is known to print.
+    #[error("`docker compose config` printed something unexpected")]
+    Unexpected {
+        /// What could not be read.
+        source: serde_json::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Compose could not be run, or failed in a way not listed above.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+}
+
+fn prefix(location: Option<&Location>) -> String {
+    location.map_or_else(String::new, |l| format!("{l}: "))
+}
+
+fn describe(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+    names.join(", ")
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoComposeFile { .. } => Kind::NoComposeFile,
+            Self::Invalid { .. }
+            | Self::RequiredVariable { .. }
+            | Self::IncludeMissing { .. }
+            | Self::UndefinedService { .. } => Kind::ComposeInvalid,
+            Self::EnvFileMissing { .. } => Kind::EnvFileMissing,
+            Self::UnknownService { .. } => Kind::UnknownService,
+            Self::Reference { .. } => Kind::ReferenceInvalid,
+            Self::ContextMissing { .. } => Kind::ContextMissing,
+            Self::DockerfileMissing { .. } => Kind::DockerfileMissing,
+            Self::Unexpected { .. } => Kind::EngineFailed,
+            Self::Io { source, .. } => io_kind(source),
+            Self::Engine(error) => error.kind(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoComposeFile { .. } => {
+                "run the command in the project's folder, or name the file with -f".into()
+            }
+            Self::Invalid { .. } => {
+                "correct the file and check it with: docker compose config --quiet".into()
+            }
+            Self::RequiredVariable { variable, .. } => {
+                format!("set it: {variable}=... in .env, or export {variable}=...")
+            }
+            Self::EnvFileMissing { path, .. } => format!(
+                "create {} (often copied from an example beside it), or mark the entry `required: false`",
+                path.display()
+            ),
+            Self::IncludeMissing { .. } => {
+                "correct the path under `include`; it is relative to the file that includes".into()
+            }
+            Self::UndefinedService { undefined, .. } => {
+                format!("define {undefined}, or activate the profile that holds it with --profile")
+            }
+            Self::UnknownService { known, .. } => {
+                format!("it has: {}", known.join(", "))
+            }
+            Self::Reference { source, .. } => return source.hint(),
+            Self::ContextMissing { .. } => {
+                "correct `build.context`; it is relative to the Compose file's folder".into()
+            }
+            Self::DockerfileMissing { .. } => {
+                "correct `build.dockerfile`; it is relative to the build context".into()
+            }
+            Self::Engine(error) => return error.hint(),
+            Self::Unexpected { .. } | Self::Io { .. } => return None,
+        })
+    }
+}

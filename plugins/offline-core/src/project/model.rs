@@ -1,0 +1,92 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::BuildTarget;
+use crate::reference::ImageReference;
+
+/// A Compose project as far as images and builds are concerned.
+#[derive(Debug, Clone, Default)]
+pub struct Project {
+    /// The project's name, from which default image names are made.
+    pub name: String,
+    /// The project directory, absolute.
+    pub directory: PathBuf,
+    /// The Compose files that were read, absolute, in order.
+    pub files: Vec<PathBuf>,
+    /// The active services, by name.
+    pub services: Vec<Service>,
+    /// Services that no active profile enables, by name.
+    pub hidden: Vec<HiddenService>,
+    /// Variables that Compose replaced by nothing because they are not set.
+    pub unset_variables: Vec<String>,
+}
+
+/// A service that is not part of this run because of its profiles.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct HiddenService {
+    /// The service's name.
+    pub name: String,
+    /// The profiles that would enable it.
+    pub profiles: Vec<String>,
+}
+
+/// A line of a file, for messages.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+pub struct Location {
+    /// The file.
+    pub file: PathBuf,
+    /// The 1-based line, where it could be found.
+    pub line: Option<u32>,
+}
+
+impl Location {
+    /// A line of a file.
+    pub fn new(file: impl AsRef<Path>, line: Option<u32>) -> Self {
+        Self {
+            file: file.as_ref().to_owned(),
+            line,
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        match self.line {
+            Some(line) => write!(f, ":{line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A service of the project.
+#[derive(Debug, Clone, Default)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// The image it runs. For a service that is built and names none, Compose's
+    /// default `<project>-<service>`; none for services that run no image
+    /// (`provider`).
+    pub image: Option<ImageReference>,
+    /// Whether the Compose file names the image.
+    pub image_is_explicit: bool,
+    /// How it is built, if it is.
+    pub build: Option<BuildTarget>,
+    /// `pull_policy`.
+    pub pull_policy: Option<String>,
+    /// `platform`.
+    pub platform: Option<String>,
+    /// The services started before it.
+    pub depends_on: Vec<String>,
+    /// Images mounted as volumes (`type: image`).
+    pub image_volumes: Vec<ImageReference>,
+    /// Where the service begins in a Compose file, where found.
+    pub location: Option<Location>,
+}
+
+impl Project {
+    /// The service of this name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|s| s.name == name)
+    }
+}

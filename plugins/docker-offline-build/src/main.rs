@@ -1,3 +1,7 @@
-//! `docker-offline-build`.
+//! The small binary `docker-offline-build`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    offline_terminal::binary::<docker_offline_build::Args>()
+}

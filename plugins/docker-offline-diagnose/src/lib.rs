@@ -1,1 +1,6 @@
-//! Arguments and wiring of the command.
+//! `docker offline diagnose`: arguments and wiring; the work is the core's.
+
+mod args;
+mod run;
+
+pub use args::Args;

@@ -1,3 +1,7 @@
-//! `docker-offline-diagnose`.
+//! The small binary `docker-offline-diagnose`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    offline_terminal::binary::<docker_offline_diagnose::Args>()
+}

@@ -1,3 +1,7 @@
-//! `docker-offline-export`.
+//! The small binary `docker-offline-export`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    offline_terminal::binary::<docker_offline_export::Args>()
+}

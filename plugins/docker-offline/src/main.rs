@@ -1,3 +1,14 @@
-//! `docker-offline`.
+//! The Docker CLI plugin `docker-offline`: `docker offline export`, `build`
+//! and `diagnose`, and what goes with them.
 
-fn main() {}
+mod args;
+mod run;
+
+use std::process::ExitCode;
+
+use offline_terminal::{Invocation, install_panic_message};
+
+fn main() -> ExitCode {
+    install_panic_message();
+    run::run(Invocation::of_plugin("offline")).into()
+}

@@ -1,0 +1,59 @@
+use std::path::PathBuf;
+
+use clap::ValueHint;
+use offline_core::Failure;
+use offline_terminal::{Command, Format, Progress, ProjectFlags, Terminal};
+
+/// The arguments of `docker offline build`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Which project.
+    #[command(flatten)]
+    pub project: ProjectFlags,
+
+    /// Bundle folder or archive (default: the cache folder, else the newest build-cache-*.tar.* beside the Compose file)
+    #[arg(long, value_name = "DIR|ARCHIVE", value_hint = ValueHint::AnyPath)]
+    pub bundle: Option<PathBuf>,
+
+    /// Bundle folder that an archive is unpacked into
+    #[arg(long, value_name = "DIR", default_value = "build-cache", value_hint = ValueHint::DirPath)]
+    pub cache_dir: PathBuf,
+
+    /// Build with the classic builder
+    #[arg(long)]
+    pub classic: bool,
+
+    /// One more tag for what is built
+    #[arg(long, value_name = "TAG")]
+    pub version: Option<String>,
+
+    /// Load the images and stop
+    #[arg(long)]
+    pub setup: bool,
+
+    /// How to print the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: Format,
+
+    /// How to show progress
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub progress: Progress,
+
+    /// Build also what this engine cannot take from the bundle's cache
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Command for Args {
+    const NAME: &'static str = "build";
+    const ABOUT: &'static str =
+        "Load a bundle, warm the build cache and build the project without a network";
+
+    fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    fn run(&self, terminal: &Terminal) -> Result<(), Failure> {
+        crate::run::run(self, terminal)
+    }
+}

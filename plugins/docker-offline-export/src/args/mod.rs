@@ -1,0 +1,83 @@
+//! The arguments of `docker offline export`.
+
+mod archive;
+mod site_engine;
+
+pub use archive::Archive;
+pub use site_engine::{SiteEngine, SiteEngineError, SiteStore};
+
+use std::path::PathBuf;
+
+use clap::ValueHint;
+use offline_core::Failure;
+use offline_terminal::{Command, Format, Progress, ProjectFlags, Terminal};
+
+/// The arguments of `docker offline export`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Which project.
+    #[command(flatten)]
+    pub project: ProjectFlags,
+
+    /// Bundle folder, which is an OCI image layout
+    #[arg(long, value_name = "DIR", default_value = "build-cache", value_hint = ValueHint::DirPath)]
+    pub cache_dir: PathBuf,
+
+    /// Archive to write (.tar.zst, .tar.gz or .tar), or "none" (default: build-cache-YYYYMMDD.tar.zst)
+    #[arg(long, value_name = "FILE|none", value_hint = ValueHint::FilePath)]
+    pub archive: Option<Archive>,
+
+    /// Whose build cache to carry
+    #[arg(long, value_enum, value_name = "BUILDER", default_value_t)]
+    pub builder: Builder,
+
+    /// Platform to export for, like linux/arm64 (default: what the project says, else the engine's)
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<String>,
+
+    /// Engine of the air-gapped site, like 26.1 or 28.5,containerd: says now what cannot be cached there
+    #[arg(long, value_name = "VERSION[,STORE]")]
+    pub site_engine: Option<SiteEngine>,
+
+    /// Print the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// How to print the result
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: Format,
+
+    /// How to show progress
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub progress: Progress,
+
+    /// Go on where the export would be refused because it may not hold on the site
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Whose build cache a bundle carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Builder {
+    /// That of BuildKit
+    #[default]
+    Buildkit,
+    /// That of the classic builder
+    Classic,
+    /// Both
+    Both,
+}
+
+impl Command for Args {
+    const NAME: &'static str = "export";
+    const ABOUT: &'static str =
+        "Pack all that a Compose project needs to be built and run without a network";
+
+    fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    fn run(&self, terminal: &Terminal) -> Result<(), Failure> {
+        crate::run::run(self, terminal)
+    }
+}

@@ -2,7 +2,10 @@
 //! and `diagnose`, and what goes with them.
 
 mod args;
+mod completion;
+mod reference;
 mod run;
+mod shell_hook;
 
 use std::process::ExitCode;
 

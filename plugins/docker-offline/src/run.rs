@@ -1,10 +1,13 @@
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use offline_core::error::io_kind;
 use offline_terminal::{ExitCode, Invocation, Request, execute, metadata, parse, version_text};
 
 use crate::args::{ABOUT, Cli, Commands};
+use crate::{completion, reference, shell_hook};
 
 /// Does what Docker's CLI, or a shell, asked for.
 pub(crate) fn run(invocation: Invocation) -> ExitCode {
@@ -14,9 +17,16 @@ pub(crate) fn run(invocation: Invocation) -> ExitCode {
         "docker-offline"
     };
     match invocation.request {
-        Request::Metadata => print(&metadata(ABOUT)),
+        Request::Metadata => print(metadata(ABOUT)),
         Request::Hooks => ExitCode::OK,
-        Request::Complete { .. } => ExitCode::OK,
+        Request::Complete {
+            words,
+            descriptions,
+        } => print(completion::answer(
+            &words,
+            descriptions,
+            &invocation.global_args,
+        )),
         Request::Run(args) => command(name, args, invocation.global_args),
     }
 }
@@ -42,14 +52,28 @@ fn command(name: &str, args: Vec<OsString>, global_args: Vec<OsString>) -> ExitC
         Some(Commands::Build(args)) => execute(&*args, global_args),
         Some(Commands::Diagnose(args)) => execute(&*args, global_args),
         Some(Commands::Version) => version(),
-        Some(Commands::ShellHook { .. } | Commands::Completion { .. } | Commands::Docs { .. }) => {
-            ExitCode::UNEXPECTED
+        Some(Commands::ShellHook { shell }) => print(shell_hook::hook(shell)),
+        Some(Commands::Completion { shell }) => print(completion::script(shell)),
+        Some(Commands::Docs { directory }) => docs(&directory),
+    }
+}
+
+fn docs(directory: &Path) -> ExitCode {
+    match reference::write(directory) {
+        Ok(()) => ExitCode::OK,
+        Err(error) => {
+            let place = directory.display();
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: cannot write the documentation into {place}\n  caused by: {error}"
+            );
+            ExitCode::of(io_kind(&error))
         }
     }
 }
 
 fn version() -> ExitCode {
-    print(&format!("{}\n", version_text("docker-offline")))
+    print(format!("{}\n", version_text("docker-offline")))
 }
 
 /// Without a command, the plugin shows its help, as Docker's own commands do.
@@ -58,7 +82,20 @@ fn help(name: &str) -> ExitCode {
     ExitCode::OK
 }
 
-fn print(text: &str) -> ExitCode {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::OK
+/// Writes to stdout. A reader that has gone is not a failure; a full disk is.
+fn print(text: impl AsRef<[u8]>) -> ExitCode {
+    let mut stdout = std::io::stdout();
+    let written = stdout
+        .write_all(text.as_ref())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: cannot write to standard output\n  caused by: {error}"
+            );
+            ExitCode::of(io_kind(&error))
+        }
+        _ => ExitCode::OK,
+    }
 }

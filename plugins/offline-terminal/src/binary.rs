@@ -87,6 +87,16 @@ pub fn parse(
     let all = std::iter::once(OsString::from(shown_as)).chain(args);
     command
         .bin_name(shown_as)
+        // One form of help, the compact one, as in the rest of Docker.
+        .disable_help_flag(true)
+        .arg(
+            Arg::new("help")
+                .short('h')
+                .long("help")
+                .global(true)
+                .action(ArgAction::HelpShort)
+                .help("Print help"),
+        )
         .try_get_matches_from(all)
         .map_err(|error| {
             let _ = error.print();

@@ -1,0 +1,28 @@
+# docker-offline: docker offline-export, docker offline-build, docker offline-diagnose
+function docker {
+    emulate -L zsh
+    local -a before
+    while (( $# )); do
+        case $1 in
+            (--config|--context|--host|--log-level|--tlscacert|--tlscert|--tlskey|-[cHl]|-D[cHl])
+                before+=("$1")
+                shift
+                (( $# )) || break
+                before+=("$1")
+                shift
+                ;;
+            (help|__complete|__completeNoDesc|-*)
+                before+=("$1")
+                shift
+                ;;
+            (offline-export|offline-build|offline-diagnose)
+                set -- offline "${1#offline-}" "${@:2}"
+                break
+                ;;
+            (*)
+                break
+                ;;
+        esac
+    done
+    command docker "${before[@]}" "$@"
+}

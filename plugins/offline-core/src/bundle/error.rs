@@ -1,0 +1,166 @@
+use std::path::PathBuf;
+
+use crate::error::{Explain, Kind, io_kind};
+use crate::layout::{self, Digest};
+
+/// Why a bundle could not be written, found or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No bundle is where it is looked for.
+    #[error("no bundle was found; looked for {}", looked.join(", "))]
+    NotFound {
+        /// The places.
+        looked: Vec<String>,
+    },
+    /// A file or folder is no bundle.
+    #[error("{path} is not a bundle: {why}", path = path.display())]
+    NotABundle {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is missing or wrong.
+        why: String,
+    },
+    /// The record cannot be read.
+    #[error("bundle.json cannot be read")]
+    RecordMalformed {
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// The bundle's format is newer than what this version reads.
+    #[error(
+        "the bundle has format {format}, written by docker-offline {tool_version}; this version reads up to {}",
+        super::FORMAT
+    )]
+    Newer {
+        /// The bundle's format.
+        format: u32,
+        /// The version that wrote it.
+        tool_version: String,
+    },
+    /// The archive ends before its last file.
+    #[error("{path} is cut off{}", at.as_deref().map(|at| format!(" in {at}")).unwrap_or_default(), path = path.display())]
+    Truncated {
+        /// The archive.
+        path: PathBuf,
+        /// The file in the archive where it ends, if known.
+        at: Option<String>,
+    },
+    /// A file of the archive is not what was written.
+    #[error("{what} of {path} is altered: {why}", path = path.display())]
+    Altered {
+        /// The archive or folder.
+        path: PathBuf,
+        /// The file or blob in it.
+        what: String,
+        /// How this shows.
+        why: String,
+    },
+    /// The archive holds what an archive of this tool never holds.
+    #[error("{path} holds {entry:?}, which is refused: {why}", path = path.display())]
+    Refused {
+        /// The archive.
+        path: PathBuf,
+        /// The entry.
+        entry: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A blob that the bundle needs is in neither the archive nor the folder.
+    #[error("blob {digest} is missing from {path}", path = path.display())]
+    BlobMissing {
+        /// The blob.
+        digest: Digest,
+        /// The archive or folder.
+        path: PathBuf,
+    },
+    /// The archive's sum is not the one in `SHA256SUMS`.
+    #[error("{path} is altered: SHA256SUMS says {expected}, its bytes have {actual}", path = path.display())]
+    SumMismatch {
+        /// The file.
+        path: PathBuf,
+        /// The digest in `SHA256SUMS`.
+        expected: Digest,
+        /// The digest of the bytes.
+        actual: Digest,
+    },
+    /// The archive's name has an unknown ending.
+    #[error("{path}: an archive's name ends in .tar.zst, .tar.gz or .tar", path = path.display())]
+    UnknownFormat {
+        /// The archive.
+        path: PathBuf,
+    },
+    /// A line of an ignore file is no pattern.
+    #[error("{path}:{line}: {pattern:?} is no pattern: {why}", path = path.display())]
+    IgnorePattern {
+        /// The ignore file.
+        path: PathBuf,
+        /// The line, 1-based.
+        line: usize,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The layout failed.
+    #[error(transparent)]
+    Layout(#[from] layout::Error),
+    /// A file operation failed.
+    #[error("cannot {action} {path}", path = path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err` on a file operation.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound { .. } => Kind::BundleNotFound,
+            Self::NotABundle { .. } | Self::UnknownFormat { .. } => Kind::NotABundle,
+            Self::Newer { .. } => Kind::BundleNewer,
+            Self::Truncated { .. } => Kind::BundleTruncated,
+            Self::RecordMalformed { .. }
+            | Self::Altered { .. }
+            | Self::Refused { .. }
+            | Self::SumMismatch { .. } => Kind::BundleAltered,
+            Self::BlobMissing { .. } => Kind::BundleIncomplete,
+            Self::IgnorePattern { .. } => Kind::DockerfileInvalid,
+            Self::Layout(error) => error.kind(),
+            Self::Io { source, .. } => io_kind(source),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotFound { .. } => "carry the archive (build-cache-*.tar.zst) into the project folder, or name it with --bundle FILE; it is made on a connected machine with: docker offline export".into(),
+            Self::NotABundle { .. } => "name the folder build-cache or an archive build-cache-*.tar.zst that docker offline export has written".into(),
+            Self::UnknownFormat { .. } => "give the archive another name, as in --archive build-cache.tar.zst".into(),
+            Self::Newer { tool_version, .. } => format!("install docker-offline {tool_version} or later; its binaries lie beside the archive (run ./install.sh there)"),
+            Self::Truncated { .. } | Self::Altered { .. } | Self::SumMismatch { .. } | Self::RecordMalformed { .. } | Self::BlobMissing { .. } => "copy the archive again and compare it with: sha256sum -c SHA256SUMS; what is already unpacked is kept and not read again".into(),
+            Self::Refused { .. } => "do not use this file; export the bundle again".into(),
+            Self::Io { source, .. } if io_kind(source) == Kind::DiskFull => "free space, or choose another disk, and run the same command again; nothing that was there before is changed".into(),
+            Self::Layout(error) => return error.hint(),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,201 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::layout::{Descriptor, Digest, Layout};
+
+/// The record's file name in the layout folder, and the first file of an archive.
+pub const RECORD_FILE: &str = "bundle.json";
+
+/// The bundle format that this version writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// What a bundle is: written as `bundle.json` into the layout folder.
+///
+/// Fields that a reader does not know are ignored and those that a writer did
+/// not know are empty, so that the format version only rises when an old reader
+/// would do something wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Record {
+    /// The bundle format, see [`FORMAT`].
+    pub format: u32,
+    /// The version of docker-offline that wrote it.
+    pub tool_version: String,
+    /// When it was exported (RFC 3339, UTC).
+    pub created: String,
+    /// The Compose project's name.
+    pub project: String,
+    /// The platform that it was exported for.
+    pub platform: String,
+    /// The engine that built it.
+    pub engine: SourceEngine,
+    /// Every image that is carried.
+    pub images: Vec<ImageRecord>,
+    /// Every service that is built.
+    pub services: Vec<ServiceRecord>,
+    /// Blobs that no image of `index.json` points to, such as inventories.
+    pub extra_blobs: Vec<Descriptor>,
+    /// Anything a later version adds.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// The engine that a bundle was exported from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SourceEngine {
+    /// The engine's version.
+    pub version: String,
+    /// Its API version.
+    pub api: String,
+    /// Its image store: `containerd`, or the graphdriver's name.
+    pub store: String,
+    /// The version of buildx, if installed.
+    pub buildx: Option<String>,
+    /// The version of Compose, if installed.
+    pub compose: Option<String>,
+    /// Anything a later version adds.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// One image of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageRecord {
+    /// The normalised reference.
+    pub reference: String,
+    /// Its platform.
+    #[serde(default)]
+    pub platform: String,
+    /// What it is for: `base`, `frontend`, `copy-from`, `mount-from`,
+    /// `context`, `service`, `stage`.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// The index or manifest that the registry serves, or what was saved.
+    pub root: Digest,
+    /// The platform's manifest.
+    pub manifest: Digest,
+    /// The config, which is the image ID on a graphdriver store.
+    pub config: Digest,
+    /// Size of all its blobs in bytes.
+    #[serde(default)]
+    pub size: u64,
+    /// Anything a later version adds.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// One service that is built.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ServiceRecord {
+    /// Its name in the project.
+    pub name: String,
+    /// The image that its build is tagged as.
+    pub image: String,
+    /// The Dockerfile, relative to the project.
+    pub dockerfile: Option<String>,
+    /// The blob with its context's inventory.
+    pub inventory: Option<Digest>,
+    /// The target asked for.
+    pub target: Option<String>,
+    /// The name of the last stage that is built.
+    pub final_stage: Option<String>,
+    /// The stages that are built, in order.
+    pub stages: Vec<StageRecord>,
+    /// Anything a later version adds.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// One stage of a service's build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageRecord {
+    /// Its name; generated for stages without one.
+    pub name: String,
+    /// The line of its `FROM`, 1-based.
+    #[serde(default)]
+    pub line: usize,
+    /// The stage image's manifest, which is its cache source.
+    pub manifest: Digest,
+    /// The stage image's config.
+    pub config: Digest,
+    /// The wave in which it is warmed, 0-based.
+    #[serde(default)]
+    pub wave: usize,
+    /// The stages that it needs.
+    #[serde(default)]
+    pub depends_on: Vec<String>,
+    /// Anything a later version adds.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// Only what decides whether the rest can be read.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Version {
+    format: Option<u32>,
+    tool_version: String,
+}
+
+impl Record {
+    /// Reads a record; a newer format is refused by name of the version that
+    /// wrote it, whatever else has changed in it.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let malformed = |source| Error::RecordMalformed { source };
+        let version: Version = serde_json::from_slice(bytes).map_err(malformed)?;
+        match version.format {
+            Some(format) if format > FORMAT => {
+                return Err(Error::Newer {
+                    format,
+                    tool_version: version.tool_version.chars().take(64).collect(),
+                });
+            }
+            Some(format) if format > 0 => {}
+            _ => {
+                return Err(Error::NotABundle {
+                    path: RECORD_FILE.into(),
+                    why: format!("{RECORD_FILE} names no format"),
+                });
+            }
+        }
+        serde_json::from_slice(bytes).map_err(malformed)
+    }
+
+    /// Reads the record of a bundle folder.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(RECORD_FILE);
+        if !path.exists() {
+            return Err(Error::NotABundle {
+                path: folder.to_owned(),
+                why: format!("it has no {RECORD_FILE}"),
+            });
+        }
+        Self::parse(&crate::layout::read_bounded(&path, RECORD_FILE)?)
+    }
+
+    /// The record's bytes, the same for the same record.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes =
+            serde_json::to_vec_pretty(self).map_err(|source| Error::RecordMalformed { source })?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Writes the record into a layout; do it last, it makes the bundle whole.
+    pub fn write(&self, layout: &Layout) -> Result<(), Error> {
+        let path = layout.path().join(RECORD_FILE);
+        Ok(crate::layout::replace_file(&path, &self.to_bytes()?)?)
+    }
+
+    /// What must be kept and verified besides what `index.json` points to.
+    pub fn extra_roots(&self) -> &[Descriptor] {
+        &self.extra_blobs
+    }
+}

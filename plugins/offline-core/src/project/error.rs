@@ -68,10 +68,12 @@ pub enum Error {
         known: Vec<String>,
     },
     /// An image name is not one.
-    #[error("{}the image of service {service} is invalid", prefix(location.as_ref()))]
+    #[error("{}`{key}` of service {service} names no image", prefix(location.as_ref()))]
     Reference {
         /// The service.
         service: String,
+        /// The key that holds it, e.g. `image`.
+        key: String,
         /// Where, where found.
         location: Option<Location>,
         /// What is wrong.
@@ -96,6 +98,12 @@ pub enum Error {
         path: PathBuf,
         /// Where it is named, where found.
         location: Option<Location>,
+    },
+    /// A file that `-f` or `COMPOSE_FILE` names is missing.
+    #[error("the Compose file {} does not exist", path.display())]
+    ComposeFileMissing {
+        /// The file.
+        path: PathBuf,
     },
     /// What Compose printed is not what it is known to print.
     #[error("`docker compose config` printed something unexpected")]
@@ -128,7 +136,7 @@ fn describe(paths: &[PathBuf]) -> String {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoComposeFile { .. } => Kind::NoComposeFile,
+            Self::NoComposeFile { .. } | Self::ComposeFileMissing { .. } => Kind::NoComposeFile,
             Self::Invalid { .. }
             | Self::RequiredVariable { .. }
             | Self::IncludeMissing { .. }
@@ -148,6 +156,9 @@ impl Explain for Error {
         Some(match self {
             Self::NoComposeFile { .. } => {
                 "run the command in the project's folder, or name the file with -f".into()
+            }
+            Self::ComposeFileMissing { .. } => {
+                "correct the path given with -f or in COMPOSE_FILE".into()
             }
             Self::Invalid { .. } => {
                 "correct the file and check it with: docker compose config --quiet".into()

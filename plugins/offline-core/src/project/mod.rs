@@ -4,14 +4,23 @@
 //! profiles; what it prints is read with tolerant structs. Only what an image
 //! or a build depends on is kept.
 
+mod bake;
 mod build_target;
+mod convert;
+mod diagnose_stderr;
 mod error;
+mod files;
 mod model;
 mod options;
+mod read;
+mod resolved;
+mod source_lines;
 
+pub use bake::BakeIdentity;
 pub use build_target::{
     BuildContext, BuildSecret, BuildTarget, DockerfileSource, NamedContext, SecretSource, Ulimit,
 };
 pub use error::Error;
 pub use model::{HiddenService, Location, Project, Service};
 pub use options::ProjectOptions;
+pub use read::read;

@@ -1,0 +1,302 @@
+//! Compose's words for what is wrong with a project, made into typed errors.
+//!
+//! The texts are those of compose-go 2.0 (Compose 2.26) to 2.9 (Compose 2.40):
+//! `loader/loader.go`, `loader/validate.go`, `template/template.go`,
+//! `types/project.go`.
+
+use std::path::{Path, PathBuf};
+
+use super::source_lines::Sources;
+use super::{Error, Location};
+
+/// The names in warnings `The "X" variable is not set. Defaulting to a blank string.`
+pub(super) fn unset_variables(stderr: &str) -> Vec<String> {
+    let unescaped = stderr.replace("\\\"", "\"");
+    let mut names: Vec<String> = unescaped
+        .lines()
+        .filter(|line| line.contains("variable is not set"))
+        .filter_map(|line| between(line, "The \"", "\" variable"))
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The typed error behind a failed `docker compose config`, if it is one of the
+/// project and not of Docker.
+pub(super) fn classify(stderr: &str, sources: &Sources) -> Option<Error> {
+    let message = reason(stderr)?;
+    if let Some(rest) = message.split("required variable ").nth(1) {
+        let (variable, text) = rest.split_once(" is missing a value").unwrap_or((rest, ""));
+        let text = text.trim_start_matches(':').trim();
+        let location = [":?", "?"]
+            .iter()
+            .find_map(|mark| sources.text(&format!("${{{variable}{mark}")));
+        return Some(Error::RequiredVariable {
+            variable: variable.to_owned(),
+            message: if text.is_empty() { "no value" } else { text }.to_owned(),
+            location,
+        });
+    }
+    if let Some(path) = between(message, "env file ", " not found") {
+        return Some(Error::EnvFileMissing {
+            location: by_file_name(path, sources),
+            path: path.into(),
+        });
+    }
+    // The files named by -f were checked before, so a file that is missing now
+    // is one that another file includes or extends, or an --env-file.
+    if let Some(path) = missing_file(message) {
+        let location = by_file_name(&path, sources);
+        return Some(if path.ends_with(".yaml") || path.ends_with(".yml") {
+            Error::IncludeMissing {
+                path: path.into(),
+                location,
+            }
+        } else {
+            Error::EnvFileMissing {
+                path: path.into(),
+                location,
+            }
+        });
+    }
+    if let Some(error) = undefined_service(message, sources) {
+        return Some(error);
+    }
+    let from_compose = [
+        "yaml:",
+        "validating ",
+        "failed to parse ",
+        "services.",
+        "service \"",
+    ];
+    let words = [
+        "invalid compose project",
+        "invalid interpolation format",
+        "additional properties",
+        "Additional property",
+        "must be a mapping",
+        "cycle detected",
+        "cannot extend service",
+        "empty compose file",
+        "project name must not be empty",
+        "error while interpolating",
+        "mapping key",
+        "error decoding",
+        "is required by",
+        "top-level object",
+    ];
+    if from_compose.iter().any(|p| message.starts_with(p))
+        || words.iter().any(|w| message.contains(w))
+    {
+        return Some(Error::Invalid {
+            location: location_in(message, sources),
+            message: message.to_owned(),
+        });
+    }
+    None
+}
+
+/// The last line that is no warning: `time="..." level=warning msg="..."` lines
+/// and `WARN[0000]` lines come before it.
+fn reason(stderr: &str) -> Option<&str> {
+    let is_warning = |l: &str| l.contains("level=warning") || l.starts_with("WARN[");
+    let start = stderr
+        .lines()
+        .map(str::trim)
+        .find(|l| !l.is_empty() && !is_warning(l))?;
+    let offset = stderr.find(start)?;
+    Some(stderr[offset..].trim())
+}
+
+fn undefined_service(message: &str, sources: &Sources) -> Option<Error> {
+    let forms = [
+        ("depends on undefined service ", "depends_on"),
+        ("depends on unknown service ", "depends_on"),
+        ("refers to undefined service ", "depends_on"),
+        ("declares unknown service ", "build"),
+    ];
+    let (mark, key) = forms.iter().find(|(mark, _)| message.contains(mark))?;
+    let service = between(message, "service \"", "\"")?;
+    let after = &message[message.find(mark)? + mark.len()..];
+    let undefined = after
+        .split([':', ' '])
+        .next()
+        .unwrap_or(after)
+        .trim_matches('"');
+    Some(Error::UndefinedService {
+        service: service.to_owned(),
+        undefined: undefined.to_owned(),
+        location: sources.key(&["services", service, key]),
+    })
+}
+
+fn missing_file(message: &str) -> Option<String> {
+    if let Some(path) = between(message, "couldn't find env file: ", "\n") {
+        return Some(path.to_owned());
+    }
+    let before = message.split(": no such file or directory").next()?;
+    if before.len() == message.len() {
+        return None;
+    }
+    let start = ["open ", "stat ", "lstat "]
+        .iter()
+        .filter_map(|verb| before.rfind(verb).map(|at| at + verb.len()))
+        .max()?;
+    Some(before[start..].to_owned())
+}
+
+fn by_file_name(path: impl AsRef<Path>, sources: &Sources) -> Option<Location> {
+    let name = path.as_ref().file_name()?.to_str()?;
+    sources.text(name)
+}
+
+/// Where a message points to: a file it names, a line it names, a key it names.
+fn location_in(message: &str, sources: &Sources) -> Option<Location> {
+    let file = ["failed to parse ", "validating ", "parsing "]
+        .iter()
+        .find_map(|mark| between(message, mark, ": "))
+        .map(PathBuf::from)
+        .or_else(|| sources.only_file().map(Path::to_owned));
+    let line = between_number(message, "line ");
+    if let (Some(file), Some(line)) = (&file, line) {
+        return Some(Location::new(file, Some(line)));
+    }
+    let dotted = message
+        .split_whitespace()
+        .map(|w| w.trim_end_matches([':', ',', '.']))
+        .find(|w| w.starts_with("services."));
+    if let Some(path) = dotted {
+        let keys: Vec<&str> = path.split('.').collect();
+        return sources
+            .key(&keys)
+            .or_else(|| file.map(|f| Location::new(f, None)));
+    }
+    between(message, "service \"", "\"")
+        .and_then(|name| sources.key(&["services", name]))
+        .or_else(|| file.map(|f| Location::new(f, None)))
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let from = text.find(start)? + start.len();
+    let rest = &text[from..];
+    let to = match rest.find(end) {
+        Some(to) => to,
+        None if end == "\n" => rest.len(),
+        None => return None,
+    };
+    Some(&rest[..to])
+}
+
+fn between_number(text: &str, start: &str) -> Option<u32> {
+    let from = text.find(start)? + start.len();
+    let digits: String = text[from..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> (tempfile::TempDir, Sources) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("compose.yaml");
+        std::fs::write(
+            &file,
+            "services:\n  web:\n    image: x:${TAG:?which}\n    depends_on: [db]\n    env_file: app.env\n",
+        )
+        .unwrap();
+        let sources = Sources::read(&[file]);
+        (folder, sources)
+    }
+
+    fn line_of(error: &Error) -> String {
+        let text = error.to_string();
+        let start = text.find("compose.yaml").unwrap();
+        text[start..].to_owned()
+    }
+
+    #[test]
+    fn every_wording_becomes_its_own_error() {
+        let (_folder, sources) = sources();
+        let cases = [
+            (
+                "yaml: line 3: mapping values are not allowed in this context",
+                "compose.yaml:3: the Compose file cannot be read",
+            ),
+            (
+                "time=\"2026\" level=warning msg=\"x\"\nyaml: line 4: did not find expected key",
+                "compose.yaml:4: ",
+            ),
+            (
+                "error while interpolating services.web.image: required variable TAG is missing a value: which",
+                "compose.yaml:3: the variable TAG must be set: which",
+            ),
+            (
+                "env file /p/app.env not found: stat /p/app.env: no such file or directory",
+                "compose.yaml:5: the env_file /p/app.env does not exist",
+            ),
+            (
+                "service \"web\" depends on undefined service db: invalid compose project",
+                "compose.yaml:4: service web refers to the undefined service db",
+            ),
+            (
+                "service \"web\" depends on undefined service \"db\": invalid compose project",
+                "compose.yaml:4: service web refers to the undefined service db",
+            ),
+            (
+                "services.web additional properties 'imge' not allowed",
+                "compose.yaml:2: the Compose file",
+            ),
+            (
+                "service \"web\" has neither an image nor a build context specified: invalid compose project",
+                "compose.yaml:2: ",
+            ),
+        ];
+        for (stderr, expected) in cases {
+            let error = classify(stderr, &sources).unwrap_or_else(|| panic!("{stderr}"));
+            assert!(line_of(&error).starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_parse_error_names_the_file_that_compose_names() {
+        let error = classify(
+            "failed to parse /p/other.yaml: yaml: line 9, column 2: oops",
+            &Sources::default(),
+        )
+        .unwrap();
+        assert!(
+            error.to_string().starts_with("/p/other.yaml:9: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_missing_include_is_told_from_a_missing_env_file() {
+        let none = Sources::default();
+        let include = classify("open /p/more.yaml: no such file or directory", &none);
+        assert!(matches!(include, Some(Error::IncludeMissing { .. })));
+        let env = classify("couldn't find env file: /p/.env.prod", &none);
+        assert!(matches!(env, Some(Error::EnvFileMissing { .. })));
+    }
+
+    #[test]
+    fn what_docker_itself_says_is_left_alone() {
+        let none = Sources::default();
+        let said = "docker: unknown command: docker compose\n\nRun 'docker --help'";
+        assert!(classify(said, &none).is_none());
+    }
+
+    #[test]
+    fn unset_variables_are_collected_from_both_log_forms() {
+        let stderr = "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"The \\\"TAG\\\" variable is not set. Defaulting to a blank string.\"\n\
+            WARN[0000] The \"A\" variable is not set. Defaulting to a blank string.\n\
+            WARN[0000] The \"A\" variable is not set. Defaulting to a blank string.";
+        assert_eq!(unset_variables(stderr), ["A", "TAG"]);
+    }
+}

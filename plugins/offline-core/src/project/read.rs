@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+use std::process::Output;
+
+use super::convert::Converter;
+use super::diagnose_stderr::{classify, unset_variables};
+use super::files::{self, ComposeFiles};
+use super::resolved::ResolvedProject;
+use super::source_lines::Sources;
+use super::{Error, HiddenService, Project, ProjectOptions, Service};
+use crate::engine::{self, Docker};
+
+/// Reads the project that the options mean.
+///
+/// Runs `docker compose config` twice at once: as asked, and with every profile
+/// active, to name the services that are hidden. No engine is needed for it.
+pub fn read(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error> {
+    let found = files::find(options)?;
+    let sources = Sources::read(&found.files);
+    let (asked, everything) = std::thread::scope(|scope| {
+        let everything = (!options.all_profiles)
+            .then(|| scope.spawn(|| resolve(docker, &options.with_all_profiles(), &sources)));
+        let asked = resolve(docker, options, &sources);
+        (asked, everything.and_then(|handle| handle.join().ok()))
+    });
+    let (resolved, stderr) = asked?;
+    // Only needed for names: what is wrong in a service that is not asked for
+    // must not stop the others.
+    let everything = everything.and_then(Result::ok).map(|(project, _)| project);
+    build_project(&resolved, everything.as_ref(), &stderr, found, &sources)
+}
+
+fn build_project(
+    resolved: &ResolvedProject,
+    everything: Option<&ResolvedProject>,
+    stderr: &str,
+    found: ComposeFiles,
+    sources: &Sources,
+) -> Result<Project, Error> {
+    let converter = Converter {
+        project: resolved,
+        directory: &found.directory,
+        sources,
+    };
+    let services = resolved
+        .services
+        .iter()
+        .map(|(name, service)| converter.service(name, service))
+        .collect::<Result<Vec<Service>, _>>()?;
+    let none = BTreeMap::new();
+    let hidden = everything
+        .map_or(&none, |project| &project.services)
+        .iter()
+        .filter(|(name, _)| !resolved.services.contains_key(*name))
+        .map(|(name, service)| HiddenService {
+            name: name.clone(),
+            profiles: service.profiles.clone(),
+        })
+        .collect();
+    Ok(Project {
+        name: resolved.name.clone(),
+        services,
+        hidden,
+        unset_variables: unset_variables(stderr),
+        directory: found.directory,
+        files: found.files,
+    })
+}
+
+fn resolve(
+    docker: &Docker,
+    options: &ProjectOptions,
+    sources: &Sources,
+) -> Result<(ResolvedProject, String), Error> {
+    let mut args = options.compose_args();
+    args.extend(["config".into(), "--format".into(), "json".into()]);
+    let mut command = docker.command(&args);
+    let name = docker.describe(&command);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().map_err(|source| engine::Error::Io {
+        program: command.get_program().into(),
+        source,
+    })?;
+    let stderr = String::from_utf8_lossy(&stderr).into_owned();
+    if !status.success() {
+        let error = engine::Error::from_stderr(&name, status.to_string(), &stderr);
+        return Err(match error {
+            engine::Error::Failed { .. } => {
+                classify(&stderr, sources).unwrap_or(Error::Engine(error))
+            }
+            other => Error::Engine(other),
+        });
+    }
+    let text = unescape_dollars(&String::from_utf8_lossy(&stdout));
+    let project = serde_json::from_str(&text).map_err(|source| Error::Unexpected { source })?;
+    Ok((project, stderr))
+}
+
+/// Compose doubles every `$` of the whole text it prints (`runConfig` in
+/// `cmd/compose/config.go`, the same in 2.26 and 2.40).
+fn unescape_dollars(text: &str) -> String {
+    text.replace("$$", "$")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::project::{BuildContext, DockerfileSource, NamedContext, SecretSource};
+
+    const CONFIG: &str = r#"{
+  "name": "demo", "x-anything": [1],
+  "networks": {"default": {"name": "demo_default", "ipam": {}}},
+  "models": {"llm": {"model": "ai/smollm2"}},
+  "secrets": {"token": {"name": "demo_token", "file": "/p/token.txt"}, "key": {"environment": "KEY"}},
+  "services": {
+    "api": {
+      "build": {
+        "context": "/p/api", "dockerfile": "Dockerfile.dev",
+        "args": {"A": "x$$y", "B": null, "C": 3},
+        "additional_contexts": {"base": "service:base", "img": "docker-image://alpine:3", "dir": "/p/dir", "git": "https://x.org/y.git"},
+        "secrets": [{"source": "token"}, {"source": "key", "target": "k"}],
+        "ssh": ["default"], "extra_hosts": ["h=1.2.3.4"], "shm_size": "67108864",
+        "ulimits": {"nofile": {"soft": 1, "hard": 2}, "nproc": 5}, "labels": {"l": "v"},
+        "network": "host", "target": "run", "future": {"k": 1}
+      },
+      "command": null, "depends_on": {"db": {"condition": "service_started"}},
+      "volumes": [{"type": "image", "source": "busybox:1", "target": "/m", "image": {}}, {"type": "bind", "source": "/x"}]
+    },
+    "db": {"image": "postgres:16", "platform": "linux/amd64", "pull_policy": "always"},
+    "inline": {"image": "me/inline", "build": {"context": "/p", "dockerfile_inline": "FROM alpine\nRUN echo $$HOME\n"}},
+    "vpn": {"provider": {"type": "compose-thing", "options": {}}}
+  }
+}"#;
+
+    fn project(text: &str) -> Result<Project, Error> {
+        let resolved: ResolvedProject = serde_json::from_str(&unescape_dollars(text)).unwrap();
+        let everything: ResolvedProject =
+            serde_json::from_str(r#"{"services": {"db": {}, "debug": {"profiles": ["dev"]}}}"#)
+                .unwrap();
+        let found = ComposeFiles {
+            files: vec!["/p/compose.yaml".into()],
+            directory: "/p".into(),
+        };
+        build_project(&resolved, Some(&everything), "", found, &Sources::default())
+    }
+
+    #[test]
+    fn reads_what_compose_prints() {
+        let project = project(CONFIG).unwrap();
+        let api = project.service("api").unwrap();
+        assert_eq!(
+            api.image.as_ref().unwrap().to_string(),
+            "docker.io/library/demo-api:latest"
+        );
+        assert!(!api.image_is_explicit);
+        assert_eq!(api.depends_on, ["db"]);
+        assert_eq!(api.image_volumes[0].familiar(), "busybox:1");
+        let build = api.build.as_ref().unwrap();
+        assert_eq!(build.context, BuildContext::Directory("/p/api".into()));
+        assert_eq!(
+            build.dockerfile,
+            DockerfileSource::File(PathBuf::from("/p/api/Dockerfile.dev"))
+        );
+        assert_eq!(build.args["A"].as_deref(), Some("x$y"));
+        assert_eq!(build.args["B"], None);
+        assert_eq!(build.args["C"].as_deref(), Some("3"));
+        let contexts = &build.additional_contexts;
+        assert_eq!(contexts["base"], NamedContext::Service("base".into()));
+        assert!(matches!(contexts["img"], NamedContext::Image(_)));
+        assert!(matches!(contexts["git"], NamedContext::Remote(_)));
+        assert_eq!(contexts["dir"], NamedContext::Directory("/p/dir".into()));
+        assert_eq!(
+            build.secrets[0].source,
+            SecretSource::File(Path::new("/p/token.txt").into())
+        );
+        assert_eq!(build.secrets[1].id, "k");
+        assert_eq!(build.extra_hosts["h"], ["1.2.3.4"]);
+        assert_eq!(build.ulimits["nofile"].hard, 2);
+        assert_eq!(project.service("vpn").unwrap().image, None);
+        let inline = project.service("inline").unwrap().build.as_ref().unwrap();
+        assert_eq!(
+            inline.dockerfile,
+            DockerfileSource::Inline("FROM alpine\nRUN echo $HOME\n".into())
+        );
+        assert_eq!(project.hidden[0].name, "debug");
+        assert_eq!(project.hidden[0].profiles, ["dev"]);
+    }
+
+    #[test]
+    fn an_unset_variable_in_an_image_is_an_error() {
+        let error = project(r#"{"name": "d", "services": {"web": {"image": "name:"}}}"#);
+        let text = error.unwrap_err().to_string();
+        assert_eq!(text, "`image` of service web names no image");
+    }
+}

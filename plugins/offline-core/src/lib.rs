@@ -17,6 +17,7 @@
 pub mod build;
 pub mod bundle;
 pub mod closure;
+pub mod compatibility;
 pub mod diagnosis;
 pub mod dockerfile;
 pub mod engine;
@@ -28,6 +29,7 @@ pub mod plan;
 pub mod project;
 pub mod reference;
 pub mod registry;
+pub mod stages;
 
 pub use error::{Failure, Kind};
 pub use event::{Event, Reporter};

@@ -1,0 +1,50 @@
+//! What an engine will not find in a cache that another engine made.
+//!
+//! Every rule here was measured (`docs/engine-facts.md`): cache keys change with
+//! BuildKit's generation, and `COPY --link` has other keys on the other kind of
+//! image store. A step that misses re-runs all that depends on it; if that needs
+//! a network, the build cannot succeed on site.
+
+mod miss;
+
+pub use miss::{Miss, Reason, misses};
+
+use crate::engine::{EngineInfo, Store, generation};
+
+/// An engine as far as cache keys are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// Its version.
+    pub version: String,
+    /// Its image store; `None` where not known.
+    pub store: Option<Store>,
+    /// Its Compose plugin's version; `None` where not known.
+    pub compose: Option<String>,
+}
+
+impl Engine {
+    /// The generation that BuildKit's keys belong to.
+    pub fn generation(&self) -> u32 {
+        generation(&self.version)
+    }
+}
+
+impl From<&EngineInfo> for Engine {
+    fn from(info: &EngineInfo) -> Self {
+        Self {
+            version: info.version.clone(),
+            store: Some(info.store),
+            compose: info.compose.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine {}", self.version)?;
+        match self.store {
+            Some(store) => write!(f, " ({store} store)"),
+            None => Ok(()),
+        }
+    }
+}

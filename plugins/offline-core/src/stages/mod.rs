@@ -1,0 +1,12 @@
+//! Builds of single stages, the same on both sides of the air gap.
+//!
+//! BuildKit's cache keys come from the Dockerfile's steps, build arguments,
+//! network mode, named contexts and file contents. Both sides therefore start
+//! from the definition that Compose itself gives to buildx and change only what
+//! no key depends on: target, tags, outputs, cache source.
+
+mod dockerfiles;
+mod targets;
+
+pub use dockerfiles::{Dockerfiles, Error};
+pub use targets::StageTargets;

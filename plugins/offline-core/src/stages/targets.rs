@@ -1,0 +1,112 @@
+use serde_json::{Map, Value, json};
+
+use super::Dockerfiles;
+use crate::closure::{BuildClosure, Closure, StageRef};
+use crate::engine::BakeFile;
+use crate::project::{BakeIdentity, NamedContext, Project};
+
+/// What no cache key of a step depends on, and a stage build decides itself.
+const NOT_IN_KEYS: [&str; 9] = [
+    "tags",
+    "labels",
+    "cache-from",
+    "cache-to",
+    "no-cache",
+    "no-cache-filter",
+    "pull",
+    "output",
+    "attest",
+];
+
+/// Makes bake targets for stages.
+#[derive(Debug, Clone, Copy)]
+pub struct StageTargets<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Its closure.
+    pub closure: &'a Closure,
+    /// The copies with all stages named.
+    pub dockerfiles: &'a Dockerfiles,
+}
+
+impl StageTargets<'_> {
+    /// The bake target's name for a stage; bake allows `[a-zA-Z0-9_-]` only.
+    pub fn name(&self, stage: &StageRef) -> String {
+        let number = self
+            .closure
+            .services
+            .iter()
+            .position(|s| s.name == stage.service);
+        let readable: String = stage
+            .service
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        format!("{readable}_{}_{}", number.unwrap_or_default(), stage.stage)
+    }
+
+    /// Adds the build of one stage to a bake file, `with` what the caller wants
+    /// of it (`tags`, `output`, `cache-from`, ...). Services that it takes as
+    /// named contexts are added as definitions.
+    pub fn add(&self, file: &mut BakeFile, stage: &StageRef, with: Map<String, Value>) {
+        let Some(mut target) = self.target(file, stage) else {
+            return;
+        };
+        target.extend(with);
+        file.build(self.name(stage), Value::Object(target));
+    }
+
+    fn target(&self, file: &mut BakeFile, stage: &StageRef) -> Option<Map<String, Value>> {
+        let build = self.build_of(&stage.service)?;
+        let service = self.project.service(&stage.service)?;
+        let source = service.build.as_ref()?;
+        let identity = BakeIdentity {
+            project: &self.project.name,
+            service: &service.name,
+            image: "",
+            compose_version: None,
+        };
+        let definition = source.bake_target(&identity, |name| self.final_name(name));
+        let Value::Object(mut target) = definition else {
+            return None;
+        };
+        for key in NOT_IN_KEYS {
+            target.remove(key);
+        }
+        target.remove("dockerfile-inline");
+        target.insert(
+            "dockerfile".into(),
+            json!(self.dockerfiles.of(&stage.service)?),
+        );
+        target.insert("target".into(), json!(build.stage(stage.stage)?.name));
+        target.insert("attest".into(), json!(["type=provenance,disabled=true"]));
+        for context in source.additional_contexts.values() {
+            if let NamedContext::Service(name) = context {
+                let sibling = self.final_stage(name)?;
+                let definition = self.target(file, &sibling)?;
+                let name = format!("{}_context", self.name(&sibling));
+                file.define(name, Value::Object(definition));
+            }
+        }
+        Some(target)
+    }
+
+    fn final_name(&self, service: &str) -> String {
+        self.final_stage(service).map_or_else(
+            || service.to_owned(),
+            |s| format!("{}_context", self.name(&s)),
+        )
+    }
+
+    /// The stage that a service's image is made of.
+    pub fn final_stage(&self, service: &str) -> Option<StageRef> {
+        Some(StageRef {
+            service: service.to_owned(),
+            stage: self.build_of(service)?.target_stage,
+        })
+    }
+
+    fn build_of(&self, service: &str) -> Option<&BuildClosure> {
+        self.closure.service(service)?.build.as_ref()
+    }
+}

@@ -15,6 +15,7 @@ mod store;
 mod verify;
 mod writer;
 
+pub(crate) use descriptor::ImageConfig;
 pub use descriptor::{Descriptor, Index, Manifest, Platform, media_type};
 pub use digest::Digest;
 pub use error::Error;

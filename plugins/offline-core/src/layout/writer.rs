@@ -135,6 +135,11 @@ impl BlobWriter {
         self.size
     }
 
+    /// The unfinished file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The digest of what has been written so far.
     pub fn digest(&self) -> Digest {
         Digest::from_bytes(self.hasher.clone().finalize().into())
@@ -198,7 +203,7 @@ impl Drop for BlobWriter {
     fn drop(&mut self) {
         // After a rename this name is gone, and nobody else can have taken it:
         // the lock is still held.
-        if !self.keep {
+        if !self.keep || self.size == 0 {
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -1,1 +1,17 @@
-//! TODO
+//! Fetching images with the very manifests that their registry serves.
+//!
+//! `docker save` on a graphdriver store writes new manifests, which no digest
+//! pin and no containerd store's cache recognises; so base images come from
+//! here, not from the engine (see `docs/engine-facts.md`). Mirrors, insecure
+//! registries, credentials and proxies are those of the user's Docker.
+
+mod connection;
+mod credentials;
+mod download;
+mod endpoint;
+mod error;
+mod fetch;
+mod retry;
+
+pub use error::Error;
+pub use fetch::{FetchedImage, Registry, RegistryOptions};

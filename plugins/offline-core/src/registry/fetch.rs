@@ -1,0 +1,508 @@
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::HeaderName;
+
+use super::Error;
+use super::connection::{Ask, Connection, Connections, chain};
+use super::download;
+use super::endpoint::{Endpoint, endpoints};
+use super::retry::{Failed, Retry};
+use crate::event::{Reporter, Task, Work};
+use crate::layout::{Descriptor, Digest, Index, Layout, Manifest, Platform, media_type};
+use crate::reference::ImageReference;
+
+const MANIFEST_LIMIT: usize = 8 << 20;
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// How registries are reached.
+#[derive(Debug, Clone)]
+pub struct RegistryOptions {
+    /// Docker's `registry-mirrors`: asked before Docker Hub, for its images only.
+    pub mirrors: Vec<String>,
+    /// Whether Docker Hub itself is never asked when there is a mirror.
+    pub mirrors_only: bool,
+    /// Hosts and networks (CIDR) that may be reached without TLS, as in Docker's
+    /// `insecure-registries`. Loopback addresses always may.
+    pub insecure: Vec<String>,
+    /// The folder of the user's Docker configuration, for credentials.
+    pub config_dir: Option<PathBuf>,
+    /// How many blobs of an image are downloaded at once. Docker takes 3.
+    pub concurrency: usize,
+    /// How often a request is tried before it is given up.
+    pub attempts: u32,
+    /// The wait after the first failure; it doubles with each further one.
+    pub first_wait: Duration,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        Self {
+            mirrors: Vec::new(),
+            mirrors_only: false,
+            insecure: Vec::new(),
+            config_dir: None,
+            concurrency: 3,
+            attempts: 5,
+            first_wait: Duration::from_secs(1),
+        }
+    }
+}
+
+/// An image as its registry serves it, whole in the layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedImage {
+    /// The reference asked for.
+    pub reference: ImageReference,
+    /// The index or manifest that the reference names.
+    pub root: Descriptor,
+    /// The manifest for the platform; the same as `root` where that is no index.
+    pub manifest: Descriptor,
+    /// The config's digest.
+    pub config: Digest,
+    /// Diff ID (digest of the uncompressed layer) and blob of each layer, base first.
+    pub layers: Vec<(Digest, Descriptor)>,
+    /// How many bytes the layout did not hold before.
+    pub new_bytes: u64,
+}
+
+/// Fetches images; may be used from several threads at once.
+pub struct Registry {
+    options: RegistryOptions,
+    runtime: tokio::runtime::Runtime,
+    connections: Connections,
+}
+
+/// One image on its way.
+struct Fetch<'a> {
+    registry: &'a Registry,
+    reference: &'a ImageReference,
+    layout: &'a Layout,
+    reporter: &'a dyn Reporter,
+}
+
+impl Registry {
+    /// Prepares the client; nothing is asked yet.
+    pub fn new(options: RegistryOptions) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("registry")
+            .enable_all()
+            .build()
+            .map_err(|e| Error::Setup {
+                message: e.to_string(),
+            })?;
+        Ok(Self {
+            options,
+            runtime,
+            connections: Connections::default(),
+        })
+    }
+
+    /// Fetches an image for a platform into the layout.
+    ///
+    /// A tag is asked for its digest first; what the layout already holds is not
+    /// asked for again, and a cut download continues where it stopped.
+    pub fn fetch(
+        &self,
+        reference: &ImageReference,
+        platform: &Platform,
+        layout: &Layout,
+        reporter: &dyn Reporter,
+    ) -> Result<FetchedImage, Error> {
+        let fetch = Fetch {
+            registry: self,
+            reference,
+            layout,
+            reporter,
+        };
+        let endpoints = endpoints(reference.registry(), &self.options);
+        let mut failures: Vec<(Endpoint, Failed)> = Vec::new();
+        for (number, endpoint) in endpoints.iter().enumerate() {
+            // Only the last hope is worth all attempts: a mirror that is down
+            // must not delay every image, nor a registry behind one that has
+            // already answered.
+            let passing = |(_, f): &(Endpoint, Failed)| matches!(f, Failed::Passing { .. });
+            let attempts = match (endpoint.insecure, endpoint.scheme) {
+                (true, "https") => 1,
+                _ if number + 1 == endpoints.len() && failures.iter().all(passing) => {
+                    self.options.attempts
+                }
+                _ => self.options.attempts.min(2),
+            };
+            match fetch.from(endpoint, platform, attempts) {
+                Ok(image) => return Ok(image),
+                Err(Failed::Final(error)) => return Err(error),
+                Err(failed) => failures.push((endpoint.clone(), failed)),
+            }
+        }
+        Err(fetch.explain(failures))
+    }
+}
+
+impl Fetch<'_> {
+    fn from(
+        &self,
+        endpoint: &Endpoint,
+        platform: &Platform,
+        attempts: u32,
+    ) -> Result<FetchedImage, Failed> {
+        let options = &self.registry.options;
+        let connection = self
+            .registry
+            .connections
+            .to(endpoint, options.config_dir.as_ref())
+            .map_err(Failed::Final)?;
+        let mut new_bytes = 0;
+        let root = self.root(&connection, attempts, &mut new_bytes)?;
+        let manifest = if media_type::is_index(&root.media_type) {
+            let index: Index = self.layout.read_json_blob(&root.digest)?;
+            let chosen = index
+                .choose(platform)
+                .ok_or_else(|| Failed::Final(self.no_platform(endpoint, platform, &index)))?;
+            if !self.layout.has_blob(&chosen.digest, Some(chosen.size)) {
+                let digest = chosen.digest.to_string();
+                let bytes = self.manifest_bytes(&connection, attempts, &digest)?.0;
+                new_bytes += self.keep(endpoint, &bytes, Some(&chosen.digest))?;
+            }
+            chosen.clone()
+        } else {
+            root.clone()
+        };
+        let parsed: Manifest = self.layout.read_json_blob(&manifest.digest)?;
+        let mut blobs: Vec<Descriptor> = Vec::new();
+        for blob in parsed.layers.iter().chain([&parsed.config]) {
+            let held = self.layout.has_blob(&blob.digest, Some(blob.size));
+            if !held && blobs.iter().all(|b| b.digest != blob.digest) {
+                blobs.push(blob.clone());
+            }
+        }
+        new_bytes += self.blobs(&connection, &blobs)?;
+        self.layout.sync()?;
+        let config: crate::layout::ImageConfig =
+            self.layout.read_json_blob(&parsed.config.digest)?;
+        let diff_ids = config.rootfs.diff_ids;
+        if diff_ids.len() != parsed.layers.len() {
+            return Err(self.unusable(
+                endpoint,
+                format!(
+                    "its config names {} layers, its manifest {}",
+                    diff_ids.len(),
+                    parsed.layers.len()
+                ),
+            ));
+        }
+        Ok(FetchedImage {
+            reference: self.reference.clone(),
+            root,
+            manifest,
+            config: parsed.config.digest,
+            layers: diff_ids.into_iter().zip(parsed.layers).collect(),
+            new_bytes,
+        })
+    }
+
+    /// What the reference names, in the layout.
+    fn root(
+        &self,
+        connection: &Connection,
+        attempts: u32,
+        new_bytes: &mut u64,
+    ) -> Result<Descriptor, Failed> {
+        let endpoint = &connection.endpoint;
+        let pin: Option<Digest> = match self.reference.digest() {
+            Some(text) => Some(text.parse()?),
+            None => None,
+        };
+        let known = match pin {
+            Some(pin) => Some(pin),
+            None => self.head(connection, attempts)?,
+        };
+        if let Some(digest) = known.filter(|d| self.layout.has_blob(d, None))
+            && let Ok(bytes) = self.layout.read_blob(&digest)
+        {
+            return self.describe(endpoint, &bytes, None);
+        }
+        let object = known.map_or_else(
+            || self.reference.tag().unwrap_or("latest").to_owned(),
+            |digest| digest.to_string(),
+        );
+        let (bytes, content_type) = self.manifest_bytes(connection, attempts, &object)?;
+        let descriptor = self.describe(endpoint, &bytes, content_type)?;
+        *new_bytes += self.keep(endpoint, &bytes, known.as_ref())?;
+        Ok(descriptor)
+    }
+
+    fn head(&self, connection: &Connection, attempts: u32) -> Result<Option<Digest>, Failed> {
+        let tag = self.reference.tag().unwrap_or("latest");
+        let response = self.ask(connection, attempts, Method::HEAD, tag, async |response| {
+            Ok(response
+                .headers()
+                .get(CONTENT_DIGEST)
+                .and_then(|value| value.to_str().ok()?.parse().ok()))
+        });
+        match response {
+            // Some registries do not take HEAD; the tag's manifest is read then.
+            Err(Failed::Denied(words)) if words.starts_with("405") => Ok(None),
+            other => other,
+        }
+    }
+
+    fn manifest_bytes(
+        &self,
+        connection: &Connection,
+        attempts: u32,
+        object: &str,
+    ) -> Result<(Vec<u8>, Option<String>), Failed> {
+        self.ask(
+            connection,
+            attempts,
+            Method::GET,
+            object,
+            async |mut response| {
+                let content_type = response
+                    .headers()
+                    .get(reqwest::header::CONTENT_TYPE)
+                    .and_then(|value| value.to_str().ok())
+                    .map(|text| text.split(';').next().unwrap_or(text).trim().to_owned());
+                let mut bytes = Vec::new();
+                loop {
+                    match response.chunk().await {
+                        Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                        Ok(None) => return Ok((bytes, content_type)),
+                        Err(error) => return Err(Failed::passing(chain(&error))),
+                    }
+                    if bytes.len() > MANIFEST_LIMIT {
+                        return Err(self.unusable(
+                            &connection.endpoint,
+                            format!("its manifest has more than {MANIFEST_LIMIT} bytes"),
+                        ));
+                    }
+                }
+            },
+        )
+    }
+
+    fn ask<T>(
+        &self,
+        connection: &Connection,
+        attempts: u32,
+        method: Method,
+        object: &str,
+        read: impl AsyncFn(reqwest::Response) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let accept = [
+            media_type::OCI_INDEX,
+            media_type::DOCKER_LIST,
+            media_type::OCI_MANIFEST,
+            media_type::DOCKER_MANIFEST,
+        ]
+        .join(", ");
+        let ask = Ask {
+            method,
+            repository: self.reference.repository(),
+            kind: "manifests",
+            object,
+            accept: Some(&accept),
+            from: 0,
+        };
+        let mut retry = self.retry(attempts);
+        self.registry.runtime.block_on(async {
+            loop {
+                let outcome = match connection.send(&ask).await {
+                    Ok(response) => read(response).await,
+                    Err(failed) => Err(failed),
+                };
+                match outcome {
+                    Ok(value) => return Ok(value),
+                    Err(failed) => retry.next(failed).await?,
+                }
+            }
+        })
+    }
+
+    fn retry(&self, attempts: u32) -> Retry<'_> {
+        let wait = self.registry.options.first_wait;
+        Retry::new(self.reporter, self.reference.to_string(), attempts, wait)
+    }
+
+    /// Downloads blobs with a few threads; gives the number of bytes added.
+    fn blobs(&self, connection: &Connection, blobs: &[Descriptor]) -> Result<u64, Failed> {
+        let options = &self.registry.options;
+        let work = Work::FetchImage {
+            image: self.reference.to_string(),
+        };
+        let total = blobs.iter().map(|b| b.size).sum();
+        let task = Task::start(self.reporter, work, Some(total));
+        let next = AtomicUsize::new(0);
+        let added = AtomicU64::new(0);
+        let stop = AtomicBool::new(false);
+        let failure = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for _ in 0..options.concurrency.clamp(1, blobs.len().max(1)) {
+                scope.spawn(|| {
+                    while let Some(blob) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if stop.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let mut retry = self.retry(options.attempts);
+                        let outcome = self.registry.runtime.block_on(download::blob(
+                            connection,
+                            self.reference.repository(),
+                            blob,
+                            self.layout,
+                            &mut retry,
+                            &stop,
+                            &|bytes| task.advance(bytes),
+                        ));
+                        match outcome {
+                            Ok(bytes) => {
+                                added.fetch_add(bytes, Ordering::Relaxed);
+                            }
+                            Err(failed) => {
+                                stop.store(true, Ordering::Relaxed);
+                                if let Ok(mut failure) = failure.lock() {
+                                    failure.get_or_insert(failed);
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        match failure.into_inner() {
+            Ok(Some(failed)) => Err(failed),
+            _ => Ok(added.into_inner()),
+        }
+    }
+
+    /// Writes a manifest as it was served, if its bytes are the expected ones.
+    fn keep(
+        &self,
+        endpoint: &Endpoint,
+        bytes: &[u8],
+        expected: Option<&Digest>,
+    ) -> Result<u64, Failed> {
+        let actual = Digest::of(bytes);
+        if let Some(expected) = expected.filter(|e| **e != actual) {
+            return Err(self.unusable(
+                endpoint,
+                format!("asked for the manifest {expected}, it serves {actual}"),
+            ));
+        }
+        let written = self.layout.write_blob(bytes)?;
+        Ok(if written.new { written.size } else { 0 })
+    }
+
+    /// Finds out whether a document is an index or a manifest.
+    fn describe(
+        &self,
+        endpoint: &Endpoint,
+        bytes: &[u8],
+        content_type: Option<String>,
+    ) -> Result<Descriptor, Failed> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Kind {
+            media_type: Option<String>,
+            manifests: Option<serde::de::IgnoredAny>,
+            config: Option<serde::de::IgnoredAny>,
+        }
+        let kind: Kind = serde_json::from_slice(bytes)
+            .map_err(|e| self.unusable(endpoint, format!("its manifest cannot be read ({e})")))?;
+        // OCI documents may leave their own media type out; then their form says
+        // what they are, and the header which dialect it is.
+        let media_type = match (kind.media_type.clone().or(content_type), &kind) {
+            (Some(text), _) if media_type::is_index(&text) || media_type::is_manifest(&text) => {
+                text
+            }
+            (
+                None | Some(_),
+                Kind {
+                    manifests: Some(_), ..
+                },
+            ) => media_type::OCI_INDEX.into(),
+            (
+                None | Some(_),
+                Kind {
+                    config: Some(_), ..
+                },
+            ) => media_type::OCI_MANIFEST.into(),
+            (other, _) => {
+                return Err(self.unusable(
+                    endpoint,
+                    format!("{} is no image", other.unwrap_or_else(|| "this".into())),
+                ));
+            }
+        };
+        Ok(Descriptor::new(
+            media_type,
+            Digest::of(bytes),
+            bytes.len() as u64,
+        ))
+    }
+
+    fn no_platform(&self, endpoint: &Endpoint, platform: &Platform, index: &Index) -> Error {
+        Error::NoPlatform {
+            image: self.reference.to_string(),
+            registry: endpoint.name.clone(),
+            platform: platform.to_string(),
+            offered: index
+                .manifests
+                .iter()
+                .filter(|d| !d.is_attestation())
+                .filter_map(|d| d.platform.as_ref().map(ToString::to_string))
+                .collect(),
+        }
+    }
+
+    fn unusable(&self, endpoint: &Endpoint, why: String) -> Failed {
+        Failed::Final(Error::Unusable {
+            image: self.reference.to_string(),
+            registry: endpoint.name.clone(),
+            why,
+        })
+    }
+
+    /// One error for all endpoints. One that answered knows more than one that
+    /// could not be reached, and a refusal is what the user can act upon.
+    fn explain(&self, failures: Vec<(Endpoint, Failed)>) -> Error {
+        let image = self.reference.to_string();
+        let rank = |failed: &Failed| match failed {
+            Failed::Denied(_) => 0,
+            Failed::NotFound => 1,
+            _ => 2,
+        };
+        let names: Vec<String> = failures.iter().map(|(e, _)| e.name.clone()).collect();
+        let first = failures.into_iter().min_by_key(|(_, failed)| rank(failed));
+        match first {
+            Some((endpoint, Failed::Denied(message))) => Error::Denied {
+                image,
+                registry: endpoint.name,
+                message,
+            },
+            Some((endpoint, Failed::NotFound)) => Error::NotFound {
+                image,
+                registry: endpoint.name,
+            },
+            Some((_, Failed::Passing { cause, .. })) => Error::Unreachable {
+                image,
+                registry: {
+                    let mut names = names;
+                    names.dedup();
+                    names.join(", ")
+                },
+                cause,
+            },
+            Some((_, Failed::Final(error))) => error,
+            None => Error::Unreachable {
+                image,
+                registry: self.reference.registry().to_owned(),
+                cause: "there is no address for it".into(),
+            },
+        }
+    }
+}

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Kind};
 
@@ -12,6 +12,26 @@ pub struct Error {
     pub line: u32,
     /// What is wrong there.
     pub why: String,
+}
+
+impl Error {
+    /// An error of a text whose file is not known yet.
+    pub(super) fn at(line: u32, why: impl Into<String>) -> Self {
+        Self {
+            path: PathBuf::new(),
+            line,
+            why: why.into(),
+        }
+    }
+
+    /// The same error, in this file.
+    #[must_use]
+    pub fn in_file(self, path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..self
+        }
+    }
 }
 
 impl Explain for Error {

@@ -1,7 +1,30 @@
 //! Dockerfiles as BuildKit reads them, as far as the closure needs it.
+//!
+//! `parse-dockerfile` splits a file into instructions; heredocs, directives,
+//! ARG expansion and mount options follow BuildKit's own sources
+//! (`frontend/dockerfile/{parser,shell,instructions}`).
 
+mod directives;
 mod error;
+mod expand;
+mod flags;
+mod glob;
+mod heredocs;
+mod model;
+mod name_stages;
+mod parse;
 mod platform;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod words;
 
 pub use error::Error;
+pub use expand::expand;
+pub use model::{
+    Arg, Copy, Dockerfile, Instruction, InstructionKind, Mount, RemoteSource, Run, Stage,
+};
+pub use name_stages::with_named_stages;
+pub use parse::parse;
 pub use platform::{InvalidPlatform, Platform};
+pub use scope::{BuildArgs, Environment};

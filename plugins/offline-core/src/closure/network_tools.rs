@@ -1,0 +1,151 @@
+//! Programs that usually need the network when a build runs them.
+//!
+//! Used in words only ("`pip install` will run without a network"), never to
+//! decide what is built.
+
+/// Programs that need it whatever they are asked.
+const ALWAYS: &[&str] = &["aria2c", "curl", "ftp", "lftp", "rsync", "scp", "wget"];
+
+/// Programs that need it only with one of these words after them; an empty list
+/// means any.
+const WITH: &[(&str, &[&str])] = &[
+    ("apk", &["add", "update", "upgrade", "fetch"]),
+    ("apt", &["install", "update", "upgrade", "full-upgrade", "build-dep"]),
+    ("apt-get", &["install", "update", "upgrade", "dist-upgrade", "build-dep", "download", "source"]),
+    ("aptitude", &["install", "update", "upgrade"]),
+    ("bun", &["install", "i", "add", "ci"]),
+    ("bundle", &["install", "update"]),
+    ("cabal", &["update", "install", "build"]),
+    ("cargo", &["install", "fetch", "build", "update", "chef", "binstall", "add", "run", "test"]),
+    ("composer", &["install", "update", "require", "create-project"]),
+    ("conda", &["install", "create", "update", "env"]),
+    ("corepack", &["enable", "prepare", "install"]),
+    ("cpanm", &[]),
+    ("deno", &["install", "cache"]),
+    ("dnf", &["install", "update", "upgrade", "builddep", "groupinstall", "makecache"]),
+    ("dotnet", &["restore", "build", "publish", "tool", "add"]),
+    ("flutter", &["pub", "build"]),
+    ("gem", &["install", "update", "fetch"]),
+    ("git", &["clone", "fetch", "pull", "submodule", "ls-remote", "lfs"]),
+    ("go", &["get", "install", "mod", "build", "test", "run", "generate"]),
+    ("gradle", &[]),
+    ("gradlew", &[]),
+    ("helm", &["pull", "repo", "dependency"]),
+    ("huggingface-cli", &["download"]),
+    ("hf", &["download"]),
+    ("lein", &["deps", "uberjar"]),
+    ("mamba", &["install", "create", "update", "env"]),
+    ("micromamba", &["install", "create", "update", "env"]),
+    ("microdnf", &["install", "update", "upgrade"]),
+    ("mix", &["deps.get", "local.hex", "local.rebar"]),
+    ("mvn", &[]),
+    ("mvnw", &[]),
+    ("npm", &["install", "i", "ci", "add", "update", "exec"]),
+    ("npx", &[]),
+    ("nuget", &["restore", "install"]),
+    ("ollama", &["pull"]),
+    ("opam", &["install", "update", "init"]),
+    ("pacman", &["-S", "-Sy", "-Syu", "-Syy", "-Syyu"]),
+    ("pdm", &["install", "sync", "add"]),
+    ("pecl", &["install"]),
+    ("pip", &["install", "download", "wheel"]),
+    ("pip3", &["install", "download", "wheel"]),
+    ("pipenv", &["install", "sync", "update"]),
+    ("pipx", &["install"]),
+    ("playwright", &["install"]),
+    ("pnpm", &["install", "i", "add", "fetch", "update", "dlx"]),
+    ("poetry", &["install", "add", "update", "sync"]),
+    ("rustup", &[]),
+    ("sbt", &[]),
+    ("stack", &["build", "setup", "install"]),
+    ("svn", &["checkout", "co", "export"]),
+    ("swift", &["build", "package"]),
+    ("tdnf", &["install", "update"]),
+    ("uv", &["sync", "pip", "add", "tool", "python", "run", "lock"]),
+    ("uvx", &[]),
+    ("yarn", &["", "install", "add", "dlx"]),
+    ("yum", &["install", "update", "upgrade", "groupinstall", "makecache"]),
+    ("zypper", &["install", "in", "refresh", "ref", "update", "up"]),
+];
+
+/// The words that stand before a command without being one.
+const PREFIXES: &[&str] = &[
+    "sudo", "env", "exec", "time", "nice", "command", "then", "do", "else", "if", "while", "until",
+    "!", "{", "(", "xargs", "eatmydata", "gosu", "nohup",
+];
+
+/// The first program in a shell text that usually needs the network.
+pub(super) fn network_tool(command: &str) -> Option<&'static str> {
+    let separated = command
+        .replace("&&", "\n")
+        .replace("||", "\n")
+        .replace(['|', ';', '&', '`'], "\n")
+        .replace("$(", "\n");
+    separated.lines().find_map(of_simple_command)
+}
+
+fn of_simple_command(line: &str) -> Option<&'static str> {
+    let mut words = line
+        .split_whitespace()
+        .map(|w| w.trim_matches(['"', '\'', '(', ')']))
+        .skip_while(|w| {
+            PREFIXES.contains(w) || w.starts_with('-') || w.is_empty() || is_assignment(w)
+        });
+    let program = base_name(words.next()?);
+    let rest: Vec<&str> = words.collect();
+    match program {
+        "sh" | "bash" | "ash" | "dash" if rest.first().is_some_and(|w| w.starts_with('-')) => {
+            return of_simple_command(&rest[1..].join(" "));
+        }
+        _ if program.starts_with("python") && rest.first() == Some(&"-m") => {
+            return of_simple_command(&rest[1..].join(" "));
+        }
+        _ => {}
+    }
+    if let Some(tool) = ALWAYS.iter().find(|tool| **tool == program) {
+        return Some(tool);
+    }
+    let (tool, needed) = WITH.iter().find(|(tool, _)| *tool == program)?;
+    let bare = rest.is_empty() && needed.contains(&"");
+    let named = rest.iter().any(|word| needed.contains(word));
+    (needed.is_empty() || bare || named).then_some(*tool)
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+fn base_name(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_are_found_where_a_command_stands() {
+        for (command, expected) in [
+            ("apt-get update && apt-get install -y curl", Some("apt-get")),
+            ("set -e; DEBIAN_FRONTEND=x apt-get -qq install y", Some("apt-get")),
+            ("cd /x && /usr/bin/pip3 install -r r.txt", Some("pip3")),
+            ("python3 -m pip install x", Some("pip")),
+            ("bash -c \"curl -O https://x\"", Some("curl")),
+            ("if true; then wget x; fi", Some("wget")),
+            ("X=$(git clone y)", Some("git")),
+            ("npm run build", None),
+            ("npm ci", Some("npm")),
+            ("yarn", Some("yarn")),
+            ("yarn build", None),
+            ("echo apt-get install", None),
+            ("rm -rf /var/lib/apt/lists/*", None),
+            ("git config --global a b", None),
+            ("./gradlew build", Some("gradlew")),
+            ("set -eux\napk add --no-cache x\n", Some("apk")),
+        ] {
+            assert_eq!(network_tool(command), expected, "{command}");
+        }
+    }
+}

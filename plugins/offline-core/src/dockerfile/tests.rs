@@ -1,0 +1,164 @@
+//! Dockerfiles with a catch.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn read(text: &str) -> Dockerfile {
+    parse(text, Path::new("Dockerfile")).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+fn runs(stage: &Stage) -> Vec<&Run> {
+    stage
+        .instructions
+        .iter()
+        .filter_map(|i| match &i.kind {
+            InstructionKind::Run(run) => Some(run),
+            _ => None,
+        })
+        .collect()
+}
+
+const TRICKY: &[&str] = &[
+    "FROM debian\n",
+    "\u{feff}# escape=`\r\nFROM debian `\r\n  AS Base\r\nRUN a `\r\n  # comment\r\n  b\r\nFROM base\r\n",
+    "# syntax=docker/dockerfile:1\nARG A=1 B=\"2 3\"\nARG C\nFROM --platform=$BUILDPLATFORM x:${A:-y} AS a\nFROM a\nCOPY --from=0 --link /x /y\n",
+    "FROM a\nRUN <<EOF\nFROM fake\nEOF\nFROM b\n",
+    "FROM a\nRUN cat <<EOF >/x && cat <<-E2 >/y\nFROM one\nEOF\n\tFROM two\n\tE2\nCOPY <<f <<\"g\" /d/\nFROM f\nf\nFROM g\ng\nFROM b\nRUN x\n",
+    "FROM deb\\\nian\\\n  # FROM no\n:12 \\\n\nRUN x\nFROM scratch",
+    "from a as b\nrun x\nFrom b\nonbuild run <<E\nFROM no\nE\n",
+    "FROM a AS same\nFROM b AS same\nFROM same\n",
+    "FROM a # no comment here is an error in docker too\n",
+    "FROM a\nRUN echo \\\\\nRUN b\nFROM c",
+    "FROM offline-stage-0\nFROM x\nCOPY --from=offline-stage-1 a b\n",
+    "FROM a\nCOPY [\"x y\", \"z\"]\nADD [\"x\",\"y\",\"z\"]\n",
+    "FROM a\nRUN [\"a\", \"<<EOF\"]\nHEALTHCHECK --interval=1s CMD x\nSHELL [\"a\"]\nUSER $x\nFROM b",
+];
+
+#[test]
+fn lines_and_names() {
+    let file = read(TRICKY[1]);
+    assert_eq!(file.escape, '`');
+    assert_eq!(file.stages[0].name.as_deref(), Some("Base"));
+    assert_eq!(file.stages[1].line, 7);
+    assert_eq!(runs(&file.stages[0])[0].command, "a   b");
+    assert!(file.stage_named("base").is_some());
+}
+
+#[test]
+fn args_of_all_kinds() {
+    let file = read(TRICKY[2]);
+    let names: Vec<_> = file.global_args.iter().map(|a| a.name.as_str()).collect();
+    assert_eq!(names, ["A", "B", "C"]);
+    assert_eq!(file.global_args[1].default.as_deref(), Some("\"2 3\""));
+    assert_eq!(file.stages[0].platform.as_deref(), Some("$BUILDPLATFORM"));
+    assert_eq!(
+        file.syntax.as_ref().map(|(s, _)| s.as_str()),
+        Some("docker/dockerfile:1")
+    );
+    let InstructionKind::Copy(copy) = &file.stages[1].instructions[0].kind else {
+        panic!()
+    };
+    assert!(copy.link);
+    assert_eq!(copy.from.as_deref(), Some("0"));
+}
+
+#[test]
+fn heredocs_are_bodies_not_instructions() {
+    let file = read(TRICKY[4]);
+    assert_eq!(file.stages.len(), 2);
+    let run = runs(&file.stages[0])[0];
+    assert_eq!(run.command, "cat <<EOF >/x && cat <<-E2 >/y");
+    assert_eq!(run.heredocs, ["FROM one\n", "\tFROM two\n"]);
+    let InstructionKind::Copy(copy) = &file.stages[0].instructions[1].kind else {
+        panic!()
+    };
+    assert_eq!(copy.sources, [] as [&str; 0]);
+    assert_eq!(copy.heredocs.len(), 2);
+    assert_eq!(file.stages[1].line, 11);
+}
+
+#[test]
+fn errors_carry_file_and_line() {
+    for (text, line, why) in [
+        ("FROM a\nRUNN x\n", 2, "RUNN"),
+        ("RUN x\nFROM a\n", 1, "FROM"),
+        ("# only a comment\n", 1, "FROM"),
+        ("FROM a\nRUN <<E\nx\n", 2, "heredoc"),
+        ("FROM a\n\nFROM b c d\n", 3, ""),
+        ("FROM a AS 1x\n", 1, "invalid name"),
+    ] {
+        let error = parse(text, Path::new("x/Dockerfile")).unwrap_err();
+        assert_eq!(error.line, line, "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("x/Dockerfile:{line}: "))
+        );
+        assert!(error.why.contains(why), "{error}");
+    }
+}
+
+fn without_names(file: &Dockerfile) -> Vec<Stage> {
+    file.stages
+        .iter()
+        .cloned()
+        .map(|stage| Stage {
+            name: None,
+            from_end: 0,
+            ..stage
+        })
+        .collect()
+}
+
+fn naming_changes_nothing_else(text: &str) {
+    let Ok(before) = parse(text, Path::new("Dockerfile")) else {
+        return;
+    };
+    let (named, names) = with_named_stages(text, &before);
+    let after = read(&named);
+    assert_eq!(named.lines().count(), text.lines().count());
+    assert_eq!(without_names(&before), without_names(&after), "{named}");
+    for (stage, name) in after.stages.iter().zip(&names) {
+        assert_eq!(stage.name.as_ref(), Some(name), "{named}");
+    }
+}
+
+#[test]
+fn tricky_files_keep_their_meaning_when_named() {
+    for text in TRICKY {
+        naming_changes_nothing_else(text);
+    }
+    let (_, names) = with_named_stages(TRICKY[10], &read(TRICKY[10]));
+    assert_eq!(names, ["offline-stage-0-x", "offline-stage-1-x"]);
+}
+
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("FROM debian".to_owned()),
+        Just("FROM --platform=$X a:1 AS st".to_owned()),
+        Just("FROM a \\".to_owned()),
+        Just("  AS other".to_owned()),
+        Just("RUN cat <<EOF > x".to_owned()),
+        Just("RUN a && \\".to_owned()),
+        Just("EOF".to_owned()),
+        Just("# comment \\".to_owned()),
+        Just(String::new()),
+        Just("COPY --from=st <<EOF a b".to_owned()),
+        Just("ONBUILD RUN <<EOF".to_owned()),
+        Just("ARG A=b C".to_owned()),
+        "\\PC{0,20}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_file_keeps_its_meaning_when_named(
+        lines in prop::collection::vec(line(), 0..12),
+        crlf in any::<bool>(),
+    ) {
+        naming_changes_nothing_else(&lines.join(if crlf { "\r\n" } else { "\n" }));
+    }
+}

@@ -2,5 +2,6 @@
 
 mod args;
 mod run;
+mod text;
 
 pub use args::Args;

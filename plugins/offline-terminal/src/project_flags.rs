@@ -15,7 +15,11 @@ pub struct ProjectFlags {
     pub files: Vec<PathBuf>,
 
     /// Profile to enable; give it again for more
-    #[arg(long = "profile", value_name = "PROFILE", help_heading = "Compose options")]
+    #[arg(
+        long = "profile",
+        value_name = "PROFILE",
+        help_heading = "Compose options"
+    )]
     pub profiles: Vec<String>,
 
     /// Enable every profile
@@ -27,7 +31,12 @@ pub struct ProjectFlags {
     pub project_directory: Option<PathBuf>,
 
     /// Project name
-    #[arg(short = 'p', long, value_name = "NAME", help_heading = "Compose options")]
+    #[arg(
+        short = 'p',
+        long,
+        value_name = "NAME",
+        help_heading = "Compose options"
+    )]
     pub project_name: Option<String>,
 
     /// Environment file; give it again for more

@@ -80,7 +80,7 @@ impl Facts {
 /// The part of `GET /version` that is used.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Version {
+struct Server {
     version: String,
     api_version: String,
     os: String,
@@ -115,7 +115,7 @@ impl Info {
 }
 
 fn engine(docker: &Docker) -> Result<EngineFacts, Error> {
-    let version: Version = json(docker, &["version", "--format", "{{json .Server}}"])?;
+    let server: Server = json(docker, &["version", "--format", "{{json .Server}}"])?;
     let info: Info = json(docker, &["info", "--format", "{{json .}}"])?;
     let local = text(
         docker,
@@ -136,9 +136,9 @@ fn engine(docker: &Docker) -> Result<EngineFacts, Error> {
     .map(|reference| reference.to_string())
     .collect();
     Ok(EngineFacts {
-        version: version.version,
-        api_version: version.api_version,
-        platform: format!("{}/{}", version.os, version.arch),
+        version: server.version,
+        api_version: server.api_version,
+        platform: format!("{}/{}", server.os, server.arch),
         store: info.store(),
         disk: Disk::of_existing(&info.docker_root_dir).filter(|_| local),
         root: info.docker_root_dir,

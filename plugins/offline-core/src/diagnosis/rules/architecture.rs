@@ -1,3 +1,4 @@
+use super::super::bundle_view::BundleView;
 use super::super::finding::{Finding, Severity};
 use super::check::{Check, Situation};
 
@@ -13,7 +14,7 @@ impl Check for Architecture {
         let Ok(engine) = &situation.facts.engine else {
             return Vec::new();
         };
-        let made_for = situation.bundle.and_then(|b| b.platform());
+        let made_for = situation.bundle.and_then(BundleView::platform);
         // linux/arm64/v8 runs on linux/arm64: the variant is the engine's matter.
         let family = |platform: &str| platform.split('/').take(2).collect::<Vec<_>>().join("/");
         let (severity, message) = match made_for {

@@ -134,6 +134,24 @@ impl ImageReference {
             ..self.clone()
         }
     }
+
+    /// The `name:tag` under which `docker load` shall know this image.
+    ///
+    /// A graphdriver store loses digests on load, so a pin gets a tag of its own
+    /// by which a named context can find it (engine fact 10); the plain tag
+    /// might belong to another image of the same project.
+    pub fn load_name(&self) -> String {
+        let Some(digest) = &self.digest else {
+            return self.familiar();
+        };
+        let short = digest.rsplit(':').next().unwrap_or(digest);
+        let short = &short[..short.len().min(12)];
+        let base = Self { digest: None, tag: None, ..self.clone() };
+        match &self.tag {
+            Some(tag) => format!("{}:{:.100}-pinned-{short}", base.familiar(), tag),
+            None => format!("{}:pinned-{short}", base.familiar()),
+        }
+    }
 }
 
 impl fmt::Display for ImageReference {

@@ -1,1 +1,23 @@
-//! TODO
+//! `docker offline build`: load a bundle, warm the caches, build as Compose will.
+//!
+//! Every step that would need a network is known before the first build starts:
+//! images are compared with the closure, cache keys with the engine's
+//! generation and store, contexts with the inventory of the export.
+
+mod error;
+mod foresight;
+mod levels;
+mod load;
+mod open;
+mod options;
+mod overrides;
+mod run;
+mod steps;
+mod summary;
+mod warm;
+
+pub use error::Error;
+pub(crate) use levels::levels;
+pub use options::BuildOptions;
+pub use run::run;
+pub use summary::{ServiceResult, Summary};

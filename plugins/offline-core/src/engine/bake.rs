@@ -86,6 +86,17 @@ impl Docker {
         Ok((log, serde_json::from_slice(&read).unwrap_or_default()))
     }
 
+    /// The name and driver of the builder that `docker compose build` will use.
+    pub fn active_builder(&self) -> Result<(String, String), Error> {
+        let output = self.output(["buildx", "inspect"])?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let field = |name: &str| {
+            let line = text.lines().find_map(|l| l.strip_prefix(name));
+            line.unwrap_or_default().trim().to_owned()
+        };
+        Ok((field("Name:"), field("Driver:")))
+    }
+
     /// Runs a building command and reads its plain progress.
     pub fn build_lines(
         &self,

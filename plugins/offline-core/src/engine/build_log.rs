@@ -23,13 +23,13 @@ struct Vertex {
     step: Option<Step>,
     name: String,
     cached: bool,
-    started: bool,
+    seconds: Option<f64>,
     error: Option<String>,
     output: VecDeque<String>,
 }
 
 /// One step of a Dockerfile as a build ran it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// The words before the position: target and stage name, as far as printed.
     pub scope: Vec<String>,
@@ -39,10 +39,14 @@ pub struct Step {
     pub instruction: String,
     /// Whether it came from the cache.
     pub cached: bool,
+    /// Whether it ran to its end.
+    pub ran: bool,
+    /// How long it ran.
+    pub seconds: f64,
 }
 
 /// Why a build failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StepFailure {
     /// The step that failed, if a step did.
     pub step: Option<Step>,
@@ -79,8 +83,8 @@ impl BuildLog {
         let vertex = self.vertices.entry(number).or_default();
         if text == "CACHED" {
             vertex.cached = true;
-        } else if text.starts_with("DONE ") {
-            vertex.started = true;
+        } else if let Some(time) = text.strip_prefix("DONE ") {
+            vertex.seconds = Some(time.trim_end_matches('s').parse().unwrap_or(0.0));
         } else if let Some(error) = text.strip_prefix("ERROR: ") {
             vertex.error = Some(error.to_owned());
         } else if vertex.name.is_empty() {
@@ -130,6 +134,8 @@ impl BuildLog {
         self.vertices.values().filter_map(|vertex| {
             let mut step = vertex.step.clone()?;
             step.cached = vertex.cached;
+            step.ran = !vertex.cached && vertex.seconds.is_some();
+            step.seconds = vertex.seconds.unwrap_or(0.0);
             Some(step)
         })
     }
@@ -187,6 +193,8 @@ fn parse_step(text: &str) -> Option<Step> {
         position: position.parse().ok()?,
         instruction: instruction.to_owned(),
         cached: false,
+        ran: false,
+        seconds: 0.0,
     })
 }
 

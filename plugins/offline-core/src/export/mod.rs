@@ -1,1 +1,26 @@
-//! TODO
+//! `docker offline export`: everything a project will ask for, into one bundle.
+//!
+//! [`prepare`] reads and decides and changes nothing; [`run`] fetches images,
+//! builds every reachable stage with an inline cache, copies the stage images
+//! into the layout, writes the record and packs the archive.
+
+mod bootstrap;
+mod error;
+mod images;
+mod options;
+mod outputs;
+mod prepare;
+mod record;
+mod run;
+mod stage_images;
+mod summary;
+mod warnings;
+
+pub(crate) use error::{build_failure, failure_is_full_disk};
+pub use error::Error;
+pub(crate) use images::diff_ids;
+pub use options::{ArchiveChoice, ExportOptions};
+pub use prepare::{Prepared, prepare};
+pub(crate) use outputs::beside;
+pub use run::run;
+pub use summary::Summary;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::Dockerfiles;
@@ -27,6 +29,9 @@ pub struct StageTargets<'a> {
     pub closure: &'a Closure,
     /// The copies with all stages named.
     pub dockerfiles: &'a Dockerfiles,
+    /// Named contexts that every build gets besides its own: on a graphdriver
+    /// site, digest pins and the tags they were loaded under (engine fact 10).
+    pub pins: &'a BTreeMap<String, String>,
 }
 
 impl StageTargets<'_> {
@@ -80,6 +85,14 @@ impl StageTargets<'_> {
         );
         target.insert("target".into(), json!(build.stage(stage.stage)?.name));
         target.insert("attest".into(), json!(["type=provenance,disabled=true"]));
+        if !self.pins.is_empty() {
+            let contexts = target.entry("contexts").or_insert_with(|| json!({}));
+            if let Value::Object(contexts) = contexts {
+                for (name, image) in self.pins {
+                    contexts.entry(name.clone()).or_insert_with(|| json!(image));
+                }
+            }
+        }
         for context in source.additional_contexts.values() {
             if let NamedContext::Service(name) = context {
                 let sibling = self.final_stage(name)?;

@@ -1,0 +1,111 @@
+use std::path::PathBuf;
+
+use crate::engine::StepFailure;
+use crate::error::{Explain, Kind, io_kind};
+use crate::export::{build_failure, failure_is_full_disk};
+
+/// Why a build failed where no other module's error says it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bundle is for another platform.
+    #[error("the bundle was made for {made}, this engine runs {here}")]
+    OtherPlatform {
+        /// The bundle's platform.
+        made: String,
+        /// The engine's.
+        here: String,
+    },
+    /// Images that this project asks for are in neither bundle nor engine.
+    #[error("the bundle lacks {}", list(images))]
+    MissingImages {
+        /// `reference (role of services)`.
+        images: Vec<String>,
+    },
+    /// The bundle is damaged.
+    #[error("{count} blobs of {path} are damaged, first {first}", path = path.display())]
+    Damaged {
+        /// The bundle folder.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// The first one, and what is wrong with it.
+        first: String,
+    },
+    /// A build failed.
+    #[error("{}", build_failure(failure))]
+    Build {
+        /// What the builder said.
+        failure: Box<StepFailure>,
+        /// Why a step ran that was cached at export, where known.
+        explanation: Option<String>,
+    },
+    /// Every service was built but these.
+    #[error("{} not built: {}", plural(services.len()), services.join(", "))]
+    Refused {
+        /// `service (reason)`.
+        services: Vec<String>,
+    },
+    /// The active builder cannot see the engine's images.
+    #[error("the active buildx builder {name} uses the {driver} driver, which cannot see the engine's images")]
+    Driver {
+        /// The builder.
+        name: String,
+        /// Its driver.
+        driver: String,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+fn list(images: &[String]) -> String {
+    images.join(", ")
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 { "one service was".into() } else { format!("{count} services were") }
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::OtherPlatform { .. } => Kind::OtherPlatform,
+            Self::MissingImages { .. } => Kind::BundleIncomplete,
+            Self::Damaged { .. } => Kind::BundleAltered,
+            Self::Build { failure, .. } if failure_is_full_disk(failure) => Kind::DiskFull,
+            Self::Build { .. } => Kind::BuildFailed,
+            Self::Refused { .. } => Kind::BuildPartial,
+            Self::Driver { .. } => Kind::EngineIncompatible,
+            Self::Write { source, .. } => io_kind(source),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::OtherPlatform { here, .. } => {
+                format!("export it for this machine: docker offline export --platform {here}")
+            }
+            Self::MissingImages { .. } => {
+                "the project asks for more than at the export: run docker offline export again on the connected machine with these sources, and carry the new archive".into()
+            }
+            Self::Damaged { .. } => {
+                "the copy is damaged: check the archive with sha256sum -c SHA256SUMS, copy it again, remove this folder and run the same command again".into()
+            }
+            Self::Build { explanation: Some(words), .. } => words.clone(),
+            Self::Build { .. } => {
+                "if the step needs a network, undo the edit before it, or export again with the edited sources; docker offline diagnose looks at the rest".into()
+            }
+            Self::Refused { .. } => {
+                "see the warnings above for each; --force builds them all the same, with a network step running on site".into()
+            }
+            Self::Driver { .. } => "docker buildx use default".into(),
+            Self::Write { .. } => "free space or check the folder's rights, then run the same command again".into(),
+        })
+    }
+}

@@ -1,0 +1,227 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::bundle::{Inventory, Record, ServiceRecord};
+use crate::closure::{BuildClosure, Closure};
+use crate::compatibility::{Engine, misses};
+use crate::engine::{EngineInfo, Store};
+use crate::error::Failure;
+use crate::event::Warning;
+use crate::layout::Layout;
+use crate::project::{BuildContext, NamedContext, Project};
+
+/// The first Compose that reads `service:` in additional_contexts.
+const SERVICE_CONTEXTS_SINCE: (u32, u32) = (2, 33);
+
+/// What is known before the first build starts.
+#[derive(Debug, Default)]
+pub(super) struct Foresight {
+    pub(super) warnings: Vec<Warning>,
+    /// Services that cannot be built here, with the reason.
+    pub(super) refused: BTreeMap<String, String>,
+    /// Per service, what to say when a step fails that was cached at export.
+    pub(super) explanations: BTreeMap<String, String>,
+}
+
+/// The engine that made the bundle.
+pub(super) fn maker(record: &Record) -> Engine {
+    let store = match record.engine.store.as_str() {
+        "" => None,
+        "containerd" => Some(Store::Containerd),
+        _ => Some(Store::Graphdriver),
+    };
+    Engine {
+        version: record.engine.version.clone(),
+        store,
+        compose: record.engine.compose.clone(),
+    }
+}
+
+/// Compares bundle, engine and sources.
+pub(super) fn foresee(
+    project: &Project,
+    closure: &Closure,
+    record: &Record,
+    layout: &Layout,
+    engine: &EngineInfo,
+) -> Result<Foresight, Failure> {
+    let mut foresight = Foresight::default();
+    foresight.engine_misses(closure, record, engine);
+    foresight.old_compose(project, closure, engine);
+    for service in &closure.services {
+        let Some(build) = &service.build else { continue };
+        match record.services.iter().find(|s| s.name == service.name) {
+            Some(carried) => foresight.edits(&service.name, build, carried, layout)?,
+            None => foresight.warnings.push(Warning {
+                what: format!("service {} is not in the bundle: all its steps will run", service.name),
+                subject: Some(build.dockerfile_path.display().to_string()),
+                why: Some("it was added, or hidden by a profile, when the bundle was made".into()),
+                remedy: Some("export again with this service".into()),
+            }),
+        }
+    }
+    foresight.spread(closure);
+    Ok(foresight)
+}
+
+impl Foresight {
+    fn engine_misses(&mut self, closure: &Closure, record: &Record, engine: &EngineInfo) {
+        let (from, to) = (maker(record), Engine::from(engine));
+        for miss in misses(closure, &from, &to) {
+            let subject = format!("{}:{}", miss.file.display(), miss.line);
+            let why = miss.reason.words(&from, &to);
+            let what = if let Some((line, tool)) = miss.network {
+                let reason = format!("{tool} at {}:{line} would run again, without a network", miss.file.display());
+                self.refused.entry(miss.service.clone()).or_insert_with(|| reason.clone());
+                format!("service {} cannot be built here: {reason}", miss.service)
+            } else if miss.reruns.is_empty() {
+                continue;
+            } else {
+                let lines: Vec<String> = miss.reruns.iter().map(|(line, _)| line.to_string()).collect();
+                format!("service {}: RUN at line {} will run again here", miss.service, lines.join(", "))
+            };
+            self.warnings.push(Warning {
+                what,
+                subject: Some(subject),
+                why: Some(why),
+                remedy: Some(miss.reason.remedy(&from, &to)),
+            });
+        }
+    }
+
+    /// Compose before 2.33 takes `service:base` for a folder.
+    fn old_compose(&mut self, project: &Project, closure: &Closure, engine: &EngineInfo) {
+        let Some(version) = engine.compose.as_deref().and_then(major_minor) else { return };
+        if version >= SERVICE_CONTEXTS_SINCE {
+            return;
+        }
+        for service in &closure.services {
+            let build = project.service(&service.name).and_then(|s| s.build.as_ref());
+            let uses = build.is_some_and(|b| {
+                b.additional_contexts.values().any(|c| matches!(c, NamedContext::Service(_)))
+            });
+            if uses {
+                let reason = format!("Compose {}.{} cannot read service: in additional_contexts", version.0, version.1);
+                self.warnings.push(Warning {
+                    what: format!("service {} cannot be built here: {reason}", service.name),
+                    subject: project.service(&service.name).and_then(|s| s.location.as_ref()).map(ToString::to_string),
+                    why: Some("that came with Compose 2.33".into()),
+                    remedy: Some("install a newer Compose plugin on this machine".into()),
+                });
+                self.refused.insert(service.name.clone(), reason);
+            }
+        }
+    }
+
+    /// Which files differ from the export, and which network steps that makes run.
+    fn edits(
+        &mut self,
+        service: &str,
+        build: &BuildClosure,
+        carried: &ServiceRecord,
+        layout: &Layout,
+    ) -> Result<(), Failure> {
+        let (BuildContext::Directory(context), Some(digest)) = (&build.context, &carried.inventory) else {
+            return Ok(());
+        };
+        let then: Inventory = layout.read_json_blob(digest)?;
+        let now = Inventory::of(context, Some(&build.dockerfile_path))?;
+        let differences = then.compare(&now);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let named: Vec<String> = differences
+            .iter()
+            .take(5)
+            .map(|d| format!("{} ({})", d.path, d.what))
+            .collect();
+        let more = differences.len().saturating_sub(named.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let files = format!("{}{more}", named.join(", "));
+        self.explanations.insert(
+            service.to_owned(),
+            format!(
+                "these files of {service} differ from the export: {files}; if the failed step needs a network, undo them, or export again with them"
+            ),
+        );
+        let paths: Vec<&str> = differences.iter().map(|d| d.path.as_str()).collect();
+        for stage in &build.stages {
+            let Some(copy) = stage.copies.iter().find(|c| c.sources.iter().any(|s| paths.iter().any(|p| takes(s, p)))) else {
+                continue;
+            };
+            let lost = stage.runs.iter().find(|r| r.line > copy.line && r.network_tool.is_some());
+            if let Some(run) = lost {
+                self.warnings.push(Warning {
+                    what: format!(
+                        "service {service}: {} at line {} will run again, and there is no network",
+                        run.network_tool.unwrap_or("a step"),
+                        run.line
+                    ),
+                    subject: Some(format!("{}:{}", build.dockerfile_path.display(), copy.line)),
+                    why: Some(format!("this COPY takes files that differ from the export: {files}")),
+                    remedy: Some("undo these edits, or export again with them".into()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A service built upon one that cannot be built cannot be built either.
+    fn spread(&mut self, closure: &Closure) {
+        loop {
+            let mut found: Vec<(String, String)> = Vec::new();
+            for service in &closure.services {
+                let stages = service.build.iter().flat_map(|b| &b.stages);
+                let siblings: BTreeSet<&String> = stages.flat_map(|s| &s.sibling_services).collect();
+                let base = siblings.into_iter().find(|s| self.refused.contains_key(*s));
+                if let Some(base) = base
+                    && !self.refused.contains_key(&service.name)
+                {
+                    found.push((service.name.clone(), format!("it is built upon {base}")));
+                }
+            }
+            if found.is_empty() {
+                return;
+            }
+            self.refused.extend(found);
+        }
+    }
+}
+
+fn takes(source: &str, path: &str) -> bool {
+    let source = source.trim_start_matches("./").trim_matches('/');
+    source.is_empty()
+        || source == "."
+        || source.contains(['*', '?', '['])
+        || path == source
+        || path.strip_prefix(source).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn major_minor(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(major_minor("2.26.1-4").unwrap() < SERVICE_CONTEXTS_SINCE);
+        assert!(major_minor("v2.40.3").unwrap() > SERVICE_CONTEXTS_SINCE);
+    }
+
+    #[test]
+    fn a_copy_takes_what_lies_below_its_source() {
+        for (source, path, expected) in [
+            (".", "a/b", true),
+            ("a", "a/b", true),
+            ("./a/", "a/b", true),
+            ("a", "ab", false),
+            ("a.txt", "a.txt", true),
+            ("*.txt", "x", true),
+        ] {
+            assert_eq!(takes(source, path), expected, "{source} {path}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::closure::{Closure, StageRef, waves};
+
+/// Services that can be built once the levels before are built, with their
+/// stages in waves.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Level {
+    pub(crate) services: BTreeSet<String>,
+    pub(crate) waves: Vec<Vec<StageRef>>,
+}
+
+/// Level 0 needs no other service's image, level 1 one of level 0, and so on.
+///
+/// An image that a sibling builds must be in the engine, under its name, before
+/// a build asks for it: Compose itself keeps no such order (2.40).
+pub(crate) fn levels(closure: &Closure) -> Vec<Level> {
+    let mut level_of: BTreeMap<&str, usize> = BTreeMap::new();
+    // Services are few: repeat until nothing rises any more.
+    for _ in 0..=closure.services.len() {
+        for service in &closure.services {
+            let stages = service.build.iter().flat_map(|b| &b.stages);
+            let siblings = stages.flat_map(|s| &s.sibling_services);
+            let level = siblings
+                .filter(|name| **name != service.name)
+                .map(|name| level_of.get(name.as_str()).copied().unwrap_or(0) + 1)
+                .max()
+                .unwrap_or(0);
+            level_of.insert(&service.name, level);
+        }
+    }
+    let highest = level_of.values().copied().max().unwrap_or(0);
+    let mut levels = vec![Level::default(); highest + 1];
+    for service in closure.services.iter().filter(|s| s.build.is_some()) {
+        levels[level_of[service.name.as_str()]].services.insert(service.name.clone());
+    }
+    for wave in waves(closure) {
+        for level in &mut levels {
+            let own: Vec<StageRef> = wave
+                .iter()
+                .filter(|s| level.services.contains(&s.service))
+                .cloned()
+                .collect();
+            if !own.is_empty() {
+                level.waves.push(own);
+            }
+        }
+    }
+    levels.retain(|l| !l.services.is_empty());
+    levels
+}

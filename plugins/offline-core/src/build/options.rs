@@ -1,0 +1,23 @@
+use std::path::PathBuf;
+
+use crate::project::ProjectOptions;
+
+/// What to build, from which bundle.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// Which project.
+    pub project: ProjectOptions,
+    /// Services; empty means all.
+    pub services: Vec<String>,
+    /// The bundle folder or archive; `None` means to look for one.
+    pub bundle: Option<PathBuf>,
+    /// Where an archive is unpacked; `None` means `build-cache` beside the
+    /// Compose file.
+    pub cache_dir: Option<PathBuf>,
+    /// Load and stop.
+    pub setup: bool,
+    /// One more tag for what is built.
+    pub version: Option<String>,
+    /// Build also services whose network steps will miss the cache.
+    pub force: bool,
+}

@@ -1,0 +1,131 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::Error;
+use crate::closure::Closure;
+use crate::engine::{EngineInfo, Store};
+use crate::project::Project;
+use crate::reference::ImageReference;
+
+/// The generated file's name, beside the Compose file.
+pub(super) const FILE: &str = "docker-compose.offline.yml";
+
+/// Says whose file it is; one without this line is the user's and stays.
+const MARK: &str = "# Written by docker offline build; it is written anew each time.";
+
+/// What Compose must know on this site and the project's own files do not say.
+#[derive(Debug, Default)]
+pub(super) struct Overrides {
+    services: BTreeMap<String, Value>,
+    /// Named contexts for digest pins: pin as a Dockerfile resolves it, image.
+    pub(super) pins: BTreeMap<String, String>,
+}
+
+/// Decides what this engine needs.
+pub(super) fn overrides(project: &Project, closure: &Closure, engine: &EngineInfo) -> Overrides {
+    let mut overrides = Overrides::default();
+    // A graphdriver store loses digests on load, so no pin resolves there (fact 10).
+    let lossy = engine.store == Store::Graphdriver;
+    let pinned = closure.images.iter().filter(|i| lossy && i.reference.digest().is_some());
+    for image in pinned {
+        overrides
+            .pins
+            .insert(context_name(&image.reference), format!("docker-image://{}", image.reference.load_name()));
+    }
+    for service in &project.services {
+        if closure.service(&service.name).is_none() {
+            continue;
+        }
+        let mut changes = Map::new();
+        if let Some(build) = &service.build {
+            let mut own = Map::new();
+            let pins: BTreeMap<&String, &String> = overrides
+                .pins
+                .iter()
+                .filter(|(name, _)| uses(closure, &service.name, name))
+                .collect();
+            if !pins.is_empty() {
+                own.insert("additional_contexts".into(), json!(pins));
+            }
+            if build.pull {
+                own.insert("pull".into(), json!(false));
+            }
+            if !own.is_empty() {
+                changes.insert("build".into(), Value::Object(own));
+            }
+        } else if let Some(image) = service.image.as_ref().filter(|i| lossy && i.digest().is_some()) {
+            changes.insert("image".into(), json!(image.load_name()));
+        }
+        let asks = service.pull_policy.as_deref().is_some_and(goes_out);
+        if asks {
+            let stays = if service.build.is_some() { "build" } else { "missing" };
+            changes.insert("pull_policy".into(), json!(stays));
+        }
+        if !changes.is_empty() {
+            overrides.services.insert(service.name.clone(), Value::Object(changes));
+        }
+    }
+    overrides
+}
+
+/// Policies that ask a registry although the image is there.
+fn goes_out(policy: &str) -> bool {
+    matches!(policy, "always" | "refresh" | "daily" | "weekly") || policy.starts_with("every_")
+}
+
+fn uses(closure: &Closure, service: &str, pin: &str) -> bool {
+    closure
+        .images
+        .iter()
+        .any(|i| context_name(&i.reference) == pin && i.services.contains(service))
+}
+
+/// The name by which `BuildKit` looks for a named context in place of an image:
+/// the familiar name without `:latest` (`dockerfile2llb`, `namedContext`).
+fn context_name(reference: &ImageReference) -> String {
+    let familiar = reference.familiar();
+    familiar.strip_suffix(":latest").unwrap_or(&familiar).to_owned()
+}
+
+impl Overrides {
+    /// Whether plain Compose needs nothing of us here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
+    /// Writes the file, or removes one that is no longer needed. Returns its path
+    /// if Compose must be given it.
+    pub(super) fn write(&self, directory: &Path) -> Result<Option<PathBuf>, Error> {
+        let path = directory.join(FILE);
+        let held = std::fs::read_to_string(&path).ok();
+        let ours = held.as_ref().is_none_or(|text| text.starts_with(MARK));
+        let fail = |source| Error::Write { path: path.clone(), source };
+        if !ours {
+            // The user's own file of that name is not ours to change.
+            return if self.is_empty() {
+                Ok(None)
+            } else {
+                Err(fail(std::io::Error::new(
+                    std::io::ErrorKind::AlreadyExists,
+                    "a file of that name exists and was not written by docker offline; rename it",
+                )))
+            };
+        }
+        if self.is_empty() {
+            if held.is_some() {
+                std::fs::remove_file(&path).map_err(fail)?;
+            }
+            return Ok(None);
+        }
+        let body = serde_yaml::to_string(&json!({"services": self.services}))
+            .map_err(|e| fail(std::io::Error::other(e)))?;
+        let text = format!("{MARK}\n# Give it to Compose as the last -f.\n{body}");
+        if held.as_deref() != Some(&text) {
+            crate::layout::replace_file(&path, text.as_bytes())
+                .map_err(|e| fail(std::io::Error::other(e)))?;
+        }
+        Ok(Some(path))
+    }
+}

@@ -1,0 +1,47 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a build did.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Summary {
+    /// The project.
+    pub project: String,
+    /// The bundle folder.
+    pub bundle: PathBuf,
+    /// How many images were loaded; those the engine had are not counted.
+    pub loaded: usize,
+    /// Bytes written to the engine.
+    pub loaded_bytes: u64,
+    /// Whether it stopped after loading.
+    pub setup_only: bool,
+    /// What became of each service, by name.
+    pub services: Vec<ServiceResult>,
+    /// The generated Compose file, where one is needed.
+    pub override_file: Option<PathBuf>,
+    /// The command to type next.
+    pub next: String,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds")]
+    pub elapsed: Duration,
+}
+
+/// What became of one service.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct ServiceResult {
+    /// Its name.
+    pub service: String,
+    /// Steps taken from the cache.
+    pub cached: usize,
+    /// Steps that ran.
+    pub ran: usize,
+    /// Seconds that its steps took.
+    pub seconds: f64,
+    /// The image, with all its tags.
+    pub images: Vec<String>,
+    /// Why it was not built; `None` if it was.
+    pub refused: Option<String>,
+}
+
+fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}

@@ -1,0 +1,140 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use serde_json::{Map, Value, json};
+
+use super::foresight::Foresight;
+use super::levels::{Level, levels};
+use super::steps::StepCount;
+use super::Error;
+use crate::bundle::Record;
+use crate::closure::{Closure, StageRef};
+use crate::engine::{BakeFile, BuildLog, Docker};
+use crate::error::Failure;
+use crate::event::{Reporter, Task, Work};
+use crate::layout::{Digest, Layout};
+use crate::project::Project;
+use crate::stages::{Dockerfiles, StageTargets};
+
+/// Warms the cache and builds, level by level.
+pub(super) struct Builder<'a> {
+    pub(super) docker: &'a Docker,
+    pub(super) project: &'a Project,
+    pub(super) closure: &'a Closure,
+    pub(super) layout: &'a Layout,
+    pub(super) record: &'a Record,
+    pub(super) foresight: &'a Foresight,
+    pub(super) pins: &'a BTreeMap<String, String>,
+    /// `compose` with all flags that say which project is meant.
+    pub(super) compose: &'a [OsString],
+    pub(super) force: bool,
+    pub(super) reporter: &'a dyn Reporter,
+}
+
+impl Builder<'_> {
+    /// Every stage with its own cache source and no other, in waves: with more
+    /// than one source the hits are random (fact 4), and a final stage alone
+    /// leaves the earlier ones cold (fact 5).
+    pub(super) fn build(&self) -> Result<StepCount, Failure> {
+        let dockerfiles = Dockerfiles::write(self.closure)?;
+        let targets = StageTargets {
+            project: self.project,
+            closure: self.closure,
+            dockerfiles: &dockerfiles,
+            pins: self.pins,
+        };
+        let mut count = StepCount::default();
+        let mut levels = levels(self.closure);
+        for level in &mut levels {
+            if !self.force {
+                level.services.retain(|s| !self.foresight.refused.contains_key(s));
+            }
+        }
+        let waves = levels.iter().map(|l| l.waves.len()).sum();
+        let mut wave = 0;
+        for level in levels {
+            for stages in &level.waves {
+                wave += 1;
+                let stages: Vec<&StageRef> = stages
+                    .iter()
+                    .filter(|s| level.services.contains(&s.service))
+                    .collect();
+                self.warm(&targets, &stages, (wave, waves), &mut count)?;
+            }
+            self.build_level(&level, &mut count)?;
+        }
+        Ok(count)
+    }
+
+    fn warm(
+        &self,
+        targets: &StageTargets<'_>,
+        stages: &[&StageRef],
+        (wave, waves): (usize, usize),
+        count: &mut StepCount,
+    ) -> Result<(), Failure> {
+        let mut file = BakeFile::default();
+        let mut services: BTreeMap<String, String> = BTreeMap::new();
+        for stage in stages {
+            let mut wishes = Map::new();
+            wishes.insert("output".into(), json!(["type=cacheonly"]));
+            if let Some(manifest) = self.cache_source(stage) {
+                let path = self.layout.path().display();
+                wishes.insert("cache-from".into(), json!([format!("type=local,src={path},digest={manifest}")]));
+            }
+            targets.add(&mut file, stage, wishes);
+            services.insert(targets.name(stage), stage.service.clone());
+        }
+        if file.is_empty() {
+            return Ok(());
+        }
+        let task = Task::start(self.reporter, Work::Warm { wave, waves, stages: file.len() }, None);
+        let (log, _): (BuildLog, BTreeMap<String, Value>) =
+            self.docker.bake(&file, targets.dockerfiles.folder(), self.reporter)?;
+        drop(task);
+        let only = if services.len() == 1 { services.values().next() } else { None };
+        count.add(&log, only.map(String::as_str), |word| services.get(word).cloned());
+        self.check(&log, |word| services.get(word).cloned(), only.map(String::as_str))
+    }
+
+    fn cache_source(&self, stage: &StageRef) -> Option<Digest> {
+        let name = &self.closure.service(&stage.service)?.build.as_ref()?.stage(stage.stage)?.name;
+        let carried = self.record.services.iter().find(|s| s.name == stage.service)?;
+        Some(carried.stages.iter().find(|s| s.name == *name)?.manifest)
+    }
+
+    /// Builds and tags just as the user will from now on, and proves with it
+    /// that plain Compose finds everything.
+    fn build_level(&self, level: &Level, count: &mut StepCount) -> Result<(), Failure> {
+        if level.services.is_empty() {
+            return Ok(());
+        }
+        let services: Vec<String> = level.services.iter().cloned().collect();
+        let _task = Task::start(self.reporter, Work::BuildServices { services: services.clone() }, None);
+        let flags = ["--progress", "plain", "build"].into_iter().map(OsString::from);
+        let mut args: Vec<OsString> = self.compose.to_vec();
+        args.extend(flags);
+        args.extend(services.iter().map(OsString::from));
+        let log = self.docker.build_lines(args, self.reporter)?;
+        let only = if services.len() == 1 { Some(services[0].as_str()) } else { None };
+        let service_of = |word: &str| level.services.get(word).cloned();
+        count.add(&log, only, service_of);
+        self.check(&log, service_of, only)
+    }
+
+    fn check(
+        &self,
+        log: &BuildLog,
+        service_of: impl Fn(&str) -> Option<String>,
+        only: Option<&str>,
+    ) -> Result<(), Failure> {
+        let Some(failure) = log.failure() else { return Ok(()) };
+        let service = failure
+            .step
+            .as_ref()
+            .and_then(|s| service_of(s.scope.first()?))
+            .or_else(|| only.map(str::to_owned));
+        let explanation = service.and_then(|s| self.foresight.explanations.get(&s).cloned());
+        Err(Error::Build { failure: Box::new(failure), explanation }.into())
+    }
+}

@@ -1,0 +1,110 @@
+use std::path::PathBuf;
+
+use crate::engine::StepFailure;
+use crate::error::{Explain, Kind, io_kind};
+
+/// Why an export failed where no other module's error says it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bundle would end up in a build context.
+    #[error("{path} lies in the build context of service {service} ({context}), and COPY at {copy} would take it into the image", path = path.display(), context = context.display())]
+    InContext {
+        /// What would be written.
+        path: PathBuf,
+        /// The service.
+        service: String,
+        /// Its context.
+        context: PathBuf,
+        /// `file:line` of the COPY.
+        copy: String,
+    },
+    /// A build failed.
+    #[error("{}", build_failure(failure))]
+    Build {
+        /// What BuildKit said.
+        failure: Box<StepFailure>,
+    },
+    /// A stage was built, but its image did not arrive.
+    #[error("the engine did not hand over the image of stage {stage} of service {service}")]
+    StageLost {
+        /// The service.
+        service: String,
+        /// The stage.
+        stage: String,
+    },
+    /// The platform cannot be read.
+    #[error("{text:?} is no platform such as linux/amd64")]
+    Platform {
+        /// What was given.
+        text: String,
+    },
+    /// The site's engine cannot use what this one makes.
+    #[error("{count} steps of this project would run again on {site}, and need a network there")]
+    SiteCannotBuild {
+        /// How many.
+        count: usize,
+        /// The site's engine.
+        site: String,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+/// The words for a failed build, the same on both sides.
+pub(crate) fn build_failure(failure: &StepFailure) -> String {
+    let mut text = "the build failed".to_owned();
+    if let Some(step) = &failure.step {
+        text += &format!(" at [{} {}] {}", step.scope.join(" "), step.position, step.instruction);
+    }
+    if let Some((file, line)) = &failure.source {
+        text += &format!(" ({file}:{line})");
+    }
+    text += &format!(": {}", failure.message);
+    for line in &failure.tail {
+        text += &format!("\n    {line}");
+    }
+    text
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::InContext { .. } => Kind::BundleInContext,
+            Self::Build { failure } if failure_is_full_disk(failure) => Kind::DiskFull,
+            Self::Build { .. } => Kind::BuildFailed,
+            Self::StageLost { .. } => Kind::EngineFailed,
+            Self::Platform { .. } => Kind::OtherPlatform,
+            Self::SiteCannotBuild { .. } => Kind::EngineIncompatible,
+            Self::Write { source, .. } => io_kind(source),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::InContext { .. } => {
+                "add build-cache* to the .dockerignore of that context, or choose a folder outside of it with --cache-dir and --archive".into()
+            }
+            Self::Build { .. } => {
+                "the project must build on this connected machine first; see it alone with: docker compose build --progress plain".into()
+            }
+            Self::StageLost { .. } => "run the same command again; if it stays so: docker buildx prune, then again".into(),
+            Self::Platform { .. } => "name it as os/architecture, e.g. --platform linux/arm64".into(),
+            Self::SiteCannotBuild { .. } => {
+                "see the warnings above for each step; --force exports all the same".into()
+            }
+            Self::Write { .. } => "free space or choose another folder with --cache-dir and --archive, then run the same command again: it goes on where it was".into(),
+        })
+    }
+}
+
+pub(crate) fn failure_is_full_disk(failure: &StepFailure) -> bool {
+    failure.message.contains("no space left on device")
+        || failure.tail.iter().any(|l| l.contains("no space left on device"))
+}

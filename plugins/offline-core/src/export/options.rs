@@ -1,0 +1,41 @@
+use std::path::PathBuf;
+
+use crate::compatibility::Engine;
+use crate::project::ProjectOptions;
+
+/// Where the archive goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ArchiveChoice {
+    /// `build-cache-YYYYMMDD.tar.zst` beside the Compose file.
+    #[default]
+    Dated,
+    /// No archive: the bundle folder is carried as it is.
+    None,
+    /// This file; its ending decides the format.
+    File(PathBuf),
+}
+
+/// What to export, from where to where.
+#[derive(Debug, Clone, Default)]
+pub struct ExportOptions {
+    /// Which project.
+    pub project: ProjectOptions,
+    /// Services; empty means all.
+    pub services: Vec<String>,
+    /// The bundle folder; `None` means `build-cache` beside the Compose file.
+    pub cache_dir: Option<PathBuf>,
+    /// The archive.
+    pub archive: ArchiveChoice,
+    /// The platform; `None` means the engine's.
+    pub platform: Option<String>,
+    /// The engine of the site, where known.
+    pub site: Option<Engine>,
+    /// Go on where the export would be refused.
+    pub force: bool,
+    /// This tool's version, for the record.
+    pub tool_version: String,
+    /// The user's docker configuration folder, for registry credentials.
+    pub docker_config: Option<PathBuf>,
+    /// The tool's own binaries, to be put beside the archive.
+    pub binaries: Vec<PathBuf>,
+}

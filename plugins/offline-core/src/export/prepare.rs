@@ -1,0 +1,68 @@
+use super::warnings::warnings;
+use super::{Error, ExportOptions, outputs};
+use crate::closure::{self, Closure, Platform};
+use crate::compatibility::Engine;
+use crate::engine::{Docker, EngineInfo};
+use crate::error::Failure;
+use crate::event::{Reporter, Task, Warning, Work};
+use crate::project::{self, Project};
+
+/// All that is known before anything is changed.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The engine.
+    pub engine: EngineInfo,
+    /// The platform exported for.
+    pub platform: Platform,
+    /// The project.
+    pub project: Project,
+    /// Its closure.
+    pub closure: Closure,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+    /// Steps that the named site would have to run again with a network.
+    pub lost_on_site: usize,
+    /// Where things will be written.
+    pub outputs: outputs::Outputs,
+}
+
+/// Reads the project and decides; changes nothing.
+pub fn prepare(
+    docker: &Docker,
+    options: &ExportOptions,
+    reporter: &dyn Reporter,
+) -> Result<Prepared, Failure> {
+    let _task = Task::start(reporter, Work::ReadProject, None);
+    let (engine, project) = std::thread::scope(|scope| {
+        let engine = scope.spawn(|| EngineInfo::read(docker));
+        let project = project::read(docker, &options.project);
+        (engine.join(), project)
+    });
+    let project = project?;
+    let engine = match engine {
+        Ok(engine) => engine?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    let wanted = options.platform.as_ref().unwrap_or(&engine.platform);
+    let platform: Platform = wanted
+        .parse()
+        .map_err(|_| Error::Platform { text: wanted.clone() })?;
+    let closure = closure::resolve(&project, &options.services, &platform)?;
+    if !closure.services.iter().any(|s| s.build.is_some()) {
+        // Without builds there is nothing that buildx would be needed for.
+    } else if engine.buildx.is_none() {
+        return Err(crate::engine::Error::BuildxMissing.into());
+    }
+    let made = Engine::from(&engine);
+    let (warnings, lost_on_site) = warnings(&project, &closure, &made, options.site.as_ref());
+    let outputs = outputs::choose(&project, &closure, options)?;
+    Ok(Prepared {
+        engine,
+        platform,
+        project,
+        closure,
+        warnings,
+        lost_on_site,
+        outputs,
+    })
+}

@@ -1,0 +1,169 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::images::{CarriedImage, repo_tags, size};
+use super::stage_images::StageImage;
+use super::{ExportOptions, Prepared};
+use crate::bundle::{self, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine, StageRecord};
+use crate::closure::BuildClosure;
+use crate::engine::Store;
+use crate::error::Failure;
+use crate::layout::{Descriptor, IndexEntry, Layout, media_type};
+use crate::project::BuildContext;
+
+/// Writes `index.json` and `manifest.json` for all images and stages.
+pub(super) fn write_index(
+    layout: &Layout,
+    images: &[CarriedImage],
+    stages: &[StageImage],
+    record: &Record,
+) -> Result<(), Failure> {
+    let mut entries: Vec<IndexEntry> = images
+        .iter()
+        .map(|image| IndexEntry {
+            descriptor: image.root.clone(),
+            ref_name: image.needed.reference.to_string(),
+            repo_tags: repo_tags(&image.needed.reference),
+            annotations: BTreeMap::new(),
+        })
+        .collect();
+    for service in &record.services {
+        for stage in &service.stages {
+            let Some(size) = layout.blob_size(&stage.manifest) else { continue };
+            let name = stage_reference(&record.project, &service.name, &stage.name);
+            if entries.iter().any(|e| e.ref_name == name) {
+                continue;
+            }
+            entries.push(IndexEntry {
+                descriptor: Descriptor::new(media_type::OCI_MANIFEST, stage.manifest, size),
+                repo_tags: vec![name.clone()],
+                ref_name: name,
+                annotations: BTreeMap::new(),
+            });
+        }
+    }
+    debug_assert!(stages.len() >= record.services.iter().map(|s| s.stages.len()).sum::<usize>());
+    Ok(layout.write_index(&entries)?)
+}
+
+/// The name a stage's image has in the layout and after a plain `docker load`.
+pub(crate) fn stage_reference(project: &str, service: &str, stage: &str) -> String {
+    let clean = |text: &str| -> String {
+        let lower = text.to_lowercase();
+        let kept: String = lower
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        kept.trim_matches('-').to_owned()
+    };
+    let tag: String = stage
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .collect();
+    format!("docker-offline.invalid/{}/{}:{tag}", clean(project), clean(service))
+}
+
+/// The record of this export.
+pub(super) fn record(
+    layout: &Layout,
+    prepared: &Prepared,
+    options: &ExportOptions,
+    images: &[CarriedImage],
+    stages: &[StageImage],
+) -> Result<Record, Failure> {
+    let mut extra_blobs: Vec<Descriptor> = Vec::new();
+    let mut services = Vec::new();
+    for service in &prepared.closure.services {
+        let Some(build) = &service.build else { continue };
+        let inventory = inventory(layout, build)?;
+        services.push(ServiceRecord {
+            name: service.name.clone(),
+            image: service.image.clone(),
+            dockerfile: Some(relative(&build.dockerfile_path, &prepared.project.directory)),
+            inventory: inventory.as_ref().map(|d| d.digest),
+            target: build.target.clone(),
+            final_stage: build.stage(build.target_stage).map(|s| s.name.clone()),
+            stages: stage_records(&service.name, build, stages),
+            more: BTreeMap::new(),
+        });
+        if let Some(blob) = inventory
+            && !extra_blobs.iter().any(|b| b.digest == blob.digest)
+        {
+            extra_blobs.push(blob);
+        }
+    }
+    let engine = &prepared.engine;
+    Ok(Record {
+        format: FORMAT,
+        tool_version: options.tool_version.clone(),
+        created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        project: prepared.project.name.clone(),
+        platform: prepared.platform.to_string(),
+        engine: SourceEngine {
+            version: engine.version.clone(),
+            store: match engine.store {
+                Store::Containerd => "containerd".into(),
+                Store::Graphdriver => engine.driver.clone(),
+            },
+            buildx: engine.buildx.clone(),
+            compose: engine.compose.clone(),
+            ..SourceEngine::default()
+        },
+        images: images.iter().map(|image| image_record(layout, image)).collect(),
+        services,
+        extra_blobs,
+        more: BTreeMap::new(),
+    })
+}
+
+fn image_record(layout: &Layout, image: &CarriedImage) -> ImageRecord {
+    ImageRecord {
+        reference: image.needed.reference.to_string(),
+        platform: image.needed.platform.clone(),
+        roles: image.needed.roles.iter().map(|r| r.as_str().to_owned()).collect(),
+        root: image.root.digest,
+        manifest: image.manifest.digest,
+        config: image.config,
+        size: size(layout, &image.manifest),
+        more: BTreeMap::new(),
+    }
+}
+
+fn stage_records(service: &str, build: &BuildClosure, stages: &[StageImage]) -> Vec<StageRecord> {
+    let mut records = Vec::new();
+    for stage in &build.stages {
+        let built = stages
+            .iter()
+            .find(|s| s.stage.service == service && s.stage.stage == stage.index);
+        let Some(built) = built else { continue };
+        let names = stage.depends_on.iter().filter_map(|i| build.stage(*i));
+        records.push(StageRecord {
+            name: stage.name.clone(),
+            line: stage.line as usize,
+            manifest: built.manifest,
+            config: built.config,
+            wave: built.wave,
+            depends_on: names.map(|s| s.name.clone()).collect(),
+            more: BTreeMap::new(),
+        });
+    }
+    records
+}
+
+/// What the context held at export, so that a miss can be explained by file.
+fn inventory(layout: &Layout, build: &BuildClosure) -> Result<Option<Descriptor>, Failure> {
+    let BuildContext::Directory(context) = &build.context else {
+        return Ok(None);
+    };
+    let inventory = Inventory::of(context, Some(&build.dockerfile_path))?;
+    Ok(Some(inventory.store(layout)?))
+}
+
+fn relative(path: &Path, base: &Path) -> String {
+    path.strip_prefix(base).unwrap_or(path).display().to_string()
+}
+
+/// The previous record, if there is one that can be read.
+pub(super) fn previous(layout: &Layout) -> Option<Record> {
+    bundle::Record::read(layout.path()).ok()
+}

@@ -1,0 +1,147 @@
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::images::{CarriedImage, fetch_all, known_layers};
+use super::record::{previous, record, write_index};
+use super::stage_images::StageBuilder;
+use super::{Error, ExportOptions, Prepared, Summary, bootstrap};
+use crate::bundle::{Record, Sums, archive};
+use crate::engine::Docker;
+use crate::error::Failure;
+use crate::event::{Event, Reporter};
+use crate::layout::Layout;
+use crate::registry::{Registry, RegistryOptions};
+
+/// Carries out what [`super::prepare`] decided.
+///
+/// Blobs that were written stay when it fails, so that the same command goes on
+/// from there; `index.json`, the record and the archive are replaced only when
+/// all is there.
+pub fn run(
+    docker: &Docker,
+    prepared: &Prepared,
+    options: &ExportOptions,
+    reporter: &dyn Reporter,
+) -> Result<Summary, Failure> {
+    let started = Instant::now();
+    for warning in &prepared.warnings {
+        reporter.event(Event::Warning(warning.clone()));
+    }
+    if prepared.lost_on_site > 0 && !options.force {
+        let site = options.site.as_ref().map(ToString::to_string);
+        return Err(Error::SiteCannotBuild {
+            count: prepared.lost_on_site,
+            site: site.unwrap_or_default(),
+        }
+        .into());
+    }
+    if let Some(from) = &prepared.outputs.moved_out_of {
+        reporter.event(Event::Note(format!(
+            "{} is a build context whose COPY would take the bundle into an image; writing to {} instead",
+            from.display(),
+            prepared.outputs.cache_dir.parent().unwrap_or(Path::new(".")).display(),
+        )));
+    }
+    let layout = Layout::create(&prepared.outputs.cache_dir)?;
+    let previous = previous(&layout);
+    let (images, stages, mut new_bytes) = gather(docker, prepared, options, &layout, previous.as_ref(), reporter)?;
+    new_bytes += images.iter().map(|i| i.new_bytes).sum::<u64>();
+    let mut record = record(&layout, prepared, options, &images, &stages)?;
+    if let Some(previous) = previous
+        && same_but_for_time(&previous, &record)
+    {
+        // The same bundle keeps its date, so that the archive need not be written again.
+        record.created = previous.created;
+    }
+    write_index(&layout, &images, &stages, &record)?;
+    record.write(&layout)?;
+    let removed_bytes = layout.collect_garbage(record.extra_roots())?;
+    docker.check_interrupt()?;
+    let (archive, archive_bytes, beside) = pack(prepared, options, &layout, reporter)?;
+    Ok(Summary {
+        project: prepared.project.name.clone(),
+        services: record.services.iter().map(|s| s.name.clone()).collect(),
+        hidden: prepared.closure.hidden.iter().map(|h| h.name.clone()).collect(),
+        images: images.len(),
+        stages: stages.len(),
+        bundle: layout.path().to_owned(),
+        bundle_bytes: layout.reachable(record.extra_roots())?.values().flatten().sum(),
+        new_bytes,
+        removed_bytes,
+        archive,
+        archive_bytes,
+        beside,
+        elapsed: started.elapsed(),
+    })
+}
+
+type Gathered = (Vec<CarriedImage>, Vec<super::stage_images::StageImage>, u64);
+
+/// Fetches and builds at once: the network is busy while the processor is.
+fn gather(
+    docker: &Docker,
+    prepared: &Prepared,
+    options: &ExportOptions,
+    layout: &Layout,
+    previous: Option<&Record>,
+    reporter: &dyn Reporter,
+) -> Result<Gathered, Failure> {
+    let registry = Registry::new(RegistryOptions {
+        mirrors: prepared.engine.mirrors.clone(),
+        insecure: prepared.engine.insecure_registries.clone(),
+        config_dir: options.docker_config.clone(),
+        ..RegistryOptions::default()
+    })?;
+    let builder = StageBuilder { docker, prepared, reporter };
+    let (images, built) = std::thread::scope(|scope| {
+        let images = scope.spawn(|| fetch_all(docker, prepared, &registry, layout, reporter));
+        let built = builder.build();
+        (images.join(), built)
+    });
+    let images = match images {
+        Ok(images) => images,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    // An image that does not exist is the cause; the build's failure follows from it.
+    let images = images?;
+    let built = built?;
+    let known = known_layers(&images);
+    let saved = built.save(docker, prepared, layout, &known, previous, reporter);
+    built.untag(docker)?;
+    let (stages, new_bytes) = saved?;
+    Ok((images, stages, new_bytes))
+}
+
+fn same_but_for_time(previous: &Record, now: &Record) -> bool {
+    let mut previous = previous.clone();
+    previous.created.clone_from(&now.created);
+    previous == *now
+}
+
+type Packed = (Option<PathBuf>, Option<u64>, Vec<PathBuf>);
+
+fn pack(
+    prepared: &Prepared,
+    options: &ExportOptions,
+    layout: &Layout,
+    reporter: &dyn Reporter,
+) -> Result<Packed, Failure> {
+    let Some(path) = &prepared.outputs.archive else {
+        return Ok((None, None, Vec::new()));
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|source| Error::Write {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let packed = archive::pack(layout.path(), path, reporter)?;
+    let beside = bootstrap::put(folder, &options.binaries)?;
+    let mut sums = Sums::default();
+    sums.add_known(path, packed.sha256);
+    for file in &beside {
+        sums.add(file)?;
+    }
+    let sums_file = sums.write(folder)?;
+    let beside = beside.into_iter().chain([sums_file]).collect();
+    Ok((Some(path.clone()), Some(packed.bytes), beside))
+}

@@ -4,8 +4,21 @@
 //! (`frontend/dockerfile/dockerfile2llb/convert.go`): the stages reachable from
 //! the target, with ARGs expanded, named contexts applied, per platform.
 
+mod contexts;
+mod cycles;
 mod error;
 mod model;
+mod needs;
+mod network_tools;
+mod resolve;
+mod run_text;
+mod siblings;
+mod source;
+mod stage_graph;
+mod stages;
+#[cfg(test)]
+mod tests;
+mod waves;
 
 pub use crate::dockerfile::Platform;
 pub use error::Error;
@@ -13,3 +26,5 @@ pub use model::{
     BuildClosure, Closure, CopyStep, NeededImage, Role, RunStep, ServiceClosure, StageBase,
     StageClosure, StageRef, Unbundled,
 };
+pub use resolve::resolve;
+pub use waves::waves;

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::project::{BuildContext, DockerfileSource, HiddenService};
+use crate::project::{BuildContext, DockerfileSource, HiddenService, Location};
 use crate::reference::ImageReference;
 
 /// What the chosen services need, without duplicates, in a stable order.
@@ -38,11 +38,14 @@ pub struct BuildClosure {
     /// The file to name in messages: the Dockerfile, or the Compose file that
     /// holds it.
     pub dockerfile_path: PathBuf,
+    /// How many lines of that file come before the Dockerfile's first one.
+    pub line_offset: u32,
     /// The target as named by Compose.
     pub target: Option<String>,
     /// The platform of the image, e.g. `linux/amd64`.
     pub platform: String,
-    /// The reachable stages, in the order of the file.
+    /// The reachable stages, in the order of the file; none where the context
+    /// is remote, as its Dockerfile is not at hand.
     pub stages: Vec<StageClosure>,
     /// The number in the file of the stage that is the target.
     pub target_stage: usize,
@@ -193,6 +196,11 @@ impl Closure {
 }
 
 impl BuildClosure {
+    /// A line of the Dockerfile, for messages.
+    pub fn location(&self, line: u32) -> Location {
+        Location::new(&self.dockerfile_path, Some(line + self.line_offset))
+    }
+
     /// The stage with this number in the file, if it is reachable.
     pub fn stage(&self, index: usize) -> Option<&StageClosure> {
         self.stages.iter().find(|s| s.index == index)

@@ -10,24 +10,62 @@ const ALWAYS: &[&str] = &["aria2c", "curl", "ftp", "lftp", "rsync", "scp", "wget
 /// means any.
 const WITH: &[(&str, &[&str])] = &[
     ("apk", &["add", "update", "upgrade", "fetch"]),
-    ("apt", &["install", "update", "upgrade", "full-upgrade", "build-dep"]),
-    ("apt-get", &["install", "update", "upgrade", "dist-upgrade", "build-dep", "download", "source"]),
+    (
+        "apt",
+        &["install", "update", "upgrade", "full-upgrade", "build-dep"],
+    ),
+    (
+        "apt-get",
+        &[
+            "install",
+            "update",
+            "upgrade",
+            "dist-upgrade",
+            "build-dep",
+            "download",
+            "source",
+        ],
+    ),
     ("aptitude", &["install", "update", "upgrade"]),
     ("bun", &["install", "i", "add", "ci"]),
     ("bundle", &["install", "update"]),
     ("cabal", &["update", "install", "build"]),
-    ("cargo", &["install", "fetch", "build", "update", "chef", "binstall", "add", "run", "test"]),
-    ("composer", &["install", "update", "require", "create-project"]),
+    (
+        "cargo",
+        &[
+            "install", "fetch", "build", "update", "chef", "binstall", "add", "run", "test",
+        ],
+    ),
+    (
+        "composer",
+        &["install", "update", "require", "create-project"],
+    ),
     ("conda", &["install", "create", "update", "env"]),
     ("corepack", &["enable", "prepare", "install"]),
     ("cpanm", &[]),
     ("deno", &["install", "cache"]),
-    ("dnf", &["install", "update", "upgrade", "builddep", "groupinstall", "makecache"]),
+    (
+        "dnf",
+        &[
+            "install",
+            "update",
+            "upgrade",
+            "builddep",
+            "groupinstall",
+            "makecache",
+        ],
+    ),
     ("dotnet", &["restore", "build", "publish", "tool", "add"]),
     ("flutter", &["pub", "build"]),
     ("gem", &["install", "update", "fetch"]),
-    ("git", &["clone", "fetch", "pull", "submodule", "ls-remote", "lfs"]),
-    ("go", &["get", "install", "mod", "build", "test", "run", "generate"]),
+    (
+        "git",
+        &["clone", "fetch", "pull", "submodule", "ls-remote", "lfs"],
+    ),
+    (
+        "go",
+        &["get", "install", "mod", "build", "test", "run", "generate"],
+    ),
     ("gradle", &[]),
     ("gradlew", &[]),
     ("helm", &["pull", "repo", "dependency"]),
@@ -61,17 +99,43 @@ const WITH: &[(&str, &[&str])] = &[
     ("svn", &["checkout", "co", "export"]),
     ("swift", &["build", "package"]),
     ("tdnf", &["install", "update"]),
-    ("uv", &["sync", "pip", "add", "tool", "python", "run", "lock"]),
+    (
+        "uv",
+        &["sync", "pip", "add", "tool", "python", "run", "lock"],
+    ),
     ("uvx", &[]),
     ("yarn", &["", "install", "add", "dlx"]),
-    ("yum", &["install", "update", "upgrade", "groupinstall", "makecache"]),
-    ("zypper", &["install", "in", "refresh", "ref", "update", "up"]),
+    (
+        "yum",
+        &["install", "update", "upgrade", "groupinstall", "makecache"],
+    ),
+    (
+        "zypper",
+        &["install", "in", "refresh", "ref", "update", "up"],
+    ),
 ];
 
 /// The words that stand before a command without being one.
 const PREFIXES: &[&str] = &[
-    "sudo", "env", "exec", "time", "nice", "command", "then", "do", "else", "if", "while", "until",
-    "!", "{", "(", "xargs", "eatmydata", "gosu", "nohup",
+    "sudo",
+    "env",
+    "exec",
+    "time",
+    "nice",
+    "command",
+    "then",
+    "do",
+    "else",
+    "if",
+    "while",
+    "until",
+    "!",
+    "{",
+    "(",
+    "xargs",
+    "eatmydata",
+    "gosu",
+    "nohup",
 ];
 
 /// The first program in a shell text that usually needs the network.
@@ -129,7 +193,10 @@ mod tests {
     fn tools_are_found_where_a_command_stands() {
         for (command, expected) in [
             ("apt-get update && apt-get install -y curl", Some("apt-get")),
-            ("set -e; DEBIAN_FRONTEND=x apt-get -qq install y", Some("apt-get")),
+            (
+                "set -e; DEBIAN_FRONTEND=x apt-get -qq install y",
+                Some("apt-get"),
+            ),
             ("cd /x && /usr/bin/pip3 install -r r.txt", Some("pip3")),
             ("python3 -m pip install x", Some("pip")),
             ("bash -c \"curl -O https://x\"", Some("curl")),

@@ -59,14 +59,8 @@ fn parse_text(text: &str) -> Result<Dockerfile, Error> {
 }
 
 fn located(error: &syntax::Error) -> Error {
-    let text = error.to_string();
-    // The line is said apart; the crate repeats it at the end of its message.
-    let why = text.split(" (line ").next().unwrap_or(&text);
-    let why = why.split(" at line ").next().unwrap_or(why);
-    Error::at(
-        u32::try_from(error.line()).map_or(u32::MAX, |line| line.max(1)),
-        why,
-    )
+    let line = u32::try_from(error.line()).map_or(u32::MAX, |line| line.max(1));
+    Error::at(line, format!("{error:#}"))
 }
 
 struct Reader<'a> {

@@ -77,7 +77,7 @@ fn heredocs_are_bodies_not_instructions() {
     };
     assert_eq!(copy.sources, [] as [&str; 0]);
     assert_eq!(copy.heredocs.len(), 2);
-    assert_eq!(file.stages[1].line, 11);
+    assert_eq!(file.stages[1].line, 12);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::{Error, Location};
 use crate::reference::ImageReference;
 
 /// The `build` section of a service, resolved.
@@ -54,6 +55,47 @@ pub struct BuildTarget {
     pub provenance: Option<String>,
     /// `sbom`.
     pub sbom: Option<String>,
+    /// Where the Compose file says what the Dockerfile is, where found: the key
+    /// `dockerfile_inline`, `dockerfile`, `build`, or else the service.
+    pub location: Option<Location>,
+    /// How many lines of the Compose file come before an inline Dockerfile.
+    pub inline_offset: u32,
+}
+
+impl BuildTarget {
+    /// Fails if the context folder or the Dockerfile of this service is missing.
+    pub fn check(&self, service: &str) -> Result<(), Error> {
+        let BuildContext::Directory(folder) = &self.context else {
+            return Ok(());
+        };
+        if !folder.is_dir() {
+            return Err(Error::ContextMissing {
+                service: service.to_owned(),
+                path: folder.clone(),
+                location: self.location.clone(),
+            });
+        }
+        match &self.dockerfile {
+            DockerfileSource::File(path) if existing_dockerfile(path).is_none() => {
+                Err(Error::DockerfileMissing {
+                    service: service.to_owned(),
+                    path: path.clone(),
+                    location: self.location.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The file itself, or `dockerfile` in place of `Dockerfile`, which buildx
+/// accepts too (`build/opt.go`, `handleLowercaseDockerfile`).
+pub(crate) fn existing_dockerfile(path: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path.to_owned());
+    }
+    let lower = path.with_file_name("dockerfile");
+    (path.file_name()? == "Dockerfile" && lower.is_file()).then_some(lower)
 }
 
 /// What a build sends as its context.

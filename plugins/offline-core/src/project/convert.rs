@@ -35,11 +35,19 @@ impl Converter<'_> {
             }
             None => None,
         };
-        let build = from
+        let mut build = from
             .build
             .as_ref()
             .map(|b| self.build(name, b))
             .transpose()?;
+        let platform = from.platform.clone().filter(|p| !p.is_empty());
+        // As Compose's `applyPlatforms`: what is run on one platform is built
+        // for it.
+        if let (Some(build), Some(platform)) = (&mut build, &platform)
+            && build.platforms.is_empty()
+        {
+            build.platforms.push(platform.clone());
+        }
         let image_volumes = from
             .volumes
             .iter()
@@ -53,7 +61,7 @@ impl Converter<'_> {
             image_is_explicit: given.is_some(),
             build,
             pull_policy: from.pull_policy.clone(),
-            platform: from.platform.clone().filter(|p| !p.is_empty()),
+            platform,
             depends_on: from.depends_on.clone(),
             image_volumes,
             location: self.sources.key(&["services", name]),
@@ -98,7 +106,18 @@ impl Converter<'_> {
             })
             .collect::<Result<_, Error>>()?;
         let present = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+        let key = match dockerfile {
+            DockerfileSource::Inline(_) => "dockerfile_inline",
+            DockerfileSource::File(_) => "dockerfile",
+        };
+        let path = ["services", service, "build", key];
+        let inline_offset = match dockerfile {
+            DockerfileSource::Inline(_) => self.sources.exact_key(&path).and_then(|l| l.line),
+            DockerfileSource::File(_) => None,
+        };
         Ok(BuildTarget {
+            location: self.sources.key(&path),
+            inline_offset: inline_offset.unwrap_or(0),
             context,
             dockerfile,
             args: from.args.clone(),

@@ -17,6 +17,7 @@ mod resolved;
 mod source_lines;
 
 pub use bake::BakeIdentity;
+pub(crate) use build_target::existing_dockerfile;
 pub use build_target::{
     BuildContext, BuildSecret, BuildTarget, DockerfileSource, NamedContext, SecretSource, Ulimit,
 };

@@ -39,13 +39,18 @@ impl Sources {
     /// as it does in Compose. Where only the beginning of the path is found,
     /// its line is taken, as long as it is more than `services`.
     pub(super) fn key(&self, path: &[&str]) -> Option<Location> {
-        (2..=path.len()).rev().find_map(|length| {
-            self.texts
-                .iter()
-                .rev()
-                .find_map(|(file, text)| Some((file, key_line(text, &path[..length])?)))
-                .map(|(file, line)| Location::new(file, Some(line)))
-        })
+        (2..=path.len())
+            .rev()
+            .find_map(|length| self.exact_key(&path[..length]))
+    }
+
+    /// The line of a key, only if the whole path is found.
+    pub(super) fn exact_key(&self, path: &[&str]) -> Option<Location> {
+        self.texts
+            .iter()
+            .rev()
+            .find_map(|(file, text)| Some((file, key_line(text, path)?)))
+            .map(|(file, line)| Location::new(file, Some(line)))
     }
 
     /// The line that first holds a text, comments left out.

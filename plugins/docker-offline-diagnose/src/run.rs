@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     });
     say_what_was_not_looked_at(&mut report, &bundle_folder);
     match args.format {
-        Format::Text => terminal.print(&text::words(&report, terminal.colours()))?,
+        Format::Text => terminal.print(&text::words(&report, terminal.result_colours()))?,
         Format::Json => terminal.print_json(&report)?,
     }
     Ok(report.conclude(args.strict)?)

@@ -1,5 +1,8 @@
 //! What Docker's CLI and scripts rely on when they start the binary.
 
+// Clippy allows it by itself only inside of #[test] functions.
+#![allow(clippy::unwrap_used)]
+
 use std::process::{Command, Output, Stdio};
 
 fn plugin(args: &[&str]) -> Output {

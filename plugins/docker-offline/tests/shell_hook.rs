@@ -2,6 +2,9 @@
 //! in every shell that there is a hook for. The shell is real; what stands for
 //! docker only shows the arguments that the shell hands over.
 
+// Clippy allows it by itself only inside of #[test] functions.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

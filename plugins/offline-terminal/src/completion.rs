@@ -9,18 +9,21 @@ const NO_FILES: u8 = 4;
 const FILES: u8 = 0;
 const FOLDERS_ONLY: u8 = 16;
 
+/// Gives values of an argument that clap does not know, such as the services of
+/// a project, from the command's name, the argument's id and the words before.
+pub type Values<'a> = dyn Fn(&str, &str, &[String]) -> Option<Vec<String>> + 'a;
+
 /// Answers a completion request in the protocol of Docker's plugins: one
 /// candidate a line, with a tab before its description, then `:DIRECTIVE`,
 /// which says whether the shell may offer files.
 ///
 /// `words` are those after `docker offline`; the last one is being typed.
-/// `values` may know more values of an argument than clap does; it is given the
-/// command's name, the argument's id and the words before.
+/// `values` may know more values of an argument than clap does.
 pub fn complete(
     root: &Command,
     words: &[OsString],
     descriptions: bool,
-    values: &dyn Fn(&str, &str, &[String]) -> Option<Vec<String>>,
+    values: &Values<'_>,
 ) -> String {
     let mut root = root.clone();
     root.build();
@@ -112,12 +115,7 @@ impl<'a> Position<'a> {
         found.filter(|a| takes_value(a))
     }
 
-    fn candidates(
-        &self,
-        typed: &str,
-        before: &[String],
-        values: &dyn Fn(&str, &str, &[String]) -> Option<Vec<String>>,
-    ) -> (Candidates, u8) {
+    fn candidates(&self, typed: &str, before: &[String], values: &Values<'_>) -> (Candidates, u8) {
         let more = |arg: &Arg| values(self.command.get_name(), arg.get_id().as_str(), before);
         if let Some(option) = self.option {
             return values_of(option, "", more(option));

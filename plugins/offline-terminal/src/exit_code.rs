@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use offline_core::Kind;
 
 /// One exit code: its number, its name and what it means.
@@ -97,10 +99,12 @@ impl ExitCode {
              | code | name | meaning |\n|---:|---|---|\n",
         );
         for code in Self::all() {
-            text.push_str(&format!(
-                "| {} | {} | {} |\n",
-                code.number, code.name, code.meaning
-            ));
+            let ExitCode {
+                number,
+                name,
+                meaning,
+            } = code;
+            let _ = writeln!(text, "| {number} | {name} | {meaning} |");
         }
         text
     }

@@ -30,7 +30,7 @@ mod version;
 
 pub use binary::{Command, binary, execute, parse};
 pub use colour::Colours;
-pub use completion::complete;
+pub use completion::{Values, complete};
 pub use exit_code::ExitCode;
 pub use global_flags::split_global_flags;
 pub use handshake::metadata;

@@ -12,7 +12,14 @@ pub fn install_panic_message() {
         let place = panic
             .location()
             .map_or_else(String::new, |l| format!(" at {}:{}", l.file(), l.line()));
-        let message = panic.payload_as_str().unwrap_or("no message");
+        let message = match panic.payload().downcast_ref::<String>() {
+            Some(text) => text.as_str(),
+            None => panic
+                .payload()
+                .downcast_ref::<&str>()
+                .copied()
+                .unwrap_or("no message"),
+        };
         let _ = writeln!(
             std::io::stderr(),
             "error: docker-offline stopped because of a mistake of its own{place}: {message}\n  \

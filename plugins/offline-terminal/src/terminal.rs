@@ -15,7 +15,7 @@ pub struct Terminal {
     global_args: Vec<OsString>,
     progress: Progress,
     voice: Box<dyn Voice>,
-    colours: Colours,
+    talk_colours: Colours,
     result_colours: Colours,
     interrupted: Arc<AtomicBool>,
 }
@@ -37,7 +37,7 @@ impl Terminal {
             global_args,
             progress,
             voice,
-            colours,
+            talk_colours: colours,
             result_colours: Colours::for_stream(std::io::stdout().is_terminal()),
             interrupted: interrupt::listen(),
         }
@@ -60,7 +60,7 @@ impl Terminal {
     }
 
     /// The colours of results, that is of stdout.
-    pub fn colours(&self) -> Colours {
+    pub fn result_colours(&self) -> Colours {
         self.result_colours
     }
 
@@ -99,9 +99,9 @@ impl Terminal {
             .end(failure.kind() == Kind::BuildFailed && !interrupted);
         let json = self.progress == Progress::Json;
         let text = match (interrupted, json) {
-            (true, false) => error_printer::interrupted(self.colours),
+            (true, false) => error_printer::interrupted(self.talk_colours),
             (true, true) => error_printer::interrupted_json() + "\n",
-            (false, false) => error_printer::words(&failure, self.colours),
+            (false, false) => error_printer::words(&failure, self.talk_colours),
             (false, true) => error_printer::json(&failure) + "\n",
         };
         let _ = std::io::stderr().write_all(text.as_bytes());

@@ -18,7 +18,7 @@ const KEPT: usize = 60;
 /// builder prints.
 pub(crate) struct Bars {
     colours: Colours,
-    bars: MultiProgress,
+    screen: MultiProgress,
     state: Mutex<State>,
 }
 
@@ -39,14 +39,14 @@ impl Bars {
     pub(crate) fn new(colours: Colours) -> Self {
         Self {
             colours,
-            bars: MultiProgress::new(),
+            screen: MultiProgress::new(),
             state: Mutex::default(),
         }
     }
 
     /// Prints for good, above the bars.
     fn print(&self, text: &str) {
-        self.bars.suspend(|| say(text));
+        self.screen.suspend(|| say(text));
     }
 
     fn bar(&self, words: &str, total: Option<u64>) -> ProgressBar {
@@ -56,7 +56,7 @@ impl Bars {
             )),
             None => ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg} {elapsed}")),
         };
-        let bar = self.bars.insert(0, bar.with_message(words.to_owned()));
+        let bar = self.screen.insert(0, bar.with_message(words.to_owned()));
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
     }
@@ -72,7 +72,7 @@ impl Bars {
         state.output.push_back(line);
         if state.window.len() < SHOWN {
             let bar = ProgressBar::new_spinner().with_style(style("  {wide_msg}"));
-            state.window.push(self.bars.add(bar));
+            state.window.push(self.screen.add(bar));
         }
         let first = state.output.len().saturating_sub(state.window.len());
         for (bar, line) in state.window.iter().zip(state.output.iter().skip(first)) {
@@ -137,7 +137,7 @@ impl Voice for Bars {
     fn end(&self, show_build_output: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         clear(&mut state.window);
-        let _ = self.bars.clear();
+        let _ = self.screen.clear();
         if show_build_output {
             for line in state.output.drain(..) {
                 say(&format!("  {}\n", self.colours.dim(&line)));

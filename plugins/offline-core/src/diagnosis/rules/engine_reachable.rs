@@ -14,12 +14,9 @@ impl Check for EngineReachable {
     }
 
     fn findings(&self, situation: &Situation<'_>) -> Vec<Finding> {
-        let error = match &situation.facts.engine {
-            Ok(_) => {
-                let message = "the Docker engine answers";
-                return vec![Finding::new(self.id(), Severity::Ok, "engine", message)];
-            }
-            Err(error) => error,
+        let Err(error) = &situation.facts.engine else {
+            let message = "the Docker engine answers";
+            return vec![Finding::new(self.id(), Severity::Ok, "engine", message)];
         };
         let mut finding = Finding::new(self.id(), Severity::Error, "engine", error.to_string());
         finding.cause = error.source().map(ToString::to_string);

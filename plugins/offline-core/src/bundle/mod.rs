@@ -2,10 +2,26 @@
 //!
 //! `docs/bundle-format.md` is the specification.
 
+mod archive;
+mod compression;
 mod error;
+mod ignore;
+mod inventory;
+mod locate;
 mod record;
+mod sums;
+mod unpack;
+mod verified;
 
+pub use archive::{ArchiveSummary, pack};
+pub use compression::Compression;
 pub use error::Error;
+pub use ignore::IgnoreRules;
+pub use inventory::{Change, Difference, EntryKind, Inventory, InventoryEntry};
+pub use locate::{DEFAULT_NAME, Located, locate};
 pub use record::{
     FORMAT, ImageRecord, RECORD_FILE, Record, ServiceRecord, SourceEngine, StageRecord,
 };
+pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};
+pub use unpack::{Unpacked, read_record, unpack};
+pub use verified::verify_bundle;

@@ -4,7 +4,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::layout::{Descriptor, Digest, Layout};
+use crate::layout::{self, Descriptor, Digest, Layout};
 
 /// The record's file name in the layout folder, and the first file of an archive.
 pub const RECORD_FILE: &str = "bundle.json";
@@ -36,6 +36,10 @@ pub struct Record {
     pub images: Vec<ImageRecord>,
     /// Every service that is built.
     pub services: Vec<ServiceRecord>,
+    /// The digest of `index.json`; set when the record is written.
+    pub index: Option<Digest>,
+    /// The digest of `manifest.json`; set when the record is written.
+    pub manifest: Option<Digest>,
     /// Blobs that no image of `index.json` points to, such as inventories.
     pub extra_blobs: Vec<Descriptor>,
     /// Anything a later version adds.
@@ -177,7 +181,7 @@ impl Record {
                 why: format!("it has no {RECORD_FILE}"),
             });
         }
-        Self::parse(&crate::layout::read_bounded(&path, RECORD_FILE)?)
+        Self::parse(&layout::read_bounded(&path, RECORD_FILE)?)
     }
 
     /// The record's bytes, the same for the same record.
@@ -188,10 +192,31 @@ impl Record {
         Ok(bytes)
     }
 
-    /// Writes the record into a layout; do it last, it makes the bundle whole.
-    pub fn write(&self, layout: &Layout) -> Result<(), Error> {
+    /// Writes the record into a layout, bound to the layout's present index; do
+    /// it last, it makes the bundle whole.
+    pub fn write(&mut self, layout: &Layout) -> Result<(), Error> {
+        let digest = |name: &str| -> Result<Digest, Error> {
+            Ok(Digest::of(&layout::read_bounded(
+                &layout.path().join(name),
+                name,
+            )?))
+        };
+        self.format = FORMAT;
+        self.index = Some(digest("index.json")?);
+        self.manifest = Some(digest("manifest.json")?);
         let path = layout.path().join(RECORD_FILE);
-        Ok(crate::layout::replace_file(&path, &self.to_bytes()?)?)
+        Ok(layout::replace_file(&path, &self.to_bytes()?)?)
+    }
+
+    /// Whether two records say the same, the time of export aside. An export
+    /// that changes nothing keeps the old record, and with it the old archive.
+    pub fn same_content(&self, other: &Self) -> bool {
+        let timeless = |record: &Self| Self {
+            created: String::new(),
+            format: FORMAT,
+            ..record.clone()
+        };
+        timeless(self) == timeless(other)
     }
 
     /// What must be kept and verified besides what `index.json` points to.

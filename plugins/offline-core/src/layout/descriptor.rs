@@ -189,8 +189,6 @@ pub struct Index {
 pub(crate) struct ImageConfig {
     #[serde(default)]
     pub(crate) rootfs: RootFs,
-    #[serde(flatten)]
-    pub(crate) platform: Option<Platform>,
 }
 
 /// The uncompressed digests of an image's layers.

@@ -25,7 +25,7 @@ pub use store::Layout;
 pub use verify::{Damage, Finding, Reachable, hash_reader};
 pub use writer::{BlobWriter, Committed};
 
-pub(crate) use replace::{Replacement, replace_file, sync_folder};
+pub(crate) use replace::{Replacement, replace_file};
 pub(crate) use store::{read_bounded, read_document};
 pub(crate) use writer::Hashed;
 

@@ -1,0 +1,171 @@
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+
+use super::compression::{Compression, Encoder};
+use super::{Error, RECORD_FILE, Record, sums, unpack};
+use crate::event::{Reporter, Task, Work};
+use crate::layout::{Digest, Hashed, Layout, Replacement, hash_reader, media_type, read_bounded};
+
+/// The documents at the root of a bundle, in the order of the archive.
+pub(super) const DOCUMENTS: [&str; 4] = [RECORD_FILE, "index.json", "manifest.json", "oci-layout"];
+
+/// An archive that has been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArchiveSummary {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its digest.
+    pub sha256: Digest,
+    /// Whether the archive of an earlier export served as it was.
+    pub reused: bool,
+}
+
+/// Packs a bundle folder into an archive, compressed as its name asks for.
+///
+/// The same bundle gives the same bytes. An archive that is already there stays
+/// until the new one is whole; one that holds this very bundle, by its first
+/// files and by `SHA256SUMS` beside it, is not written again.
+pub fn pack(
+    folder: &Path,
+    archive: &Path,
+    reporter: &dyn Reporter,
+) -> Result<ArchiveSummary, Error> {
+    let compression = Compression::of_name(archive)?;
+    let layout = Layout::open(folder)?;
+    let record = Record::read(folder)?;
+    let blobs = archive_order(&layout, &record)?;
+    let total = blobs.iter().map(|(_, size)| size).sum();
+    let name = archive.file_name().unwrap_or_default().to_string_lossy();
+    let task = Task::start(
+        reporter,
+        Work::Pack {
+            archive: name.into_owned(),
+        },
+        Some(total),
+    );
+    if let Some(summary) = reusable(folder, archive)? {
+        task.advance(total);
+        return Ok(summary);
+    }
+    let write = |e: io::Error| Error::io("write", archive)(e);
+    let mut replacement = Replacement::of(archive)?;
+    let out = replacement.file().try_clone().map_err(write)?;
+    let hashed = Hashed::new(BufWriter::with_capacity(1 << 18, out));
+    let encoder = Encoder::new(compression, hashed).map_err(write)?;
+    let mut tar = tar::Builder::new(encoder);
+    for name in DOCUMENTS {
+        let bytes = read_bounded(&folder.join(name), name)?;
+        append(&mut tar, name, bytes.len() as u64, bytes.as_slice()).map_err(write)?;
+    }
+    for (digest, size) in &blobs {
+        let file = Counting {
+            inner: layout.open_blob(digest)?,
+            task: &task,
+        };
+        let name = format!("blobs/sha256/{}", digest.hex());
+        append(&mut tar, &name, *size, file).map_err(write)?;
+    }
+    let hashed = tar.into_inner().and_then(Encoder::finish).map_err(write)?;
+    let (mut out, sha256, bytes) = hashed.finish();
+    out.flush().map_err(write)?;
+    replacement.commit()?;
+    Ok(ArchiveSummary {
+        bytes,
+        sha256,
+        reused: false,
+    })
+}
+
+/// Every blob with its size: what names other blobs comes first, so that a
+/// reader knows the size of each blob before it comes.
+fn archive_order(layout: &Layout, record: &Record) -> Result<Vec<(Digest, u64)>, Error> {
+    let reached = layout.reachable(record.extra_roots())?;
+    let mut first: Vec<Digest> = Vec::new();
+    for root in &layout.read_index()?.manifests {
+        first.push(root.digest);
+        if media_type::is_index(&root.media_type) {
+            first.extend(layout.image_manifests(root)?.iter().map(|d| d.digest));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    first
+        .into_iter()
+        .chain(reached.keys().copied())
+        .filter(|digest| seen.insert(*digest))
+        .map(
+            |digest| match (layout.blob_size(&digest), reached.get(&digest)) {
+                (Some(found), Some(Some(size))) if found != *size => {
+                    Err(crate::layout::Error::SizeMismatch {
+                        digest,
+                        expected: *size,
+                    }
+                    .into())
+                }
+                (Some(found), _) => Ok((digest, found)),
+                (None, _) => Err(Error::BlobMissing {
+                    digest,
+                    path: layout.path().to_owned(),
+                }),
+            },
+        )
+        .collect()
+}
+
+fn reusable(folder: &Path, archive: &Path) -> Result<Option<ArchiveSummary>, Error> {
+    let Some(expected) = sums::recorded(archive) else {
+        return Ok(None);
+    };
+    let Ok(documents) = unpack::read_documents(archive) else {
+        return Ok(None);
+    };
+    for name in DOCUMENTS {
+        let bytes = read_bounded(&folder.join(name), name)?;
+        if documents.get(name) != Some(&bytes) {
+            return Ok(None);
+        }
+    }
+    let (sha256, bytes) = File::open(archive)
+        .and_then(|file| hash_reader(file, &|_| ()))
+        .map_err(Error::io("read", archive))?;
+    Ok((sha256 == expected).then_some(ArchiveSummary {
+        bytes,
+        sha256,
+        reused: true,
+    }))
+}
+
+fn append<W: Write>(
+    tar: &mut tar::Builder<W>,
+    name: &str,
+    size: u64,
+    reader: impl Read,
+) -> io::Result<()> {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    let mut taken = reader.take(size);
+    tar.append_data(&mut header, name, &mut taken)?;
+    if taken.limit() > 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            format!("{name} became shorter while it was read"),
+        ));
+    }
+    Ok(())
+}
+
+struct Counting<'a> {
+    inner: File,
+    task: &'a Task<'a>,
+}
+
+impl Read for Counting<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.task.advance(n as u64);
+        Ok(n)
+    }
+}

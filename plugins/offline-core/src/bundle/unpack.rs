@@ -1,0 +1,460 @@
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::rc::Rc;
+
+use super::archive::DOCUMENTS;
+use super::{Compression, Error, RECORD_FILE, Record, compression, verified};
+use crate::event::{Reporter, Task, Work};
+use crate::layout::{
+    self, Digest, Index, Layout, Manifest, media_type, read_document, replace_file,
+};
+
+/// What [`unpack`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Whether the folder held this very bundle already.
+    pub nothing_to_do: bool,
+    /// How many blobs were written.
+    pub new_blobs: usize,
+    /// Their size in bytes.
+    pub new_bytes: u64,
+}
+
+/// Reads the record of an archive: its first file, so it costs little.
+pub fn read_record(archive: &Path) -> Result<Record, Error> {
+    let mut reader = Reader::open(archive, None)?;
+    reader.record().map(|(record, _)| record)
+}
+
+/// The documents at the root of an archive, without reading its blobs.
+pub(super) fn read_documents(archive: &Path) -> Result<HashMap<String, Vec<u8>>, Error> {
+    let mut reader = Reader::open(archive, None)?;
+    let mut documents = HashMap::new();
+    reader.each(&mut |name, size, entry| {
+        if !DOCUMENTS.contains(&name) {
+            return Ok(false);
+        }
+        documents.insert(name.to_owned(), whole_document(archive, name, size, entry)?);
+        Ok(documents.len() < DOCUMENTS.len())
+    })?;
+    Ok(documents)
+}
+
+/// Unpacks an archive into a bundle folder.
+///
+/// Blobs are verified while they are written, and those that are there already
+/// are skipped, so a cut run continues; the old bundle stays whole until all
+/// blobs of the new one are there.
+pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<Unpacked, Error> {
+    let size = std::fs::metadata(archive).map_or(0, |m| m.len());
+    let name = archive.file_name().unwrap_or_default().to_string_lossy();
+    let work = Work::Unpack {
+        archive: name.into_owned(),
+    };
+    let (record, bytes) = Reader::open(archive, None)?.record()?;
+    if holds(folder, &bytes) {
+        return Ok(Unpacked {
+            nothing_to_do: true,
+            ..Unpacked::default()
+        });
+    }
+    let task = Task::start(reporter, work, Some(size));
+    let trusted = !folder.join("blobs").exists() || verified::is_marked(folder);
+    let layout = Layout::create(folder)?;
+    let mut state = State {
+        archive,
+        layout: &layout,
+        record: &record,
+        documents: BTreeMap::new(),
+        expected: record
+            .extra_roots()
+            .iter()
+            .map(|d| (d.digest, Expected::blob(d.size)))
+            .collect(),
+        unpacked: Unpacked::default(),
+    };
+    let mut reader = Reader::open(archive, Some(&task))?;
+    reader.each(&mut |name, size, entry| {
+        state.take(name, size, entry)?;
+        Ok(true)
+    })?;
+    reader.finish()?;
+    let unpacked = state.finish()?;
+    layout.collect_garbage(record.extra_roots())?;
+    if trusted {
+        verified::mark(&layout)?;
+    }
+    Ok(unpacked)
+}
+
+/// Whether a folder holds the bundle with this record, as far as sizes tell.
+fn holds(folder: &Path, record: &[u8]) -> bool {
+    let held = layout::read_bounded(&folder.join(RECORD_FILE), RECORD_FILE);
+    held.is_ok_and(|held| held == record)
+        && Layout::open(folder).is_ok_and(|layout| verified::sizes_fit(&layout))
+}
+
+#[derive(Clone)]
+struct Expected {
+    size: u64,
+    media_type: String,
+    needed: bool,
+}
+
+impl Expected {
+    fn blob(size: u64) -> Self {
+        Self {
+            size,
+            media_type: String::new(),
+            needed: true,
+        }
+    }
+}
+
+struct State<'a> {
+    archive: &'a Path,
+    layout: &'a Layout,
+    record: &'a Record,
+    documents: BTreeMap<String, Vec<u8>>,
+    /// Every blob that something read so far names.
+    expected: HashMap<Digest, Expected>,
+    unpacked: Unpacked,
+}
+
+impl State<'_> {
+    fn take(&mut self, name: &str, size: u64, entry: &mut dyn Read) -> Result<(), Error> {
+        if DOCUMENTS.contains(&name) {
+            let bytes = whole_document(self.archive, name, size, entry)?;
+            self.document(name, &bytes)?;
+            self.documents.insert(name.to_owned(), bytes);
+            return Ok(());
+        }
+        let Some(digest) = name.strip_prefix("blobs/sha256/") else {
+            return Ok(());
+        };
+        let refused = |why| Error::Refused {
+            path: self.archive.to_owned(),
+            entry: name.to_owned(),
+            why,
+        };
+        let digest = Digest::from_hex(digest).map_err(|_| refused("its name is no digest"))?;
+        // Every blob is bounded by the descriptor that names it, which comes
+        // before it: what nothing names may be of any size.
+        let Some(expected) = self.expected.get(&digest).cloned() else {
+            return Err(refused("nothing in the bundle needs it"));
+        };
+        if size != expected.size {
+            return Err(Error::Altered {
+                path: self.archive.to_owned(),
+                what: name.to_owned(),
+                why: format!("it should have {} bytes, not {size}", expected.size),
+            });
+        }
+        if !self.layout.has_blob(&digest, Some(expected.size)) {
+            self.write(name, &digest, expected.size, entry)?;
+        }
+        self.learn(&digest, &expected.media_type)
+    }
+
+    fn write(
+        &mut self,
+        name: &str,
+        digest: &Digest,
+        size: u64,
+        entry: &mut dyn Read,
+    ) -> Result<(), Error> {
+        let mut writer = self.layout.blob_writer()?;
+        let mut limited = entry.take(size);
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let n = match limited.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(Error::io("read", self.archive)(e)),
+            };
+            if let Err(error) = writer.write_all(&buffer[..n]) {
+                return Err(Error::io("write", self.layout.path())(error));
+            }
+        }
+        if writer.size() < size {
+            return Err(cut(self.archive, Some(name)));
+        }
+        match writer.commit(Some(digest)) {
+            Ok(_) => {
+                self.unpacked.new_blobs += 1;
+                self.unpacked.new_bytes += size;
+                Ok(())
+            }
+            Err(layout::Error::DigestMismatch { actual, .. }) => Err(Error::Altered {
+                path: self.archive.to_owned(),
+                what: name.to_owned(),
+                why: format!("its bytes have the digest {actual}"),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn document(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let bound = match name {
+            "index.json" => self.record.index,
+            "manifest.json" => self.record.manifest,
+            _ => None,
+        };
+        let altered = |why: String| Error::Altered {
+            path: self.archive.to_owned(),
+            what: name.to_owned(),
+            why,
+        };
+        if let Some(bound) = bound.filter(|bound| *bound != Digest::of(bytes)) {
+            return Err(altered(format!("the record names {bound}")));
+        }
+        if name == "index.json" {
+            let index: Index = serde_json::from_slice(bytes).map_err(|e| altered(e.to_string()))?;
+            for root in index.manifests {
+                self.expect(root, true);
+            }
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, descriptor: layout::Descriptor, needed: bool) {
+        let expected = self
+            .expected
+            .entry(descriptor.digest)
+            .or_insert_with(|| Expected {
+                size: descriptor.size,
+                media_type: String::new(),
+                needed,
+            });
+        expected.needed |= needed;
+        if expected.media_type.is_empty() {
+            expected.media_type = descriptor.media_type;
+        }
+    }
+
+    /// Reads what a document blob names.
+    fn learn(&mut self, digest: &Digest, media_type: &str) -> Result<(), Error> {
+        if media_type::is_index(media_type) {
+            let index: Index = self.layout.read_json_blob(digest)?;
+            for manifest in index.manifests {
+                // Other platforms than the one carried are named too.
+                self.expect(manifest, false);
+            }
+        } else if media_type::is_manifest(media_type) {
+            let manifest: Manifest = self.layout.read_json_blob(digest)?;
+            for blob in manifest.layers.into_iter().chain([manifest.config]) {
+                self.expect(layout::Descriptor::new("", blob.digest, blob.size), true);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Unpacked, Error> {
+        let mut needed: Vec<_> = self.expected.iter().filter(|(_, e)| e.needed).collect();
+        needed.sort_unstable_by_key(|(digest, _)| **digest);
+        for (digest, expected) in needed {
+            if !self.layout.has_blob(digest, Some(expected.size)) {
+                return Err(Error::BlobMissing {
+                    digest: *digest,
+                    path: self.archive.to_owned(),
+                });
+            }
+        }
+        self.layout.sync()?;
+        // The record comes last: it is what makes the folder this bundle.
+        for name in ["manifest.json", "index.json", RECORD_FILE] {
+            let bytes = self.documents.get(name).ok_or_else(|| Error::Truncated {
+                path: self.archive.to_owned(),
+                at: Some(name.to_owned()),
+            })?;
+            replace_file(&self.layout.path().join(name), bytes)?;
+        }
+        Ok(self.unpacked)
+    }
+}
+
+/// An archive read from its start, with its path and how far it was read.
+struct Reader<'a> {
+    path: &'a Path,
+    tar: tar::Archive<Box<dyn Read + 'a>>,
+    plain: bool,
+    ended: Rc<Cell<bool>>,
+}
+
+impl<'a> Reader<'a> {
+    fn open(path: &'a Path, task: Option<&'a Task<'a>>) -> Result<Self, Error> {
+        let ended = Rc::new(Cell::new(false));
+        let source = Source {
+            file: compression::open(path)?,
+            ended: ended.clone(),
+            task,
+        };
+        let (kind, decoder) = compression::decoder(source, path)?;
+        Ok(Self {
+            path,
+            tar: tar::Archive::new(decoder),
+            plain: kind == Compression::None,
+            ended,
+        })
+    }
+
+    /// Reads what follows the last file: the compressors' own checksums are there.
+    fn finish(self) -> Result<(), Error> {
+        const PADDING: u64 = 1 << 20;
+        let mut rest = self.tar.into_inner().take(PADDING);
+        match io::copy(&mut rest, &mut io::sink()) {
+            Ok(_) => Ok(()),
+            Err(_) if self.ended.get() => Err(cut(self.path, None)),
+            Err(error) => Err(Error::Altered {
+                path: self.path.to_owned(),
+                what: "the end".into(),
+                why: error.to_string(),
+            }),
+        }
+    }
+
+    fn record(&mut self) -> Result<(Record, Vec<u8>), Error> {
+        let mut found = None;
+        let path = self.path;
+        self.each(&mut |name, size, entry| {
+            if name == RECORD_FILE {
+                let bytes = whole_document(path, name, size, entry)?;
+                found = Some((Record::parse(&bytes)?, bytes));
+            }
+            Ok(false)
+        })?;
+        found.ok_or_else(|| Error::NotABundle {
+            path: self.path.to_owned(),
+            why: format!("its first file is not {RECORD_FILE}"),
+        })
+    }
+
+    /// Calls `take` with each regular file until it says to stop.
+    fn each(
+        &mut self,
+        take: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let mut at = None;
+        let ended = self.ended.clone();
+        let path = self.path;
+        let failed = move |at: Option<String>, error: io::Error| {
+            if ended.get() {
+                cut(path, at.as_deref())
+            } else if error.raw_os_error().is_some() {
+                Error::io("read", path)(error)
+            } else {
+                Error::Altered {
+                    path: path.to_owned(),
+                    what: at.unwrap_or_else(|| "the start".into()),
+                    why: error.to_string(),
+                }
+            }
+        };
+        // Raw entries: extension headers, which a tar of this tool never has,
+        // could hold names and sizes without end.
+        let entries = self.tar.entries().map_err(|e| failed(None, e))?.raw(true);
+        for entry in entries {
+            let mut entry = entry.map_err(|e| failed(at.clone(), e))?;
+            let raw = entry.path_bytes().into_owned();
+            let name = checked_name(path, &raw, entry.header().entry_type())?;
+            if entry.header().entry_type().is_dir() {
+                continue;
+            }
+            at = Some(name.clone());
+            match take(&name, entry.size(), &mut entry) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                // A read that failed within a blob or a document.
+                Err(Error::Io {
+                    action: "read",
+                    path: of,
+                    source,
+                }) if of == path => return Err(failed(at, source)),
+                Err(Error::Layout(layout::Error::Stream { source, .. })) => {
+                    return Err(failed(at, source));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // An uncompressed tar that is cut between two files only lacks its end
+        // marker; with it, nothing would have been read beyond.
+        if self.plain && self.ended.get() {
+            return Err(cut(path, at.as_deref()));
+        }
+        if at.is_none() {
+            return Err(Error::NotABundle {
+                path: path.to_owned(),
+                why: "it is an empty tar".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A document, of which no byte may be missing.
+fn whole_document(
+    archive: &Path,
+    name: &str,
+    size: u64,
+    entry: &mut dyn Read,
+) -> Result<Vec<u8>, Error> {
+    let bytes = read_document(entry, name)?;
+    if (bytes.len() as u64) < size {
+        return Err(cut(archive, Some(name)));
+    }
+    Ok(bytes)
+}
+
+fn cut(archive: &Path, at: Option<&str>) -> Error {
+    Error::Truncated {
+        path: archive.to_owned(),
+        at: at.map(ToOwned::to_owned),
+    }
+}
+
+fn checked_name(path: &Path, raw: &[u8], kind: tar::EntryType) -> Result<String, Error> {
+    let shown = String::from_utf8_lossy(raw).into_owned();
+    let refused = |why| Error::Refused {
+        path: path.to_owned(),
+        entry: shown.clone(),
+        why,
+    };
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(refused("it is neither a file nor a folder"));
+    }
+    if shown.starts_with('/') {
+        return Err(refused("its path is absolute"));
+    }
+    let parts: Vec<&str> = shown
+        .split('/')
+        .filter(|p| !matches!(*p, "" | "."))
+        .collect();
+    if parts.contains(&"..") {
+        return Err(refused("its path leaves the folder"));
+    }
+    Ok(parts.join("/"))
+}
+
+/// The archive's bytes; remembers whether they came to their end.
+struct Source<'a> {
+    file: File,
+    ended: Rc<Cell<bool>>,
+    task: Option<&'a Task<'a>>,
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        if n == 0 && !buffer.is_empty() {
+            self.ended.set(true);
+        }
+        if let Some(task) = self.task {
+            task.advance(n as u64);
+        }
+        Ok(n)
+    }
+}

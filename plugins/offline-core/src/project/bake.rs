@@ -189,7 +189,7 @@ impl BuildTarget {
 
 fn context_text(context: &NamedContext, target_of: &impl Fn(&str) -> String) -> String {
     match context {
-        NamedContext::Image(image) => format!("docker-image://{image}"),
+        NamedContext::Image(image) => format!("docker-image://{}", image.familiar()),
         NamedContext::Service(name) => format!("target:{}", target_of(name)),
         NamedContext::Directory(path) => path.display().to_string(),
         NamedContext::OciLayout(layout) => format!("oci-layout://{layout}"),
@@ -200,4 +200,64 @@ fn context_text(context: &NamedContext, target_of: &impl Fn(&str) -> String) -> 
 /// Bake expands `${...}` in its files.
 fn escape(text: &str) -> String {
     text.replace("${", "$${")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::from_config;
+
+    /// `docker compose config` and `docker compose build --print` of Compose
+    /// 2.40.3 on one project.
+    const CONFIG: &str = r#"{"name": "bk",
+      "secrets": {"env": {"name": "bk_env", "environment": "TOKEN"}, "tok": {"name": "bk_tok", "file": "/p/tok"}},
+      "services": {
+        "base": {"build": {"context": "/p", "dockerfile": "Dockerfile"}},
+        "web.x": {
+          "build": {
+            "context": "/p", "dockerfile": "Dockerfile", "entitlements": ["network.host"],
+            "args": {"A": "xy$$z", "B": "$${HOME}"}, "ssh": ["default"], "labels": {"l": "v"},
+            "cache_from": ["me/web"], "no_cache": true, "pull": true, "network": "host", "target": "run",
+            "additional_contexts": {"b": "service:base", "d": "/p/d", "i": "docker-image://alpine:3"},
+            "extra_hosts": ["h=1.2.3.4", "h=1.2.3.5"],
+            "secrets": [{"source": "tok"}, {"source": "env", "target": "k"}],
+            "shm_size": "67108864", "tags": ["me/web:2"], "privileged": true,
+            "ulimits": {"nofile": {"soft": 5, "hard": 9}, "nproc": 5}
+          },
+          "image": "me/web", "platform": "linux/amd64"
+        },
+        "inl": {"build": {"context": "/p", "dockerfile_inline": "FROM a\nRUN echo $$HOME $${X}\n"}}
+      }}"#;
+    const PRINTED: &str = r#"{
+      "inl": {"context": "/p", "dockerfile-inline": "FROM a\nRUN echo $HOME $${X}\n",
+        "labels": {"com.docker.compose.project": "bk", "com.docker.compose.service": "inl", "com.docker.compose.version": "2.40.3"},
+        "tags": ["bk-inl"], "output": ["type=docker"]},
+      "web.x": {"context": "/p",
+        "contexts": {"b": "target:base", "d": "/p/d", "i": "docker-image://alpine:3"},
+        "dockerfile": "/p/Dockerfile", "args": {"A": "xy$z", "B": "$${HOME}"},
+        "labels": {"com.docker.compose.project": "bk", "com.docker.compose.service": "web.x", "com.docker.compose.version": "2.40.3", "l": "v"},
+        "tags": ["me/web:2", "me/web"], "cache-from": ["me/web"], "target": "run",
+        "secret": ["id=tok,type=file,src=/p/tok", "id=k,type=env,env=TOKEN"], "ssh": ["default="],
+        "platforms": ["linux/amd64"], "pull": true, "no-cache": true, "network": "host",
+        "shm-size": "67108864", "ulimits": ["nofile=5:9", "nproc=5"],
+        "entitlements": ["network.host", "security.insecure"], "extra-hosts": {"h": "1.2.3.4,1.2.3.5"},
+        "output": ["type=docker"]}
+      }"#;
+
+    #[test]
+    fn is_what_compose_prints() {
+        let project = from_config(CONFIG, &["/p/compose.yaml".into()]).unwrap();
+        let printed: Value = serde_json::from_str(PRINTED).unwrap();
+        for (service, image) in [("inl", "bk-inl"), ("web.x", "me/web")] {
+            let build = project.service(service).unwrap().build.as_ref().unwrap();
+            let identity = BakeIdentity {
+                project: "bk",
+                service,
+                image,
+                compose_version: Some("2.40.3"),
+            };
+            let target = build.bake_target(&identity, |name| name.replace('.', "_"));
+            assert_eq!(target, printed[service], "{service}");
+        }
+    }
 }

@@ -24,4 +24,6 @@ pub use build_target::{
 pub use error::Error;
 pub use model::{HiddenService, Location, Project, Service};
 pub use options::ProjectOptions;
+#[cfg(test)]
+pub(crate) use read::from_config;
 pub use read::read;

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::process::Output;
+use std::process::ExitStatus;
 
 use super::convert::Converter;
 use super::diagnose_stderr::{classify, unset_variables};
@@ -71,37 +71,80 @@ fn resolve(
     options: &ProjectOptions,
     sources: &Sources,
 ) -> Result<(ResolvedProject, String), Error> {
+    let json = config(docker, options, "json")?;
+    if json.status.success() {
+        let project =
+            serde_json::from_str(&json.text()).map_err(|source| Error::Unexpected { source })?;
+        return Ok((project, json.stderr));
+    }
+    // `build.ssh` with a path has no valid JSON form in Compose 2.26 to 2.40
+    // (`SSHKey.MarshalJSON`); as YAML it is printed.
+    if json.stderr.contains("error calling MarshalJSON") {
+        let yaml = config(docker, options, "yaml")?;
+        if let Some(project) = yaml.status.success().then(|| yaml.as_yaml()).flatten() {
+            return Ok((project, yaml.stderr));
+        }
+    }
+    let error = engine::Error::from_stderr(&json.command, json.status.to_string(), &json.stderr);
+    Err(match error {
+        engine::Error::Failed { .. } => {
+            classify(&json.stderr, sources).unwrap_or(Error::Engine(error))
+        }
+        other => Error::Engine(other),
+    })
+}
+
+struct Printed {
+    command: String,
+    status: ExitStatus,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl Printed {
+    fn text(&self) -> String {
+        unescape_dollars(&String::from_utf8_lossy(&self.stdout))
+    }
+
+    fn as_yaml(&self) -> Option<ResolvedProject> {
+        let value: serde_json::Value = serde_yaml::from_str(&self.text()).ok()?;
+        serde_json::from_value(value).ok()
+    }
+}
+
+fn config(docker: &Docker, options: &ProjectOptions, format: &str) -> Result<Printed, Error> {
     let mut args = options.compose_args();
-    args.extend(["config".into(), "--format".into(), "json".into()]);
+    args.extend(["config", "--format", format].map(Into::into));
     let mut command = docker.command(&args);
-    let name = docker.describe(&command);
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().map_err(|source| engine::Error::Io {
+    let output = command.output().map_err(|source| engine::Error::Io {
         program: command.get_program().into(),
         source,
     })?;
-    let stderr = String::from_utf8_lossy(&stderr).into_owned();
-    if !status.success() {
-        let error = engine::Error::from_stderr(&name, status.to_string(), &stderr);
-        return Err(match error {
-            engine::Error::Failed { .. } => {
-                classify(&stderr, sources).unwrap_or(Error::Engine(error))
-            }
-            other => Error::Engine(other),
-        });
-    }
-    let text = unescape_dollars(&String::from_utf8_lossy(&stdout));
-    let project = serde_json::from_str(&text).map_err(|source| Error::Unexpected { source })?;
-    Ok((project, stderr))
+    Ok(Printed {
+        command: docker.describe(&command),
+        status: output.status,
+        stdout: output.stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
 }
 
 /// Compose doubles every `$` of the whole text it prints (`runConfig` in
 /// `cmd/compose/config.go`, the same in 2.26 and 2.40).
 fn unescape_dollars(text: &str) -> String {
     text.replace("$$", "$")
+}
+
+/// A project from what `docker compose config` printed, for tests.
+#[cfg(test)]
+pub(crate) fn from_config(text: &str, files: &[std::path::PathBuf]) -> Result<Project, Error> {
+    let resolved = serde_json::from_str(&unescape_dollars(text))
+        .map_err(|source| Error::Unexpected { source })?;
+    let found = ComposeFiles {
+        directory: files[0].parent().map(Into::into).unwrap_or_default(),
+        files: files.to_vec(),
+    };
+    let sources = Sources::read(files);
+    build_project(&resolved, None, "", found, &sources)
 }
 
 #[cfg(test)]
@@ -188,6 +231,20 @@ mod tests {
         );
         assert_eq!(project.hidden[0].name, "debug");
         assert_eq!(project.hidden[0].profiles, ["dev"]);
+    }
+
+    #[test]
+    fn yaml_is_read_where_compose_has_no_json() {
+        let printed = Printed {
+            command: String::new(),
+            status: ExitStatus::default(),
+            stdout: b"services:\n  web:\n    build:\n      context: /p\n      args:\n        B: $${HOME}\n      ssh:\n        - default\n        - 'k: /x'\n      shm_size: \"67108864\"\n".to_vec(),
+            stderr: String::new(),
+        };
+        let build = &printed.as_yaml().unwrap().services["web"].build;
+        let build = build.as_ref().unwrap();
+        assert_eq!(build.ssh, ["default", "k: /x"]);
+        assert_eq!(build.args["B"].as_deref(), Some("${HOME}"));
     }
 
     #[test]

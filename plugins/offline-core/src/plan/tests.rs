@@ -1,0 +1,74 @@
+//! The shape that scripts rely on.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::closure::{Closure, NeededImage, Role, ServiceClosure, Unbundled};
+use crate::project::HiddenService;
+use crate::reference::ImageReference;
+
+fn closure() -> Closure {
+    Closure {
+        services: vec![ServiceClosure {
+            name: "db".into(),
+            image: "docker.io/library/postgres:16".into(),
+            build: None,
+        }],
+        images: vec![NeededImage {
+            reference: ImageReference::parse("postgres:16").unwrap(),
+            platform: "linux/amd64".into(),
+            roles: [Role::Service, Role::CopyFrom].into(),
+            services: ["db".to_owned()].into(),
+        }],
+        unbundled: vec![Unbundled {
+            kind: "add-url",
+            what: "https://x.org/y".into(),
+            service: "web".into(),
+            file: PathBuf::from("/p/Dockerfile"),
+            line: Some(3),
+        }],
+        hidden: vec![HiddenService {
+            name: "debug".into(),
+            profiles: vec!["dev".into()],
+        }],
+    }
+}
+
+#[test]
+fn json_has_the_documented_keys() {
+    assert_eq!(
+        export_json(&closure()),
+        serde_json::json!({
+            "services": [{"name": "db", "image": "docker.io/library/postgres:16", "build": null}],
+            "images": [{
+                "ref": "docker.io/library/postgres:16", "platform": "linux/amd64",
+                "roles": ["copy-from", "service"], "services": ["db"],
+            }],
+            "unbundled": [{
+                "kind": "add-url", "what": "https://x.org/y", "service": "web",
+                "file": "/p/Dockerfile", "line": 3,
+            }],
+            "hidden": [{"name": "debug", "profiles": ["dev"]}],
+        })
+    );
+}
+
+#[test]
+fn text_is_a_table() {
+    assert_eq!(
+        export_text(&closure()),
+        "\
+Images to carry:
+  docker.io/library/postgres:16  linux/amd64  copy-from, service  db
+
+Services:
+  db  docker.io/library/postgres:16  from a registry, or built by another service
+
+Left out, as no active profile enables them (add --profile P or --all-profiles):
+  debug  profile dev
+
+Not images, so fetched again by any build that must repeat the step:
+  /p/Dockerfile:3  add-url  https://x.org/y  web
+"
+    );
+}

@@ -1,0 +1,111 @@
+use std::fmt::Write;
+
+use crate::closure::{Closure, ServiceClosure};
+use crate::project::{BuildContext, Location};
+
+/// What an export would carry, for people.
+pub fn export_text(closure: &Closure) -> String {
+    let mut text = String::new();
+    section(&mut text, "Images to carry", &images(closure));
+    section(&mut text, "Services", &services(closure));
+    let hidden: Vec<Vec<String>> = closure
+        .hidden
+        .iter()
+        .map(|h| vec![h.name.clone(), format!("profile {}", h.profiles.join(", "))])
+        .collect();
+    section(
+        &mut text,
+        "Left out, as no active profile enables them (add --profile P or --all-profiles)",
+        &hidden,
+    );
+    let unbundled: Vec<Vec<String>> = closure
+        .unbundled
+        .iter()
+        .map(|u| {
+            vec![
+                Location::new(&u.file, u.line).to_string(),
+                u.kind.to_owned(),
+                u.what.clone(),
+                u.service.clone(),
+            ]
+        })
+        .collect();
+    section(
+        &mut text,
+        "Not images, so fetched again by any build that must repeat the step",
+        &unbundled,
+    );
+    text
+}
+
+fn images(closure: &Closure) -> Vec<Vec<String>> {
+    closure
+        .images
+        .iter()
+        .map(|image| {
+            let roles: Vec<&str> = image.roles.iter().map(|r| r.as_str()).collect();
+            let services: Vec<&str> = image.services.iter().map(String::as_str).collect();
+            vec![
+                image.reference.to_string(),
+                image.platform.clone(),
+                roles.join(", "),
+                services.join(", "),
+            ]
+        })
+        .collect()
+}
+
+fn services(closure: &Closure) -> Vec<Vec<String>> {
+    closure
+        .services
+        .iter()
+        .map(|service| vec![service.name.clone(), service.image.clone(), how(service)])
+        .collect()
+}
+
+fn how(service: &ServiceClosure) -> String {
+    let Some(build) = &service.build else {
+        return if service.image.is_empty() {
+            "runs no image".into()
+        } else {
+            "from a registry, or built by another service".into()
+        };
+    };
+    match (&build.context, build.stages.len()) {
+        (BuildContext::Remote(url), 0) => format!("built from {url}"),
+        (_, 1) => format!("built from {}, 1 stage", build.dockerfile_path.display()),
+        (_, stages) => format!(
+            "built from {}, {stages} stages",
+            build.dockerfile_path.display()
+        ),
+    }
+}
+
+/// A heading and aligned columns; nothing at all without rows.
+fn section(text: &mut String, heading: &str, rows: &[Vec<String>]) {
+    if rows.is_empty() {
+        return;
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let _ = writeln!(text, "{heading}:");
+    for row in rows {
+        let mut line = String::from(" ");
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, " {cell:<width$} ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}

@@ -1,1 +1,32 @@
-//! The lab, for scenarios.
+//! What the stories need: real engines of the lab, projects and bundles in
+//! folders those engines see, commands that cannot hang, and a reader of build
+//! logs.
+//!
+//! Everything made here carries the tag of the test process ([`tag`]), and is
+//! taken away when that process ends, however it ends; `KEEP=1` leaves it.
+
+mod binaries;
+mod build_log;
+mod carried;
+mod engine;
+mod invocation;
+mod janitor;
+mod llm_chat;
+mod pairs;
+mod workspace;
+
+pub use binaries::binaries;
+pub use build_log::{BuildLog, Outcome, Step};
+pub use carried::{Carried, TODAY_OR_ANY, archive_in};
+pub use engine::Engine;
+pub use invocation::{Invocation, Ran, Running, on_machine};
+pub use janitor::{lab_work, tag};
+pub use llm_chat::LlmChat;
+pub use pairs::{Pair, pairs, rounds};
+pub use rustix::process::Signal;
+pub use workspace::{Workspace, repository};
+
+/// One line of the story, in the output of the test.
+pub fn say(words: impl AsRef<str>) {
+    println!("    {}", words.as_ref());
+}

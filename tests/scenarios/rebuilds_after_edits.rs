@@ -1,0 +1,103 @@
+//! What was exported is rebuilt without a network, after edits, with plain
+//! Compose, as often as one likes.
+
+use docker_offline_tests::{Carried, Engine, LlmChat, Pair, Workspace, pairs, rounds, say};
+
+#[test]
+fn llm_chat_is_edited_and_rebuilt_on_every_site() {
+    let mut lost = Vec::new();
+    for pair in pairs() {
+        for round in 1..=rounds() {
+            println!("  {pair}, round {round} of {}", rounds());
+            let carried = Carried::example("llm-chat", &pair.connected());
+            // Every pair is gone through, whatever becomes of one of them.
+            let told = std::panic::catch_unwind(|| one_round(&carried, pair));
+            if told.is_err() {
+                lost.push(format!("{pair} in round {round}"));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "did not hold: {}", lost.join("; "));
+}
+
+fn one_round(carried: &Carried, pair: Pair) {
+    let (site, project) = carried.arrive(&pair.airgapped());
+    let bundle = carried.archive();
+    let ran = site
+        .offline(project.path(), ["build", "--bundle"])
+        .arg(&bundle)
+        .run();
+    ran.assert_no_panic();
+    if told_that_it_cannot(&ran.stderr, ran.code, pair) {
+        return;
+    }
+    assert!(ran.ok(), "{ran}");
+    let printed = ran.all();
+    for word in ["backend", "frontend", "docker compose up"] {
+        assert!(
+            printed.contains(word),
+            "the closing table names {word}: {ran}"
+        );
+    }
+
+    let chat = LlmChat::on(&site, &project);
+    chat.edit_both_and_see("one");
+    second_build_is_idle(&site, &project, &bundle);
+    chat.edit_builder_neighbour_and_see("What would you like to know?");
+    chat.fail_before_apt_and_undo();
+    chat.edit_both_and_see("two");
+    site.docker(project.path(), ["compose", "down", "-v"])
+        .quietly()
+        .succeeds();
+}
+
+/// A second `docker offline build` finds nothing to do, loads nothing and is
+/// done in five seconds.
+fn second_build_is_idle(site: &Engine, project: &Workspace, bundle: &std::path::Path) {
+    let again = || {
+        site.offline(project.path(), ["build", "--bundle"])
+            .arg(bundle)
+    };
+    // The first one builds what the edits have changed.
+    again().succeeds();
+    let before = site.now();
+    let ran = again().succeeds();
+    assert_eq!(
+        site.loads_since(&before),
+        0,
+        "nothing is loaded again: {ran}"
+    );
+    assert!(ran.took.as_secs_f64() < 5.0, "under 5 s: {ran}");
+}
+
+/// A pair of generations that cannot hold by its nature counts when export and
+/// build say so by service, file and line before they start.
+fn told_that_it_cannot(stderr: &str, code: i32, pair: Pair) -> bool {
+    if pair.same_generation() || !matches!(code, 36 | 51) {
+        return false;
+    }
+    assert!(
+        stderr.contains("backend") || stderr.contains("frontend"),
+        "names the service: {stderr}"
+    );
+    assert!(
+        stderr.contains("Dockerfile:"),
+        "names file and line: {stderr}"
+    );
+    assert!(stderr.contains("hint:"), "says what to do: {stderr}");
+    let connected = Engine::with_plugin(&pair.connected());
+    let project = Workspace::of_example("llm-chat");
+    let site = pair.site_engine();
+    let ran = connected
+        .offline(
+            project.path(),
+            ["export", "--dry-run", "--site-engine", &site],
+        )
+        .run();
+    assert!(
+        ran.all().contains("Dockerfile:"),
+        "the export foresaw it: {ran}"
+    );
+    say("refused in words, on both sides");
+    true
+}

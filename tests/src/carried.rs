@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::{Engine, Workspace};
+
+/// How the archive of an export without `--archive` is called, whatever the day.
+pub const TODAY_OR_ANY: &str = "build-cache-";
+
+/// What is carried over the gap: the folder with the archive, and the project.
+#[derive(Debug)]
+pub struct Carried {
+    /// The folder that the export wrote the archive into, with all beside it.
+    pub archive_folder: Workspace,
+    /// The project's folder as it was exported.
+    pub project: Workspace,
+    /// What the export said.
+    pub told: String,
+    /// How long the export took, on an engine that had nothing.
+    pub took: Duration,
+}
+
+impl Carried {
+    /// An export of an example, made on an empty engine of a kind, once in a test
+    /// process: its stories begin where the export ends. The engine is gone
+    /// afterwards, so that nothing but the folders can be what crosses.
+    pub fn example(name: &str, kind: &str) -> Arc<Self> {
+        static MADE: Mutex<BTreeMap<(String, String), Arc<Carried>>> = Mutex::new(BTreeMap::new());
+        let key = (name.to_owned(), kind.to_owned());
+        let mut made = MADE
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(carried) = made.get(&key) {
+            return Arc::clone(carried);
+        }
+        let connected = Engine::with_plugin(kind);
+        let carried = Arc::new(Self::export(&connected, Workspace::of_example(name), &[]));
+        made.insert(key, Arc::clone(&carried));
+        carried
+    }
+
+    /// An export of a project, with the archive in a folder of its own.
+    pub fn export(connected: &Engine, project: Workspace, flags: &[&str]) -> Self {
+        let archive_folder = Workspace::empty("carried");
+        let ran = connected
+            .offline(project.path(), ["export", "--archive"])
+            .arg(archive_folder.join("build-cache-20260101.tar.zst"))
+            .args(flags)
+            .within(900)
+            .succeeds();
+        ran.assert_no_panic();
+        Self {
+            archive_folder,
+            project,
+            told: ran.all(),
+            took: ran.took,
+        }
+    }
+
+    /// The archive.
+    pub fn archive(&self) -> PathBuf {
+        archive_in(self.archive_folder.path())
+    }
+
+    /// A site: an empty air-gapped engine with the commands installed by the
+    /// carried `install.sh`, and a copy of the project folder.
+    pub fn arrive(&self, kind: &str) -> (Engine, Workspace) {
+        let site = Engine::start(kind);
+        site.run(self.archive_folder.join("install.sh")).succeeds();
+        (site, Workspace::copy_of(self.project.path(), "site"))
+    }
+}
+
+/// The archive in a folder.
+pub fn archive_in(folder: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path());
+    let archives: Vec<PathBuf> = entries
+        .filter(|p| {
+            let name = p
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            name.starts_with(TODAY_OR_ANY) && name.contains(".tar")
+        })
+        .collect();
+    assert_eq!(
+        archives.len(),
+        1,
+        "one archive in {}: {archives:?}",
+        folder.display()
+    );
+    archives.into_iter().next().unwrap()
+}

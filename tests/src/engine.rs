@@ -1,0 +1,242 @@
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::{BuildLog, Invocation, Ran, binaries, on_machine, repository, tag};
+
+/// A real engine of the lab with its own root, network and data, empty at the
+/// start, wiped when it is dropped.
+#[derive(Debug)]
+pub struct Engine {
+    name: String,
+    kind: String,
+}
+
+fn lab() -> Invocation {
+    on_machine(repository().join("tests/lab/lab"))
+        .shown_as("lab")
+        .within(900)
+}
+
+impl Engine {
+    /// Starts an empty engine of a kind like `28-overlay2-connected`.
+    pub fn start(kind: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let engine = Self {
+            name: format!("{kind}-{}n{number}", tag()),
+            kind: kind.to_owned(),
+        };
+        engine.lab("start").succeeds();
+        engine
+    }
+
+    /// Starts an engine that sees one more folder of the machine.
+    pub fn start_seeing(kind: &str, folder: &Path) -> Self {
+        let engine = Self {
+            name: format!("{kind}-{}n{}x", tag(), std::process::id()),
+            kind: kind.to_owned(),
+        };
+        engine.lab("start").env("LAB_BINDS", folder).succeeds();
+        engine
+    }
+
+    /// Starts an empty engine with our commands installed in its root.
+    pub fn with_plugin(kind: &str) -> Self {
+        let engine = Self::start(kind);
+        engine.install_plugin();
+        engine
+    }
+
+    /// Installs the commands as `make install` does.
+    pub fn install_plugin(&self) {
+        self.run(repository().join("scripts/install.sh"))
+            .arg("--from")
+            .arg(binaries())
+            .quietly()
+            .succeeds();
+    }
+
+    fn lab(&self, command: &str) -> Invocation {
+        lab().arg(command).arg(&self.name)
+    }
+
+    /// Its kind, like `28-overlay2-connected`.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Its HOME, on the machine and in the engine's root.
+    pub fn home(&self) -> std::path::PathBuf {
+        self.lab("home").quietly().succeeds().stdout.trim().into()
+    }
+
+    /// Stops it as a shutdown does; its data stay.
+    pub fn stop(&self) {
+        self.lab("stop").succeeds();
+    }
+
+    /// Ends it as a power cut does; its data stay.
+    pub fn kill(&self) {
+        self.lab("kill").succeeds();
+    }
+
+    /// Starts it again on the data that it has.
+    pub fn start_again(&self) {
+        self.lab("start").succeeds();
+    }
+
+    /// A command beside the engine, in its root and network.
+    pub fn run(&self, program: impl AsRef<std::ffi::OsStr>) -> Invocation {
+        self.command(None, program.as_ref())
+    }
+
+    /// The same in a folder.
+    pub fn run_in(&self, folder: &Path, program: impl AsRef<std::ffi::OsStr>) -> Invocation {
+        self.command(Some(folder), program.as_ref())
+    }
+
+    fn command(&self, folder: Option<&Path>, program: &std::ffi::OsStr) -> Invocation {
+        let mut run = on_machine(repository().join("tests/lab/lab"))
+            .hidden_arg("run")
+            .hidden_arg(&self.name);
+        if let Some(folder) = folder {
+            run = run.hidden_arg("--cwd").hidden_arg(folder);
+        }
+        run.hidden_arg("--")
+            .shown_as(&format!("[{}]", self.kind))
+            .arg(program)
+    }
+
+    /// A docker command in a folder.
+    pub fn docker<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        folder: &Path,
+        args: impl IntoIterator<Item = I>,
+    ) -> Invocation {
+        self.run_in(folder, "docker").args(args)
+    }
+
+    /// `docker offline ...` in a project's folder.
+    pub fn offline<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        folder: &Path,
+        args: impl IntoIterator<Item = I>,
+    ) -> Invocation {
+        self.docker(folder, ["offline"]).args(args)
+    }
+
+    /// Plain `docker compose ... build`, and which steps it ran. Does not judge
+    /// the exit code.
+    pub fn compose_build(&self, folder: &Path, services: &[&str]) -> (Ran, BuildLog) {
+        let ran = self
+            .docker(folder, ["compose", "--progress", "plain", "build"])
+            .args(services)
+            .run();
+        let log = BuildLog::of(&ran.all());
+        crate::say(format!("      {log}"));
+        (ran, log)
+    }
+
+    /// Plain `docker compose up -d --build`, which must work, and which steps it ran.
+    pub fn compose_up(&self, folder: &Path) -> BuildLog {
+        let ran = self
+            .docker(
+                folder,
+                ["compose", "--progress", "plain", "up", "-d", "--build"],
+            )
+            .succeeds();
+        let log = BuildLog::of(&ran.all());
+        crate::say(format!("      {log}"));
+        log
+    }
+
+    /// What a URL answers from inside the engine's network, once it contains a
+    /// text; a running service gets half a minute for that.
+    pub fn answers(&self, url: &str, text: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let ran = self
+                .run("curl")
+                .args(["-sS", "--max-time", "5", url])
+                .quietly()
+                .run();
+            if ran.ok() && ran.stdout.contains(text) {
+                crate::say(format!(
+                    "      {url} answers {}",
+                    shortened(&ran.stdout, text)
+                ));
+                return ran.stdout;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{url} does not answer {text:?}: {ran}"
+            );
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    /// The names of the images it has, as `name:tag`.
+    pub fn images(&self) -> Vec<String> {
+        let ran = self
+            .run("docker")
+            .args(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])
+            .quietly()
+            .succeeds();
+        let mut names: Vec<String> = ran.stdout.lines().map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+
+    /// How often images were loaded since a moment, given in the engine's own
+    /// clock by [`Engine::now`].
+    pub fn loads_since(&self, moment: &str) -> usize {
+        let ran = self
+            .run("docker")
+            .args(["events", "--since", moment, "--until", &self.now()])
+            .args([
+                "--filter",
+                "type=image",
+                "--filter",
+                "event=load",
+                "--format",
+                "{{.ID}}",
+            ])
+            .quietly()
+            .succeeds();
+        ran.stdout.lines().count()
+    }
+
+    /// The time, as `docker events` takes it.
+    pub fn now(&self) -> String {
+        let ran = self.run("date").arg("+%s.%N").quietly().succeeds();
+        ran.stdout.trim().to_owned()
+    }
+
+    /// The end of the engine's own log.
+    pub fn log_path(&self) -> std::path::PathBuf {
+        self.home().with_file_name("dockerd.log")
+    }
+}
+
+/// The text with a little around it.
+fn shortened(all: &str, text: &str) -> String {
+    let line = all.lines().find(|l| l.contains(text)).unwrap_or(text);
+    if line.len() < 100 {
+        line.trim().to_owned()
+    } else {
+        format!("...{text}...")
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if std::env::var_os("KEEP").is_some() {
+            return;
+        }
+        let ran = self.lab("wipe").quietly().run();
+        if !ran.ok() && !std::thread::panicking() {
+            println!("    {} was not wiped: {ran}", self.name);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use std::fmt;
+
+/// A connected engine and an air-gapped one, by generation and store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// The store of the connected engine, which is always 28.
+    pub from: &'static str,
+    /// Generation and store of the air-gapped one: `28-containerd`.
+    pub to: &'static str,
+}
+
+impl Pair {
+    /// The kind of the connected engine.
+    pub fn connected(self) -> String {
+        format!("28-{}-connected", self.from)
+    }
+
+    /// The kind of the air-gapped engine.
+    pub fn airgapped(self) -> String {
+        format!("{}-airgapped", self.to)
+    }
+
+    /// The air-gapped engine as `--site-engine` takes it.
+    pub fn site_engine(self) -> String {
+        let (generation, store) = self.to.split_once('-').expect("GENERATION-STORE");
+        let version = if generation == "28" { "28.5" } else { "26.1" };
+        format!("{version},{store}")
+    }
+
+    /// Whether both engines are of one generation.
+    pub fn same_generation(self) -> bool {
+        self.to.starts_with("28")
+    }
+
+    /// Whether both engines have the same image store.
+    pub fn same_store(self) -> bool {
+        self.to.ends_with(self.from)
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "28-{} -> {}", self.from, self.to)
+    }
+}
+
+/// The pairs to go through: with `PAIRS=all` all eight, else the one that asks
+/// the most of the bundle, from a graphdriver to a containerd store.
+/// `PAIRS=overlay2:26-containerd,...` names some.
+pub fn pairs() -> Vec<Pair> {
+    let wanted = std::env::var("PAIRS").unwrap_or_else(|_| "one".into());
+    let all = ["overlay2", "containerd"].into_iter().flat_map(|from| {
+        let sites = [
+            "28-containerd",
+            "28-overlay2",
+            "26-containerd",
+            "26-overlay2",
+        ];
+        sites.into_iter().map(move |to| Pair { from, to })
+    });
+    let chosen: Vec<Pair> = match wanted.as_str() {
+        "all" => all.collect(),
+        "one" => all.take(1).collect(),
+        some => all
+            .filter(|p| some.split(',').any(|s| s == format!("{}:{}", p.from, p.to)))
+            .collect(),
+    };
+    assert!(!chosen.is_empty(), "PAIRS={wanted} names no pair");
+    chosen
+}
+
+/// How many rounds to go through, each from an empty engine: `ROUNDS`, else 1.
+pub fn rounds() -> u32 {
+    std::env::var("ROUNDS").map_or(1, |n| n.parse().expect("ROUNDS is a number"))
+}

@@ -1,20 +1,72 @@
-use offline_core::error::Explain;
-use offline_core::{Failure, Kind};
-use offline_terminal::Terminal;
+use std::path::PathBuf;
+
+use offline_core::Failure;
+use offline_core::build::{self, BuildOptions, Summary};
+use offline_terminal::{Format, Table, Terminal, bytes, seconds};
 
 use crate::Args;
 
-/// Nothing stands behind the command yet.
-#[derive(Debug, thiserror::Error)]
-#[error("docker offline build is not built in yet")]
-struct NotBuiltIn;
-
-impl Explain for NotBuiltIn {
-    fn kind(&self) -> Kind {
-        Kind::EngineFailed
+pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
+    if args.classic {
+        return Err(crate::ClassicNotBuiltIn.into());
     }
+    let docker = terminal.docker()?;
+    let default_cache = args.cache_dir == PathBuf::from("build-cache");
+    let options = BuildOptions {
+        project: args.project.options(),
+        services: args.project.services.clone(),
+        bundle: args.bundle.clone(),
+        cache_dir: (!default_cache).then(|| args.cache_dir.clone()),
+        setup: args.setup,
+        version: args.version.clone(),
+        force: args.force,
+    };
+    let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
+    match args.format {
+        Format::Json => terminal.print_json(&summary)?,
+        Format::Text => terminal.print(&words(&summary))?,
+    }
+    refused.map_or(Ok(()), Err)
 }
 
-pub(crate) fn run(_args: &Args, _terminal: &Terminal) -> Result<(), Failure> {
-    Err(NotBuiltIn.into())
+fn words(summary: &Summary) -> String {
+    let mut text = match summary.loaded {
+        0 => "All images were there already; nothing was loaded.\n".to_owned(),
+        count => format!("Loaded {count} images ({}).\n", bytes(summary.loaded_bytes)),
+    };
+    if !summary.services.is_empty() {
+        let mut table = Table::new(["SERVICE", "FROM CACHE", "RUN", "TIME", "IMAGE"]);
+        for one in &summary.services {
+            let time = std::time::Duration::try_from_secs_f64(one.seconds).unwrap_or_default();
+            match &one.refused {
+                Some(reason) => table.row([
+                    one.service.as_str(),
+                    "-",
+                    "-",
+                    "-",
+                    &format!("not built: {reason}"),
+                ]),
+                None => table.row([
+                    one.service.clone(),
+                    one.cached.to_string(),
+                    one.ran.to_string(),
+                    seconds(time),
+                    one.images.join(", "),
+                ]),
+            }
+        }
+        text += &format!("\n{table}");
+    }
+    if let Some(file) = &summary.override_file {
+        text += &format!(
+            "\n{} says what Compose must know on this engine; give it as the last -f.\n",
+            file.display()
+        );
+    }
+    text += &format!(
+        "\nDone in {}. Next:\n  {}\n",
+        seconds(summary.elapsed),
+        summary.next
+    );
+    text
 }

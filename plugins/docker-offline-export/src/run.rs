@@ -1,20 +1,146 @@
-use offline_core::error::Explain;
-use offline_core::{Failure, Kind};
-use offline_terminal::Terminal;
+use std::path::PathBuf;
 
-use crate::Args;
+use offline_core::compatibility::Engine;
+use offline_core::engine::Store;
+use offline_core::export::{self, ArchiveChoice, ExportOptions, Prepared, Summary};
+use offline_core::{Event, Failure, Reporter as _, plan};
+use offline_terminal::{Format, Terminal, bytes, seconds};
 
-/// Nothing stands behind the command yet.
-#[derive(Debug, thiserror::Error)]
-#[error("docker offline export is not built in yet")]
-struct NotBuiltIn;
+use crate::{Archive, Args, Builder, SiteStore};
 
-impl Explain for NotBuiltIn {
-    fn kind(&self) -> Kind {
-        Kind::EngineFailed
+/// What lies beside an archive, so that a site can begin with nothing.
+const BINARIES: [&str; 4] = [
+    "docker-offline",
+    "docker-offline-export",
+    "docker-offline-build",
+    "docker-offline-diagnose",
+];
+
+pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
+    if args.builder != Builder::Buildkit {
+        return Err(crate::ClassicNotCarried.into());
+    }
+    let docker = terminal.docker()?;
+    let options = options(args);
+    let prepared = export::prepare(&docker, &options, terminal.reporter())?;
+    if args.dry_run {
+        return print_plan(args, &prepared, terminal);
+    }
+    let summary = export::run(&docker, &prepared, &options, terminal.reporter())?;
+    match args.format {
+        Format::Json => terminal.print_json(&summary)?,
+        Format::Text => terminal.print(&words(&summary))?,
+    }
+    Ok(())
+}
+
+fn options(args: &Args) -> ExportOptions {
+    let default_cache = args.cache_dir == PathBuf::from("build-cache");
+    ExportOptions {
+        project: args.project.options(),
+        services: args.project.services.clone(),
+        cache_dir: (!default_cache).then(|| args.cache_dir.clone()),
+        archive: match &args.archive {
+            None => ArchiveChoice::Dated,
+            Some(Archive::None) => ArchiveChoice::None,
+            Some(Archive::File(path)) => ArchiveChoice::File(path.clone()),
+        },
+        platform: args.platform.clone(),
+        site: args.site_engine.as_ref().map(|site| Engine {
+            version: site.version.clone(),
+            store: site.store.map(|store| match store {
+                SiteStore::Overlay2 => Store::Graphdriver,
+                SiteStore::Containerd => Store::Containerd,
+            }),
+            compose: None,
+        }),
+        force: args.force,
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        docker_config: docker_config(),
+        binaries: binaries(),
     }
 }
 
-pub(crate) fn run(_args: &Args, _terminal: &Terminal) -> Result<(), Failure> {
-    Err(NotBuiltIn.into())
+/// The folder with the user's registry credentials, as Docker finds it.
+fn docker_config() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
+    std::env::var_os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(home)
+}
+
+/// The tool's own binaries: beside the running one, or on PATH.
+fn binaries() -> Vec<PathBuf> {
+    let own = std::env::current_exe().ok();
+    let beside = own.as_ref().and_then(|path| path.parent());
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = beside
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(std::env::split_paths(&on_path))
+        .chain(docker_config().map(|config| config.join("cli-plugins")))
+        .chain(
+            [
+                "/usr/local/lib/docker/cli-plugins",
+                "/usr/lib/docker/cli-plugins",
+            ]
+            .map(PathBuf::from),
+        )
+        .collect();
+    let find = |name: &str| folders.iter().map(|f| f.join(name)).find(|p| p.is_file());
+    BINARIES.iter().filter_map(|name| find(name)).collect()
+}
+
+fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(), Failure> {
+    for warning in &prepared.warnings {
+        terminal.event(Event::Warning(warning.clone()));
+    }
+    match args.format {
+        Format::Json => terminal.print_json(&plan::export_json(&prepared.closure))?,
+        Format::Text => terminal.print(&plan::export_text(&prepared.closure))?,
+    }
+    Ok(())
+}
+
+fn words(summary: &Summary) -> String {
+    let mut text = format!(
+        "{}: {} images, {} stages of {} services in {} ({}, {} new) in {}\n",
+        summary.project,
+        summary.images,
+        summary.stages,
+        summary.services.len(),
+        summary.bundle.display(),
+        bytes(summary.bundle_bytes),
+        bytes(summary.new_bytes),
+        seconds(summary.elapsed),
+    );
+    if !summary.hidden.is_empty() {
+        text += &format!(
+            "Not carried, no active profile enables them: {} (--profile NAME or --all-profiles)\n",
+            summary.hidden.join(", ")
+        );
+    }
+    match (&summary.archive, summary.archive_bytes) {
+        (Some(archive), Some(size)) => {
+            text += &format!("Archive: {} ({})\n", archive.display(), bytes(size));
+            let names: Vec<String> = summary
+                .beside
+                .iter()
+                .filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned()))
+                .collect();
+            text += &format!("Beside it: {}\n", names.join(", "));
+            text += &format!(
+                "\nCarry {} and the project folder, then on the other side:\n  ./install.sh\n  docker offline build --bundle {}\n",
+                archive.parent().unwrap_or(archive).display(),
+                archive.file_name().unwrap_or_default().to_string_lossy(),
+            );
+        }
+        _ => {
+            text += &format!(
+                "\nCarry {} and the project folder.\n",
+                summary.bundle.display()
+            );
+        }
+    }
+    text
 }

@@ -146,7 +146,11 @@ impl ImageReference {
         };
         let short = digest.rsplit(':').next().unwrap_or(digest);
         let short = &short[..short.len().min(12)];
-        let base = Self { digest: None, tag: None, ..self.clone() };
+        let base = Self {
+            digest: None,
+            tag: None,
+            ..self.clone()
+        };
         match &self.tag {
             Some(tag) => format!("{}:{:.100}-pinned-{short}", base.familiar(), tag),
             None => format!("{}:pinned-{short}", base.familiar()),

@@ -43,3 +43,17 @@ pub struct ProjectFlags {
     #[arg(long = "env-file", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Compose options")]
     pub env_files: Vec<PathBuf>,
 }
+
+impl ProjectFlags {
+    /// The same as the core wants it.
+    pub fn options(&self) -> offline_core::project::ProjectOptions {
+        offline_core::project::ProjectOptions {
+            files: self.files.clone(),
+            profiles: self.profiles.clone(),
+            all_profiles: self.all_profiles,
+            project_directory: self.project_directory.clone(),
+            env_files: self.env_files.clone(),
+            project_name: self.project_name.clone(),
+        }
+    }
+}

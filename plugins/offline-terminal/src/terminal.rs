@@ -45,7 +45,8 @@ impl Terminal {
 
     /// The user's `docker` command, with the global flags of this call.
     pub fn docker(&self) -> Result<Docker, engine::Error> {
-        Docker::new(self.global_args.clone())
+        let docker = Docker::new(self.global_args.clone())?;
+        Ok(docker.with_interrupt(self.interrupted()))
     }
 
     /// Takes the core's events.

@@ -47,7 +47,9 @@ pub enum Error {
         services: Vec<String>,
     },
     /// The active builder cannot see the engine's images.
-    #[error("the active buildx builder {name} uses the {driver} driver, which cannot see the engine's images")]
+    #[error(
+        "the active buildx builder {name} uses the {driver} driver, which cannot see the engine's images"
+    )]
     Driver {
         /// The builder.
         name: String,
@@ -69,7 +71,11 @@ fn list(images: &[String]) -> String {
 }
 
 fn plural(count: usize) -> String {
-    if count == 1 { "one service was".into() } else { format!("{count} services were") }
+    if count == 1 {
+        "one service was".into()
+    } else {
+        format!("{count} services were")
+    }
 }
 
 impl Explain for Error {

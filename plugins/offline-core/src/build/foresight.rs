@@ -48,11 +48,16 @@ pub(super) fn foresee(
     foresight.engine_misses(closure, record, engine);
     foresight.old_compose(project, closure, engine);
     for service in &closure.services {
-        let Some(build) = &service.build else { continue };
+        let Some(build) = &service.build else {
+            continue;
+        };
         match record.services.iter().find(|s| s.name == service.name) {
             Some(carried) => foresight.edits(&service.name, build, carried, layout)?,
             None => foresight.warnings.push(Warning {
-                what: format!("service {} is not in the bundle: all its steps will run", service.name),
+                what: format!(
+                    "service {} is not in the bundle: all its steps will run",
+                    service.name
+                ),
                 subject: Some(build.dockerfile_path.display().to_string()),
                 why: Some("it was added, or hidden by a profile, when the bundle was made".into()),
                 remedy: Some("export again with this service".into()),
@@ -70,14 +75,27 @@ impl Foresight {
             let subject = format!("{}:{}", miss.file.display(), miss.line);
             let why = miss.reason.words(&from, &to);
             let what = if let Some((line, tool)) = miss.network {
-                let reason = format!("{tool} at {}:{line} would run again, without a network", miss.file.display());
-                self.refused.entry(miss.service.clone()).or_insert_with(|| reason.clone());
+                let reason = format!(
+                    "{tool} at {}:{line} would run again, without a network",
+                    miss.file.display()
+                );
+                self.refused
+                    .entry(miss.service.clone())
+                    .or_insert_with(|| reason.clone());
                 format!("service {} cannot be built here: {reason}", miss.service)
             } else if miss.reruns.is_empty() {
                 continue;
             } else {
-                let lines: Vec<String> = miss.reruns.iter().map(|(line, _)| line.to_string()).collect();
-                format!("service {}: RUN at line {} will run again here", miss.service, lines.join(", "))
+                let lines: Vec<String> = miss
+                    .reruns
+                    .iter()
+                    .map(|(line, _)| line.to_string())
+                    .collect();
+                format!(
+                    "service {}: RUN at line {} will run again here",
+                    miss.service,
+                    lines.join(", ")
+                )
             };
             self.warnings.push(Warning {
                 what,
@@ -90,20 +108,32 @@ impl Foresight {
 
     /// Compose before 2.33 takes `service:base` for a folder.
     fn old_compose(&mut self, project: &Project, closure: &Closure, engine: &EngineInfo) {
-        let Some(version) = engine.compose.as_deref().and_then(major_minor) else { return };
+        let Some(version) = engine.compose.as_deref().and_then(major_minor) else {
+            return;
+        };
         if version >= SERVICE_CONTEXTS_SINCE {
             return;
         }
         for service in &closure.services {
-            let build = project.service(&service.name).and_then(|s| s.build.as_ref());
+            let build = project
+                .service(&service.name)
+                .and_then(|s| s.build.as_ref());
             let uses = build.is_some_and(|b| {
-                b.additional_contexts.values().any(|c| matches!(c, NamedContext::Service(_)))
+                b.additional_contexts
+                    .values()
+                    .any(|c| matches!(c, NamedContext::Service(_)))
             });
             if uses {
-                let reason = format!("Compose {}.{} cannot read service: in additional_contexts", version.0, version.1);
+                let reason = format!(
+                    "Compose {}.{} cannot read service: in additional_contexts",
+                    version.0, version.1
+                );
                 self.warnings.push(Warning {
                     what: format!("service {} cannot be built here: {reason}", service.name),
-                    subject: project.service(&service.name).and_then(|s| s.location.as_ref()).map(ToString::to_string),
+                    subject: project
+                        .service(&service.name)
+                        .and_then(|s| s.location.as_ref())
+                        .map(ToString::to_string),
                     why: Some("that came with Compose 2.33".into()),
                     remedy: Some("install a newer Compose plugin on this machine".into()),
                 });
@@ -120,11 +150,12 @@ impl Foresight {
         carried: &ServiceRecord,
         layout: &Layout,
     ) -> Result<(), Failure> {
-        let (BuildContext::Directory(context), Some(digest)) = (&build.context, &carried.inventory) else {
+        let (BuildContext::Directory(context), Some(digest)) = (&build.context, &carried.inventory)
+        else {
             return Ok(());
         };
-        let then: Inventory = layout.read_json_blob(digest)?;
-        let now = Inventory::of(context, Some(&build.dockerfile_path))?;
+        let then = Inventory::load(layout, digest)?;
+        let now = Inventory::of_context(context, Some(&build.dockerfile_path))?;
         let differences = then.compare(&now);
         if differences.is_empty() {
             return Ok(());
@@ -132,10 +163,14 @@ impl Foresight {
         let named: Vec<String> = differences
             .iter()
             .take(5)
-            .map(|d| format!("{} ({})", d.path, d.what))
+            .map(|d| format!("{} ({})", d.path, d.what.words()))
             .collect();
         let more = differences.len().saturating_sub(named.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
         let files = format!("{}{more}", named.join(", "));
         self.explanations.insert(
             service.to_owned(),
@@ -145,10 +180,17 @@ impl Foresight {
         );
         let paths: Vec<&str> = differences.iter().map(|d| d.path.as_str()).collect();
         for stage in &build.stages {
-            let Some(copy) = stage.copies.iter().find(|c| c.sources.iter().any(|s| paths.iter().any(|p| takes(s, p)))) else {
+            let Some(copy) = stage
+                .copies
+                .iter()
+                .find(|c| c.sources.iter().any(|s| paths.iter().any(|p| takes(s, p))))
+            else {
                 continue;
             };
-            let lost = stage.runs.iter().find(|r| r.line > copy.line && r.network_tool.is_some());
+            let lost = stage
+                .runs
+                .iter()
+                .find(|r| r.line > copy.line && r.network_tool.is_some());
             if let Some(run) = lost {
                 self.warnings.push(Warning {
                     what: format!(
@@ -157,7 +199,9 @@ impl Foresight {
                         run.line
                     ),
                     subject: Some(format!("{}:{}", build.dockerfile_path.display(), copy.line)),
-                    why: Some(format!("this COPY takes files that differ from the export: {files}")),
+                    why: Some(format!(
+                        "this COPY takes files that differ from the export: {files}"
+                    )),
                     remedy: Some("undo these edits, or export again with them".into()),
                 });
             }
@@ -171,7 +215,8 @@ impl Foresight {
             let mut found: Vec<(String, String)> = Vec::new();
             for service in &closure.services {
                 let stages = service.build.iter().flat_map(|b| &b.stages);
-                let siblings: BTreeSet<&String> = stages.flat_map(|s| &s.sibling_services).collect();
+                let siblings: BTreeSet<&String> =
+                    stages.flat_map(|s| &s.sibling_services).collect();
                 let base = siblings.into_iter().find(|s| self.refused.contains_key(*s));
                 if let Some(base) = base
                     && !self.refused.contains_key(&service.name)
@@ -193,11 +238,16 @@ fn takes(source: &str, path: &str) -> bool {
         || source == "."
         || source.contains(['*', '?', '['])
         || path == source
-        || path.strip_prefix(source).is_some_and(|rest| rest.starts_with('/'))
+        || path
+            .strip_prefix(source)
+            .is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn major_minor(version: &str) -> Option<(u32, u32)> {
-    let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse);
+    let mut numbers = version
+        .trim_start_matches('v')
+        .split(['.', '-', '+'])
+        .map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 

@@ -32,7 +32,9 @@ pub(crate) fn levels(closure: &Closure) -> Vec<Level> {
     let highest = level_of.values().copied().max().unwrap_or(0);
     let mut levels = vec![Level::default(); highest + 1];
     for service in closure.services.iter().filter(|s| s.build.is_some()) {
-        levels[level_of[service.name.as_str()]].services.insert(service.name.clone());
+        levels[level_of[service.name.as_str()]]
+            .services
+            .insert(service.name.clone());
     }
     for wave in waves(closure) {
         for level in &mut levels {

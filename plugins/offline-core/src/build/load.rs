@@ -32,7 +32,11 @@ pub(super) fn load(
         .iter()
         .map(|image| (image.reference.as_str(), image))
         .collect();
-    let names: Vec<String> = closure.images.iter().map(|i| i.reference.load_name()).collect();
+    let names: Vec<String> = closure
+        .images
+        .iter()
+        .map(|i| i.reference.load_name())
+        .collect();
     let local = docker.local_images(&names)?;
     let mut wanted: Vec<&ImageRecord> = Vec::new();
     let mut missing: Vec<String> = Vec::new();
@@ -64,7 +68,13 @@ pub(super) fn load(
     let entries = entries(layout, &wanted)?;
     let skip = held_layers(docker, engine, layout, record, &local)?;
     let total = layout.load_size(&entries, &skip)?;
-    let task = Task::start(reporter, Work::Load { images: wanted.len() }, Some(total));
+    let task = Task::start(
+        reporter,
+        Work::Load {
+            images: wanted.len(),
+        },
+        Some(total),
+    );
     docker.load(|out| layout.load_tar(&entries, &skip, out, &|bytes| task.advance(bytes)))??;
     Ok(Loaded {
         images: wanted.len(),
@@ -127,7 +137,10 @@ fn held_layers(
         let manifest: crate::layout::Manifest = layout.read_json_blob(&image.manifest)?;
         let here = local.values().any(|l| is_same(l, image));
         let mut chain: Vec<String> = Vec::new();
-        for (diff_id, layer) in crate::export::diff_ids(layout, &image.config)?.iter().zip(&manifest.layers) {
+        for (diff_id, layer) in crate::export::diff_ids(layout, &image.config)?
+            .iter()
+            .zip(&manifest.layers)
+        {
             chain.push(diff_id.to_string());
             if here || chains.contains(&chain) {
                 held.insert(layer.digest);

@@ -1,7 +1,7 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{BuildOptions, Error};
-use crate::bundle::{Located, Record, Verified, archive, locate};
+use crate::bundle::{self, Located, Record, locate};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::Layout;
@@ -30,18 +30,18 @@ pub(super) fn open(
         Located::Directory(folder) => folder,
         Located::Archive(path) => {
             let folder = target(&path, project, options);
-            archive::unpack(&path, &folder, reporter)?;
+            bundle::unpack(&path, &folder, reporter)?;
             folder
         }
     };
+    verify(&folder, reporter)?;
     let layout = Layout::open(&folder)?;
     let record = Record::read(&folder)?;
-    verify(&layout, &record, reporter)?;
     Ok(Bundle { layout, record })
 }
 
 /// Where an archive is unpacked: never into a build context that would take it.
-fn target(archive: &std::path::Path, project: &Project, options: &BuildOptions) -> PathBuf {
+fn target(archive: &Path, project: &Project, options: &BuildOptions) -> PathBuf {
     if let Some(dir) = &options.cache_dir {
         return dir.clone();
     }
@@ -52,23 +52,17 @@ fn target(archive: &std::path::Path, project: &Project, options: &BuildOptions) 
     project.directory.join("build-cache")
 }
 
-fn verify(layout: &Layout, record: &Record, reporter: &dyn Reporter) -> Result<(), Failure> {
-    let findings = if Verified::holds(layout, record) {
-        layout.verify_sizes(record.extra_roots())?
-    } else {
-        let total = layout.reachable(record.extra_roots())?.values().flatten().sum();
-        let task = Task::start(reporter, Work::Verify, Some(total));
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        layout.verify(record.extra_roots(), threads, &|bytes| task.advance(bytes))?
-    };
+fn verify(folder: &Path, reporter: &dyn Reporter) -> Result<(), Failure> {
+    let task = Task::start(reporter, Work::Verify, None);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let findings = bundle::verify_bundle(folder, threads, &|bytes| task.advance(bytes))?;
     if let Some(first) = findings.first() {
         return Err(Error::Damaged {
-            path: layout.path().to_owned(),
+            path: folder.to_owned(),
             count: findings.len(),
             first: format!("{} ({:?})", first.digest, first.what),
         }
         .into());
     }
-    Verified::mark(layout, record)?;
     Ok(())
 }

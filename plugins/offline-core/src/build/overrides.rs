@@ -28,11 +28,15 @@ pub(super) fn overrides(project: &Project, closure: &Closure, engine: &EngineInf
     let mut overrides = Overrides::default();
     // A graphdriver store loses digests on load, so no pin resolves there (fact 10).
     let lossy = engine.store == Store::Graphdriver;
-    let pinned = closure.images.iter().filter(|i| lossy && i.reference.digest().is_some());
+    let pinned = closure
+        .images
+        .iter()
+        .filter(|i| lossy && i.reference.digest().is_some());
     for image in pinned {
-        overrides
-            .pins
-            .insert(context_name(&image.reference), format!("docker-image://{}", image.reference.load_name()));
+        overrides.pins.insert(
+            context_name(&image.reference),
+            format!("docker-image://{}", image.reference.load_name()),
+        );
     }
     for service in &project.services {
         if closure.service(&service.name).is_none() {
@@ -55,16 +59,26 @@ pub(super) fn overrides(project: &Project, closure: &Closure, engine: &EngineInf
             if !own.is_empty() {
                 changes.insert("build".into(), Value::Object(own));
             }
-        } else if let Some(image) = service.image.as_ref().filter(|i| lossy && i.digest().is_some()) {
+        } else if let Some(image) = service
+            .image
+            .as_ref()
+            .filter(|i| lossy && i.digest().is_some())
+        {
             changes.insert("image".into(), json!(image.load_name()));
         }
         let asks = service.pull_policy.as_deref().is_some_and(goes_out);
         if asks {
-            let stays = if service.build.is_some() { "build" } else { "missing" };
+            let stays = if service.build.is_some() {
+                "build"
+            } else {
+                "missing"
+            };
             changes.insert("pull_policy".into(), json!(stays));
         }
         if !changes.is_empty() {
-            overrides.services.insert(service.name.clone(), Value::Object(changes));
+            overrides
+                .services
+                .insert(service.name.clone(), Value::Object(changes));
         }
     }
     overrides
@@ -86,7 +100,10 @@ fn uses(closure: &Closure, service: &str, pin: &str) -> bool {
 /// the familiar name without `:latest` (`dockerfile2llb`, `namedContext`).
 fn context_name(reference: &ImageReference) -> String {
     let familiar = reference.familiar();
-    familiar.strip_suffix(":latest").unwrap_or(&familiar).to_owned()
+    familiar
+        .strip_suffix(":latest")
+        .unwrap_or(&familiar)
+        .to_owned()
 }
 
 impl Overrides {
@@ -101,7 +118,10 @@ impl Overrides {
         let path = directory.join(FILE);
         let held = std::fs::read_to_string(&path).ok();
         let ours = held.as_ref().is_none_or(|text| text.starts_with(MARK));
-        let fail = |source| Error::Write { path: path.clone(), source };
+        let fail = |source| Error::Write {
+            path: path.clone(),
+            source,
+        };
         if !ours {
             // The user's own file of that name is not ours to change.
             return if self.is_empty() {

@@ -7,7 +7,7 @@ use super::open::open;
 use super::overrides::{Overrides, overrides};
 use super::warm::Builder;
 use super::{BuildOptions, Error, ServiceResult, Summary};
-use crate::closure::{self, Closure, Platform};
+use crate::closure::{self, Platform};
 use crate::engine::{self, Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Work};
@@ -40,7 +40,14 @@ pub fn run(
         reporter.event(Event::Warning(warning.clone()));
     }
     let overrides = overrides(&project, &closure, &engine);
-    let loaded = load(docker, &engine, &bundle.layout, &bundle.record, &closure, reporter)?;
+    let loaded = load(
+        docker,
+        &engine,
+        &bundle.layout,
+        &bundle.record,
+        &closure,
+        reporter,
+    )?;
     docker.check_interrupt()?;
     let mut summary = Summary {
         project: project.name.clone(),
@@ -113,7 +120,9 @@ fn check_tools(docker: &Docker, engine: &EngineInfo) -> Result<(), Failure> {
 }
 
 fn parse_platform(text: &str) -> Result<Platform, Failure> {
-    Ok(text.parse().map_err(|_| crate::export::Error::Platform { text: text.to_owned() })?)
+    Ok(text.parse().map_err(|_| crate::export::Error::Platform {
+        text: text.to_owned(),
+    })?)
 }
 
 /// The flags for Compose, with the generated file last where one is needed.
@@ -167,8 +176,15 @@ fn finish(
     Ok(())
 }
 
-fn versioned(image: &ImageReference, version: &str) -> Result<ImageReference, crate::reference::InvalidReference> {
-    ImageReference::parse(&format!("{}/{}:{version}", image.registry(), image.repository()))
+fn versioned(
+    image: &ImageReference,
+    version: &str,
+) -> Result<ImageReference, crate::reference::InvalidReference> {
+    ImageReference::parse(&format!(
+        "{}/{}:{version}",
+        image.registry(),
+        image.repository()
+    ))
 }
 
 fn refusals(results: &[ServiceResult]) -> Option<Failure> {
@@ -185,7 +201,10 @@ fn next_command(compose: &[OsString], generated: bool, flags: &ProjectOptions) -
     let words: Vec<String> = if own && !generated {
         vec!["compose".into()]
     } else {
-        compose.iter().map(|w| quoted(&w.to_string_lossy())).collect()
+        compose
+            .iter()
+            .map(|w| quoted(&w.to_string_lossy()))
+            .collect()
     };
     format!("docker {} up -d --build", words.join(" "))
 }
@@ -206,15 +225,27 @@ mod tests {
     #[test]
     fn the_next_command_is_plain_compose_where_it_can_be() {
         let plain = ProjectOptions::default();
-        assert_eq!(next_command(&plain.compose_args(), false, &plain), "docker compose up -d --build");
-        let flags = ProjectOptions { files: vec!["a b.yaml".into()], ..ProjectOptions::default() };
-        assert_eq!(next_command(&flags.compose_args(), false, &flags), "docker compose -f 'a b.yaml' up -d --build");
+        assert_eq!(
+            next_command(&plain.compose_args(), false, &plain),
+            "docker compose up -d --build"
+        );
+        let flags = ProjectOptions {
+            files: vec!["a b.yaml".into()],
+            ..ProjectOptions::default()
+        };
+        assert_eq!(
+            next_command(&flags.compose_args(), false, &flags),
+            "docker compose -f 'a b.yaml' up -d --build"
+        );
     }
 
     #[test]
     fn a_version_takes_the_place_of_the_tag() {
         let image = ImageReference::parse("shop/api:latest").unwrap();
-        assert_eq!(versioned(&image, "v1.0.0").unwrap().familiar(), "shop/api:v1.0.0");
+        assert_eq!(
+            versioned(&image, "v1.0.0").unwrap().familiar(),
+            "shop/api:v1.0.0"
+        );
         assert!(versioned(&image, "v 1").is_err());
     }
 }

@@ -3,10 +3,10 @@ use std::ffi::OsString;
 
 use serde_json::{Map, Value, json};
 
+use super::Error;
 use super::foresight::Foresight;
 use super::levels::{Level, levels};
 use super::steps::StepCount;
-use super::Error;
 use crate::bundle::Record;
 use crate::closure::{Closure, StageRef};
 use crate::engine::{BakeFile, BuildLog, Docker};
@@ -47,7 +47,9 @@ impl Builder<'_> {
         let mut levels = levels(self.closure);
         for level in &mut levels {
             if !self.force {
-                level.services.retain(|s| !self.foresight.refused.contains_key(s));
+                level
+                    .services
+                    .retain(|s| !self.foresight.refused.contains_key(s));
             }
         }
         let waves = levels.iter().map(|l| l.waves.len()).sum();
@@ -80,7 +82,10 @@ impl Builder<'_> {
             wishes.insert("output".into(), json!(["type=cacheonly"]));
             if let Some(manifest) = self.cache_source(stage) {
                 let path = self.layout.path().display();
-                wishes.insert("cache-from".into(), json!([format!("type=local,src={path},digest={manifest}")]));
+                wishes.insert(
+                    "cache-from".into(),
+                    json!([format!("type=local,src={path},digest={manifest}")]),
+                );
             }
             targets.add(&mut file, stage, wishes);
             services.insert(targets.name(stage), stage.service.clone());
@@ -88,18 +93,47 @@ impl Builder<'_> {
         if file.is_empty() {
             return Ok(());
         }
-        let task = Task::start(self.reporter, Work::Warm { wave, waves, stages: file.len() }, None);
+        let task = Task::start(
+            self.reporter,
+            Work::Warm {
+                wave,
+                waves,
+                stages: file.len(),
+            },
+            None,
+        );
         let (log, _): (BuildLog, BTreeMap<String, Value>) =
-            self.docker.bake(&file, targets.dockerfiles.folder(), self.reporter)?;
+            self.docker
+                .bake(&file, targets.dockerfiles.folder(), self.reporter)?;
         drop(task);
-        let only = if services.len() == 1 { services.values().next() } else { None };
-        count.add(&log, only.map(String::as_str), |word| services.get(word).cloned());
-        self.check(&log, |word| services.get(word).cloned(), only.map(String::as_str))
+        let only = if services.len() == 1 {
+            services.values().next()
+        } else {
+            None
+        };
+        count.add(&log, only.map(String::as_str), |word| {
+            services.get(word).cloned()
+        });
+        self.check(
+            &log,
+            |word| services.get(word).cloned(),
+            only.map(String::as_str),
+        )
     }
 
     fn cache_source(&self, stage: &StageRef) -> Option<Digest> {
-        let name = &self.closure.service(&stage.service)?.build.as_ref()?.stage(stage.stage)?.name;
-        let carried = self.record.services.iter().find(|s| s.name == stage.service)?;
+        let name = &self
+            .closure
+            .service(&stage.service)?
+            .build
+            .as_ref()?
+            .stage(stage.stage)?
+            .name;
+        let carried = self
+            .record
+            .services
+            .iter()
+            .find(|s| s.name == stage.service)?;
         Some(carried.stages.iter().find(|s| s.name == *name)?.manifest)
     }
 
@@ -110,13 +144,25 @@ impl Builder<'_> {
             return Ok(());
         }
         let services: Vec<String> = level.services.iter().cloned().collect();
-        let _task = Task::start(self.reporter, Work::BuildServices { services: services.clone() }, None);
-        let flags = ["--progress", "plain", "build"].into_iter().map(OsString::from);
+        let _task = Task::start(
+            self.reporter,
+            Work::BuildServices {
+                services: services.clone(),
+            },
+            None,
+        );
+        let flags = ["--progress", "plain", "build"]
+            .into_iter()
+            .map(OsString::from);
         let mut args: Vec<OsString> = self.compose.to_vec();
         args.extend(flags);
         args.extend(services.iter().map(OsString::from));
         let log = self.docker.build_lines(args, self.reporter)?;
-        let only = if services.len() == 1 { Some(services[0].as_str()) } else { None };
+        let only = if services.len() == 1 {
+            Some(services[0].as_str())
+        } else {
+            None
+        };
         let service_of = |word: &str| level.services.get(word).cloned();
         count.add(&log, only, service_of);
         self.check(&log, service_of, only)
@@ -128,13 +174,19 @@ impl Builder<'_> {
         service_of: impl Fn(&str) -> Option<String>,
         only: Option<&str>,
     ) -> Result<(), Failure> {
-        let Some(failure) = log.failure() else { return Ok(()) };
+        let Some(failure) = log.failure() else {
+            return Ok(());
+        };
         let service = failure
             .step
             .as_ref()
             .and_then(|s| service_of(s.scope.first()?))
             .or_else(|| only.map(str::to_owned));
         let explanation = service.and_then(|s| self.foresight.explanations.get(&s).cloned());
-        Err(Error::Build { failure: Box::new(failure), explanation }.into())
+        Err(Error::Build {
+            failure: Box::new(failure),
+            explanation,
+        }
+        .into())
     }
 }

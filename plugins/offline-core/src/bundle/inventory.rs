@@ -82,13 +82,27 @@ pub enum Change {
     Kind,
 }
 
+impl Change {
+    /// What is different, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Appeared => "new",
+            Self::Vanished => "gone",
+            Self::Content => "changed",
+            Self::Mode => "other permissions",
+            Self::LineEndings => "other line ends",
+            Self::Kind => "another kind of file",
+        }
+    }
+}
+
 impl Inventory {
     /// Walks a build context as BuildKit would send it.
     ///
     /// The rules are those of `<dockerfile>.dockerignore` if it exists, else of
     /// `.dockerignore` in the context.
     pub fn of_context(context: &Path, dockerfile: Option<&Path>) -> Result<Self, Error> {
-        let rules = rules(context, dockerfile)?;
+        let rules = ignore_rules(context, dockerfile)?;
         let mut inventory = Self::default();
         let mut folders = vec![(String::new(), Inherited::new())];
         while let Some((folder, inherited)) = folders.pop() {
@@ -209,7 +223,12 @@ impl InventoryEntry {
     }
 }
 
-fn rules(context: &Path, dockerfile: Option<&Path>) -> Result<ignore::IgnoreRules, Error> {
+/// The rules of a build: those of `<dockerfile>.dockerignore` if it exists, else
+/// of `.dockerignore` in the context.
+pub fn ignore_rules(
+    context: &Path,
+    dockerfile: Option<&Path>,
+) -> Result<ignore::IgnoreRules, Error> {
     let beside = dockerfile.map(|path| {
         let mut name = path.as_os_str().to_owned();
         name.push(".dockerignore");

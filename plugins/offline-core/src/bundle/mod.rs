@@ -17,7 +17,7 @@ pub use archive::{ArchiveSummary, pack};
 pub use compression::Compression;
 pub use error::Error;
 pub use ignore::IgnoreRules;
-pub use inventory::{Change, Difference, EntryKind, Inventory, InventoryEntry};
+pub use inventory::{Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules};
 pub use locate::{DEFAULT_NAME, Located, locate};
 pub use record::{
     FORMAT, ImageRecord, RECORD_FILE, Record, ServiceRecord, SourceEngine, StageRecord,

@@ -13,7 +13,9 @@ const INSTALL_SH: &str = include_str!("../../../../scripts/install.sh");
 pub(super) fn put(folder: &Path, binaries: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut put = Vec::new();
     for binary in binaries {
-        let Some(name) = binary.file_name() else { continue };
+        let Some(name) = binary.file_name() else {
+            continue;
+        };
         let place = folder.join(name);
         let bytes = fs::read(binary).map_err(|source| failed(binary, source))?;
         replace(&place, &bytes)?;
@@ -44,5 +46,8 @@ fn replace(place: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn failed(path: &Path, source: std::io::Error) -> Error {
-    Error::Write { path: path.to_owned(), source }
+    Error::Write {
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -61,7 +61,12 @@ pub enum Error {
 pub(crate) fn build_failure(failure: &StepFailure) -> String {
     let mut text = "the build failed".to_owned();
     if let Some(step) = &failure.step {
-        text += &format!(" at [{} {}] {}", step.scope.join(" "), step.position, step.instruction);
+        text += &format!(
+            " at [{} {}] {}",
+            step.scope.join(" "),
+            step.position,
+            step.instruction
+        );
     }
     if let Some((file, line)) = &failure.source {
         text += &format!(" ({file}:{line})");
@@ -106,5 +111,8 @@ impl Explain for Error {
 
 pub(crate) fn failure_is_full_disk(failure: &StepFailure) -> bool {
     failure.message.contains("no space left on device")
-        || failure.tail.iter().any(|l| l.contains("no space left on device"))
+        || failure
+            .tail
+            .iter()
+            .any(|l| l.contains("no space left on device"))
 }

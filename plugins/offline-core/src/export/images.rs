@@ -42,7 +42,9 @@ pub(super) fn fetch_all(
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(needed) = images.get(number) else { break };
+                    let Some(needed) = images.get(number) else {
+                        break;
+                    };
                     let result = docker
                         .check_interrupt()
                         .map_err(Failure::from)
@@ -117,7 +119,10 @@ fn from_engine(
     let Some(image) = saved.into_iter().next() else {
         return Ok(None);
     };
-    let layers = diff_ids(layout, &image.config)?.into_iter().zip(image.layers).collect();
+    let layers = diff_ids(layout, &image.config)?
+        .into_iter()
+        .zip(image.layers)
+        .collect();
     Ok(Some(CarriedImage {
         needed: needed.clone(),
         root: image.manifest.clone(),
@@ -129,7 +134,10 @@ fn from_engine(
 }
 
 /// The diff ids in an image's config, lowest first.
-pub(crate) fn diff_ids(layout: &Layout, config: &Digest) -> Result<Vec<Digest>, crate::layout::Error> {
+pub(crate) fn diff_ids(
+    layout: &Layout,
+    config: &Digest,
+) -> Result<Vec<Digest>, crate::layout::Error> {
     #[derive(serde::Deserialize)]
     struct Config {
         rootfs: RootFs,

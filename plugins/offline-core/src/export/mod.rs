@@ -16,11 +16,11 @@ mod stage_images;
 mod summary;
 mod warnings;
 
-pub(crate) use error::{build_failure, failure_is_full_disk};
 pub use error::Error;
+pub(crate) use error::{build_failure, failure_is_full_disk};
 pub(crate) use images::diff_ids;
 pub use options::{ArchiveChoice, ExportOptions};
-pub use prepare::{Prepared, prepare};
 pub(crate) use outputs::beside;
+pub use prepare::{Prepared, prepare};
 pub use run::run;
 pub use summary::Summary;

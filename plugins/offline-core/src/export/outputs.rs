@@ -25,10 +25,14 @@ pub(super) fn choose(
     closure: &Closure,
     options: &ExportOptions,
 ) -> Result<Outputs, Error> {
-    let dated = format!("build-cache-{}.tar.zst", jiff::Zoned::now().strftime("%Y%m%d"));
+    let dated = format!(
+        "build-cache-{}.tar.zst",
+        jiff::Zoned::now().strftime("%Y%m%d")
+    );
     let default_cache = project.directory.join("build-cache");
     let default_archive = project.directory.join(&dated);
-    let swallowed = swallows(closure, &default_cache).or_else(|| swallows(closure, &default_archive));
+    let swallowed =
+        swallows(closure, &default_cache).or_else(|| swallows(closure, &default_archive));
     let home = match &swallowed {
         Some(_) => beside(&project.directory),
         None => project.directory.clone(),
@@ -87,7 +91,12 @@ fn swallows(closure: &Closure, path: &Path) -> Option<Error> {
 
 /// The line of a COPY that takes the first part of `relative`.
 fn copying_line(build: &BuildClosure, relative: &Path) -> Option<u32> {
-    let first = relative.components().next()?.as_os_str().to_string_lossy().into_owned();
+    let first = relative
+        .components()
+        .next()?
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
     let copies = build.stages.iter().flat_map(|stage| &stage.copies);
     copies
         .filter(|copy| copy.sources.iter().any(|source| takes(source, &first)))
@@ -110,8 +119,8 @@ fn takes(source: &str, first: &str) -> bool {
 }
 
 fn is_ignored(context: &Path, build: &BuildClosure, relative: &Path) -> bool {
-    crate::bundle::Ignore::of_build(context, Some(&build.dockerfile_path))
-        .is_ok_and(|ignore| ignore.excludes(relative))
+    crate::bundle::ignore_rules(context, Some(&build.dockerfile_path))
+        .is_ok_and(|rules| rules.excludes(&relative.to_string_lossy()))
 }
 
 #[cfg(test)]
@@ -135,6 +144,9 @@ mod tests {
 
     #[test]
     fn the_place_beside_is_named_after_the_project() {
-        assert_eq!(beside(Path::new("/srv/shop")), Path::new("/srv/shop-offline"));
+        assert_eq!(
+            beside(Path::new("/srv/shop")),
+            Path::new("/srv/shop-offline")
+        );
     }
 }

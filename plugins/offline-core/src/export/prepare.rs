@@ -44,9 +44,9 @@ pub fn prepare(
         Err(panic) => std::panic::resume_unwind(panic),
     };
     let wanted = options.platform.as_ref().unwrap_or(&engine.platform);
-    let platform: Platform = wanted
-        .parse()
-        .map_err(|_| Error::Platform { text: wanted.clone() })?;
+    let platform: Platform = wanted.parse().map_err(|_| Error::Platform {
+        text: wanted.clone(),
+    })?;
     let closure = closure::resolve(&project, &options.services, &platform)?;
     if !closure.services.iter().any(|s| s.build.is_some()) {
         // Without builds there is nothing that buildx would be needed for.

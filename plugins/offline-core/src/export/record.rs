@@ -4,7 +4,9 @@ use std::path::Path;
 use super::images::{CarriedImage, repo_tags, size};
 use super::stage_images::StageImage;
 use super::{ExportOptions, Prepared};
-use crate::bundle::{self, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine, StageRecord};
+use crate::bundle::{
+    self, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine, StageRecord,
+};
 use crate::closure::BuildClosure;
 use crate::engine::Store;
 use crate::error::Failure;
@@ -29,7 +31,9 @@ pub(super) fn write_index(
         .collect();
     for service in &record.services {
         for stage in &service.stages {
-            let Some(size) = layout.blob_size(&stage.manifest) else { continue };
+            let Some(size) = layout.blob_size(&stage.manifest) else {
+                continue;
+            };
             let name = stage_reference(&record.project, &service.name, &stage.name);
             if entries.iter().any(|e| e.ref_name == name) {
                 continue;
@@ -42,7 +46,14 @@ pub(super) fn write_index(
             });
         }
     }
-    debug_assert!(stages.len() >= record.services.iter().map(|s| s.stages.len()).sum::<usize>());
+    debug_assert!(
+        stages.len()
+            >= record
+                .services
+                .iter()
+                .map(|s| s.stages.len())
+                .sum::<usize>()
+    );
     Ok(layout.write_index(&entries)?)
 }
 
@@ -58,9 +69,19 @@ pub(crate) fn stage_reference(project: &str, service: &str, stage: &str) -> Stri
     };
     let tag: String = stage
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect();
-    format!("docker-offline.invalid/{}/{}:{tag}", clean(project), clean(service))
+    format!(
+        "docker-offline.invalid/{}/{}:{tag}",
+        clean(project),
+        clean(service)
+    )
 }
 
 /// The record of this export.
@@ -74,12 +95,17 @@ pub(super) fn record(
     let mut extra_blobs: Vec<Descriptor> = Vec::new();
     let mut services = Vec::new();
     for service in &prepared.closure.services {
-        let Some(build) = &service.build else { continue };
+        let Some(build) = &service.build else {
+            continue;
+        };
         let inventory = inventory(layout, build)?;
         services.push(ServiceRecord {
             name: service.name.clone(),
             image: service.image.clone(),
-            dockerfile: Some(relative(&build.dockerfile_path, &prepared.project.directory)),
+            dockerfile: Some(relative(
+                &build.dockerfile_path,
+                &prepared.project.directory,
+            )),
             inventory: inventory.as_ref().map(|d| d.digest),
             target: build.target.clone(),
             final_stage: build.stage(build.target_stage).map(|s| s.name.clone()),
@@ -96,7 +122,9 @@ pub(super) fn record(
     Ok(Record {
         format: FORMAT,
         tool_version: options.tool_version.clone(),
-        created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        created: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
         project: prepared.project.name.clone(),
         platform: prepared.platform.to_string(),
         engine: SourceEngine {
@@ -109,8 +137,13 @@ pub(super) fn record(
             compose: engine.compose.clone(),
             ..SourceEngine::default()
         },
-        images: images.iter().map(|image| image_record(layout, image)).collect(),
+        images: images
+            .iter()
+            .map(|image| image_record(layout, image))
+            .collect(),
         services,
+        index: None,
+        manifest: None,
         extra_blobs,
         more: BTreeMap::new(),
     })
@@ -120,7 +153,12 @@ fn image_record(layout: &Layout, image: &CarriedImage) -> ImageRecord {
     ImageRecord {
         reference: image.needed.reference.to_string(),
         platform: image.needed.platform.clone(),
-        roles: image.needed.roles.iter().map(|r| r.as_str().to_owned()).collect(),
+        roles: image
+            .needed
+            .roles
+            .iter()
+            .map(|r| r.as_str().to_owned())
+            .collect(),
         root: image.root.digest,
         manifest: image.manifest.digest,
         config: image.config,
@@ -155,12 +193,17 @@ fn inventory(layout: &Layout, build: &BuildClosure) -> Result<Option<Descriptor>
     let BuildContext::Directory(context) = &build.context else {
         return Ok(None);
     };
-    let inventory = Inventory::of(context, Some(&build.dockerfile_path))?;
-    Ok(Some(inventory.store(layout)?))
+    let inventory = Inventory::of_context(context, Some(&build.dockerfile_path))?;
+    let stored = inventory.store(layout)?;
+    let kind = "application/vnd.docker-offline.inventory.v1+json";
+    Ok(Some(Descriptor::new(kind, stored.digest, stored.size)))
 }
 
 fn relative(path: &Path, base: &Path) -> String {
-    path.strip_prefix(base).unwrap_or(path).display().to_string()
+    path.strip_prefix(base)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
 /// The previous record, if there is one that can be read.

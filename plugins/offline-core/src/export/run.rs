@@ -5,7 +5,7 @@ use super::images::{CarriedImage, fetch_all, known_layers};
 use super::record::{previous, record, write_index};
 use super::stage_images::StageBuilder;
 use super::{Error, ExportOptions, Prepared, Summary, bootstrap};
-use crate::bundle::{Record, Sums, archive};
+use crate::bundle::{self, Record};
 use crate::engine::Docker;
 use crate::error::Failure;
 use crate::event::{Event, Reporter};
@@ -44,28 +44,45 @@ pub fn run(
     }
     let layout = Layout::create(&prepared.outputs.cache_dir)?;
     let previous = previous(&layout);
-    let (images, stages, mut new_bytes) = gather(docker, prepared, options, &layout, previous.as_ref(), reporter)?;
+    let (images, stages, mut new_bytes) = gather(
+        docker,
+        prepared,
+        options,
+        &layout,
+        previous.as_ref(),
+        reporter,
+    )?;
     new_bytes += images.iter().map(|i| i.new_bytes).sum::<u64>();
     let mut record = record(&layout, prepared, options, &images, &stages)?;
+    write_index(&layout, &images, &stages, &record)?;
+    record.write(&layout)?;
     if let Some(previous) = previous
-        && same_but_for_time(&previous, &record)
+        && record.same_content(&previous)
     {
         // The same bundle keeps its date, so that the archive need not be written again.
         record.created = previous.created;
+        record.write(&layout)?;
     }
-    write_index(&layout, &images, &stages, &record)?;
-    record.write(&layout)?;
     let removed_bytes = layout.collect_garbage(record.extra_roots())?;
     docker.check_interrupt()?;
     let (archive, archive_bytes, beside) = pack(prepared, options, &layout, reporter)?;
     Ok(Summary {
         project: prepared.project.name.clone(),
         services: record.services.iter().map(|s| s.name.clone()).collect(),
-        hidden: prepared.closure.hidden.iter().map(|h| h.name.clone()).collect(),
+        hidden: prepared
+            .closure
+            .hidden
+            .iter()
+            .map(|h| h.name.clone())
+            .collect(),
         images: images.len(),
         stages: stages.len(),
         bundle: layout.path().to_owned(),
-        bundle_bytes: layout.reachable(record.extra_roots())?.values().flatten().sum(),
+        bundle_bytes: layout
+            .reachable(record.extra_roots())?
+            .values()
+            .flatten()
+            .sum(),
         new_bytes,
         removed_bytes,
         archive,
@@ -92,7 +109,11 @@ fn gather(
         config_dir: options.docker_config.clone(),
         ..RegistryOptions::default()
     })?;
-    let builder = StageBuilder { docker, prepared, reporter };
+    let builder = StageBuilder {
+        docker,
+        prepared,
+        reporter,
+    };
     let (images, built) = std::thread::scope(|scope| {
         let images = scope.spawn(|| fetch_all(docker, prepared, &registry, layout, reporter));
         let built = builder.build();
@@ -112,12 +133,6 @@ fn gather(
     Ok((images, stages, new_bytes))
 }
 
-fn same_but_for_time(previous: &Record, now: &Record) -> bool {
-    let mut previous = previous.clone();
-    previous.created.clone_from(&now.created);
-    previous == *now
-}
-
 type Packed = (Option<PathBuf>, Option<u64>, Vec<PathBuf>);
 
 fn pack(
@@ -134,14 +149,20 @@ fn pack(
         path: folder.to_owned(),
         source,
     })?;
-    let packed = archive::pack(layout.path(), path, reporter)?;
+    let packed = bundle::pack(layout.path(), path, reporter)?;
     let beside = bootstrap::put(folder, &options.binaries)?;
-    let mut sums = Sums::default();
-    sums.add_known(path, packed.sha256);
-    for file in &beside {
-        sums.add(file)?;
-    }
-    let sums_file = sums.write(folder)?;
-    let beside = beside.into_iter().chain([sums_file]).collect();
+    let name = |file: &Path| {
+        file.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let mut sums = vec![(name(path), Some(packed.sha256))];
+    sums.extend(beside.iter().map(|file| (name(file), None)));
+    bundle::write_sums(folder, &sums)?;
+    let beside = beside
+        .into_iter()
+        .chain([folder.join(bundle::SUMS_FILE)])
+        .collect();
     Ok((Some(path.clone()), Some(packed.bytes), beside))
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Error, Prepared};
-use crate::bundle::{Record, StageRecord};
 use crate::build::levels;
+use crate::bundle::{Record, StageRecord};
 use crate::closure::StageRef;
 use crate::engine::{BakeFile, Docker};
 use crate::error::Failure;
@@ -124,8 +124,12 @@ impl StageBuilder<'_> {
 
     fn names_of(&self, service: &str) -> Vec<String> {
         let service = self.prepared.project.service(service);
-        let image = service.and_then(|s| s.image.as_ref()).map(ToString::to_string);
-        let tags = service.and_then(|s| s.build.as_ref()).map(|b| b.tags.clone());
+        let image = service
+            .and_then(|s| s.image.as_ref())
+            .map(ToString::to_string);
+        let tags = service
+            .and_then(|s| s.build.as_ref())
+            .map(|b| b.tags.clone());
         image.into_iter().chain(tags.unwrap_or_default()).collect()
     }
 
@@ -159,7 +163,13 @@ impl StageBuilder<'_> {
 
     /// Predefined proxy arguments are part of no cache key (fact 7).
     fn proxy_args(&self) -> Vec<(String, String)> {
-        const NAMES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"];
+        const NAMES: [&str; 5] = [
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "FTP_PROXY",
+            "ALL_PROXY",
+            "NO_PROXY",
+        ];
         NAMES
             .iter()
             .flat_map(|name| [(*name).to_owned(), name.to_lowercase()])
@@ -169,13 +179,24 @@ impl StageBuilder<'_> {
 
     fn merged_args(&self, stage: &StageRef, proxies: Vec<(String, String)>) -> Value {
         let service = self.prepared.project.service(&stage.service);
-        let own = service.and_then(|s| s.build.as_ref()).map(|b| b.args.clone());
+        let own = service
+            .and_then(|s| s.build.as_ref())
+            .map(|b| b.args.clone());
         let mut args: BTreeMap<String, String> = proxies.into_iter().collect();
-        args.extend(own.unwrap_or_default().into_iter().filter_map(|(k, v)| Some((k, v?))));
+        args.extend(
+            own.unwrap_or_default()
+                .into_iter()
+                .filter_map(|(k, v)| Some((k, v?))),
+        );
         json!(args)
     }
 
-    fn tag(&self, targets: &StageTargets<'_>, stage: &StageRef, used: &mut BTreeSet<String>) -> String {
+    fn tag(
+        &self,
+        targets: &StageTargets<'_>,
+        stage: &StageRef,
+        used: &mut BTreeSet<String>,
+    ) -> String {
         let name = targets
             .closure
             .service(&stage.service)
@@ -187,7 +208,11 @@ impl StageBuilder<'_> {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
-        let repository = format!("docker-offline.invalid/{}/{}", self.prepared.project.name, clean.trim_matches('-'));
+        let repository = format!(
+            "docker-offline.invalid/{}/{}",
+            self.prepared.project.name,
+            clean.trim_matches('-')
+        );
         let mut tag = format!("{repository}:{name}");
         let mut number = 1;
         while !used.insert(tag.clone()) {
@@ -198,19 +223,35 @@ impl StageBuilder<'_> {
     }
 
     /// Builds; a registry that does not answer is asked again, later each time.
-    fn bake(&self, file: &BakeFile, dockerfiles: &Dockerfiles) -> Result<BTreeMap<String, Value>, Failure> {
+    fn bake(
+        &self,
+        file: &BakeFile,
+        dockerfiles: &Dockerfiles,
+    ) -> Result<BTreeMap<String, Value>, Failure> {
         let mut wait = Duration::from_secs(2);
         for attempt in 1.. {
-            let task = Task::start(self.reporter, Work::BuildStages { stages: file.len() }, None);
-            let (log, metadata) = self.docker.bake(file, dockerfiles.folder(), self.reporter)?;
+            let task = Task::start(
+                self.reporter,
+                Work::BuildStages { stages: file.len() },
+                None,
+            );
+            let (log, metadata) = self
+                .docker
+                .bake(file, dockerfiles.folder(), self.reporter)?;
             drop(task);
             let Some(failure) = log.failure() else {
                 return Ok(metadata);
             };
-            let weak = failure.step.as_ref().is_none_or(|s| s.instruction.starts_with("FROM "))
+            let weak = failure
+                .step
+                .as_ref()
+                .is_none_or(|s| s.instruction.starts_with("FROM "))
                 && is_weak_network(&failure.message);
             if !weak || attempt == ATTEMPTS {
-                return Err(Error::Build { failure: Box::new(failure) }.into());
+                return Err(Error::Build {
+                    failure: Box::new(failure),
+                }
+                .into());
             }
             self.reporter.event(Event::Retry {
                 what: "the build".into(),
@@ -241,7 +282,10 @@ impl BuiltStages {
         let mut images = Vec::new();
         let mut missing: Vec<&Built> = Vec::new();
         for built in &self.built {
-            let held = self.configs.get(&built.tag).and_then(|config| held(previous, layout, config));
+            let held = self
+                .configs
+                .get(&built.tag)
+                .and_then(|config| held(previous, layout, config));
             match held {
                 Some(stage) => images.push(StageImage {
                     stage: built.stage.clone(),
@@ -254,7 +298,13 @@ impl BuiltStages {
         }
         let mut new_bytes = 0;
         if !missing.is_empty() {
-            let task = Task::start(reporter, Work::SaveImages { images: missing.len() }, None);
+            let task = Task::start(
+                reporter,
+                Work::SaveImages {
+                    images: missing.len(),
+                },
+                None,
+            );
             let names: Vec<String> = missing.iter().map(|b| b.tag.clone()).collect();
             let platform = super::images::platform(&prepared.platform.to_string());
             let saved = docker.save(&names, |reader| {
@@ -286,7 +336,11 @@ impl BuiltStages {
 }
 
 /// A stage of the previous export with this image, all of it still in the layout.
-fn held<'a>(previous: Option<&'a Record>, layout: &Layout, config: &Digest) -> Option<&'a StageRecord> {
+fn held<'a>(
+    previous: Option<&'a Record>,
+    layout: &Layout,
+    config: &Digest,
+) -> Option<&'a StageRecord> {
     let stages = previous?.services.iter().flat_map(|s| &s.stages);
     let stage = stages.into_iter().find(|s| s.config == *config)?;
     let manifest: Manifest = layout.read_json_blob(&stage.manifest).ok()?;

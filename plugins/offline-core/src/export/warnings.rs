@@ -20,13 +20,18 @@ pub(super) fn warnings(
             what: format!("the variable {name} is not set; Compose puts nothing in its place"),
             subject: None,
             why: None,
-            remedy: Some(format!("set {name} in .env, or give it a default: ${{{name}:-value}}")),
+            remedy: Some(format!(
+                "set {name} in .env, or give it a default: ${{{name}:-value}}"
+            )),
         });
     }
     for one in &closure.unbundled {
         let line = one.line.map(|l| format!(":{l}")).unwrap_or_default();
         all.push(Warning {
-            what: format!("service {}: {} is fetched by the build and is not in the bundle", one.service, one.what),
+            what: format!(
+                "service {}: {} is fetched by the build and is not in the bundle",
+                one.service, one.what
+            ),
             subject: Some(format!("{}{line}", one.file.display())),
             why: Some("BuildKit asks its server again in every build, cached or not".into()),
             remedy: Some("put it into the build context and COPY it".into()),
@@ -80,13 +85,21 @@ fn unknown_site(closure: &Closure, made: &Engine) -> Vec<Warning> {
         _ => Store::Graphdriver,
     };
     for service in &closure.services {
-        let Some(build) = &service.build else { continue };
+        let Some(build) = &service.build else {
+            continue;
+        };
         let file = build.dockerfile_path.display();
         let mut lines: BTreeMap<Doubt, Vec<u32>> = BTreeMap::new();
         for stage in &build.stages {
-            lines.entry(Doubt::Link).or_default().extend(&stage.copy_links);
+            lines
+                .entry(Doubt::Link)
+                .or_default()
+                .extend(&stage.copy_links);
             let mounts = stage.runs.iter().filter(|r| !r.mounts.is_empty());
-            lines.entry(Doubt::Mount).or_default().extend(mounts.map(|r| r.line));
+            lines
+                .entry(Doubt::Mount)
+                .or_default()
+                .extend(mounts.map(|r| r.line));
             if made.store == Some(Store::Graphdriver)
                 && let StageBase::SiblingService(_) = &stage.base
             {

@@ -7,6 +7,8 @@
 mod contexts;
 mod cycles;
 mod error;
+mod externals;
+mod inputs;
 mod model;
 mod needs;
 mod network_tools;
@@ -16,6 +18,7 @@ mod siblings;
 mod source;
 mod stage_graph;
 mod stages;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod waves;

@@ -9,6 +9,7 @@ mod error;
 mod expand;
 mod flags;
 mod glob;
+mod heredoc_words;
 mod heredocs;
 mod model;
 mod name_stages;

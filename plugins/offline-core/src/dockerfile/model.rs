@@ -142,7 +142,7 @@ impl RemoteSource {
             Some(Self::Git)
         } else if is("http://") || is("https://") {
             let path = lower.split(['#', '?']).next().unwrap_or(&lower);
-            Some(if path.ends_with(".git") {
+            Some(if path.strip_suffix(".git").is_some() {
                 Self::Git
             } else {
                 Self::Url

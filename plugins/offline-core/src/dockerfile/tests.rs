@@ -117,12 +117,12 @@ fn naming_changes_nothing_else(text: &str) {
     let Ok(before) = parse(text, Path::new("Dockerfile")) else {
         return;
     };
-    let (named, names) = with_named_stages(text, &before);
-    let after = read(&named);
-    assert_eq!(named.lines().count(), text.lines().count());
-    assert_eq!(without_names(&before), without_names(&after), "{named}");
+    let (renamed, names) = with_named_stages(text, &before);
+    let after = read(&renamed);
+    assert_eq!(renamed.lines().count(), text.lines().count());
+    assert_eq!(without_names(&before), without_names(&after), "{renamed}");
     for (stage, name) in after.stages.iter().zip(&names) {
-        assert_eq!(stage.name.as_ref(), Some(name), "{named}");
+        assert_eq!(stage.name.as_ref(), Some(name), "{renamed}");
     }
 }
 

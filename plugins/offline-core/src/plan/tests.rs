@@ -62,7 +62,7 @@ Images to carry:
   docker.io/library/postgres:16  linux/amd64  copy-from, service  db
 
 Services:
-  db  docker.io/library/postgres:16  from a registry, or built by another service
+  db  docker.io/library/postgres:16  from its registry
 
 Left out, as no active profile enables them (add --profile P or --all-profiles):
   debug  profile dev

@@ -59,16 +59,26 @@ fn services(closure: &Closure) -> Vec<Vec<String>> {
     closure
         .services
         .iter()
-        .map(|service| vec![service.name.clone(), service.image.clone(), how(service)])
+        .map(|service| {
+            vec![
+                service.name.clone(),
+                service.image.clone(),
+                how(closure, service),
+            ]
+        })
         .collect()
 }
 
-fn how(service: &ServiceClosure) -> String {
+fn how(closure: &Closure, service: &ServiceClosure) -> String {
     let Some(build) = &service.build else {
-        return if service.image.is_empty() {
-            "runs no image".into()
-        } else {
-            "from a registry, or built by another service".into()
+        let carried = closure
+            .images
+            .iter()
+            .any(|image| image.reference.to_string() == service.image);
+        return match (service.image.is_empty(), carried) {
+            (true, _) => "runs no image".into(),
+            (false, true) => "from its registry".into(),
+            (false, false) => "built by another service".into(),
         };
     };
     match (&build.context, build.stages.len()) {

@@ -18,6 +18,7 @@ pub(super) struct Converter<'a> {
     pub(super) project: &'a ResolvedProject,
     pub(super) directory: &'a Path,
     pub(super) sources: &'a Sources,
+    pub(super) unset: &'a [String],
 }
 
 impl Converter<'_> {
@@ -75,7 +76,8 @@ impl Converter<'_> {
                 service: service.to_owned(),
                 key: keys.join("."),
                 location: self.sources.key(&path),
-                source,
+                unset: self.unset.to_vec(),
+                source: Box::new(source),
             }
         })
     }

@@ -49,7 +49,7 @@ pub(super) fn classify(stderr: &str, sources: &Sources) -> Option<Error> {
     // is one that another file includes or extends, or an --env-file.
     if let Some(path) = missing_file(message) {
         let location = by_file_name(&path, sources);
-        return Some(if path.ends_with(".yaml") || path.ends_with(".yml") {
+        return Some(if is_yaml(&path) {
             Error::IncludeMissing {
                 path: path.into(),
                 location,
@@ -145,6 +145,12 @@ fn missing_file(message: &str) -> Option<String> {
         .filter_map(|verb| before.rfind(verb).map(|at| at + verb.len()))
         .max()?;
     Some(before[start..].to_owned())
+}
+
+/// By its extension: `.yaml` or `.yml`.
+pub(super) fn is_yaml(path: &str) -> bool {
+    let extension = Path::new(path).extension();
+    extension.is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"))
 }
 
 fn by_file_name(path: impl AsRef<Path>, sources: &Sources) -> Option<Location> {

@@ -76,8 +76,11 @@ pub enum Error {
         key: String,
         /// Where, where found.
         location: Option<Location>,
+        /// Variables of the project that are not set; one of them is the likely
+        /// cause.
+        unset: Vec<String>,
         /// What is wrong.
-        source: InvalidReference,
+        source: Box<InvalidReference>,
     },
     /// The context folder is missing.
     #[error("{}the build context {} of service {service} does not exist", prefix(location.as_ref()), path.display())]
@@ -179,7 +182,16 @@ impl Explain for Error {
             Self::UnknownService { known, .. } => {
                 format!("it has: {}", known.join(", "))
             }
-            Self::Reference { source, .. } => return source.hint(),
+            Self::Reference { unset, source, .. } => match unset.as_slice() {
+                [] => return source.hint(),
+                [one] => format!(
+                    "{one} is not set: set it in .env or in the environment, or give it a default with ${{{one}:-default}}"
+                ),
+                several => format!(
+                    "these variables are not set: {}; set them in .env or in the environment",
+                    several.join(", ")
+                ),
+            },
             Self::ContextMissing { .. } => {
                 "correct `build.context`; it is relative to the Compose file's folder".into()
             }

@@ -36,7 +36,9 @@ fn build_project(
     found: ComposeFiles,
     sources: &Sources,
 ) -> Result<Project, Error> {
+    let unset = unset_variables(stderr);
     let converter = Converter {
+        unset: &unset,
         project: resolved,
         directory: &found.directory,
         sources,
@@ -60,7 +62,7 @@ fn build_project(
         name: resolved.name.clone(),
         services,
         hidden,
-        unset_variables: unset_variables(stderr),
+        unset_variables: unset.clone(),
         directory: found.directory,
         files: found.files,
     })

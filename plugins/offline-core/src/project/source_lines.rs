@@ -128,7 +128,7 @@ fn included(text: &str) -> Vec<String> {
         let entry = line.trim().trim_start_matches('-').trim();
         let entry = entry.strip_prefix("path:").unwrap_or(entry).trim();
         let entry = entry.trim_matches(['"', '\'']);
-        if entry.ends_with(".yaml") || entry.ends_with(".yml") {
+        if super::diagnose_stderr::is_yaml(entry) {
             names.push(entry.to_owned());
         }
     }

@@ -1,0 +1,114 @@
+//! RUN, COPY and ADD of a stage.
+
+use super::network_tools::network_tool;
+use super::run_text::{executed, one_line};
+use super::stages::Walker;
+use super::{CopyStep, Error, Role, RunStep, StageClosure, Unbundled};
+use crate::dockerfile::{Copy, Environment, Instruction, InstructionKind, RemoteSource, Run};
+
+impl Walker<'_, '_> {
+    pub(super) fn instruction(
+        &mut self,
+        instruction: &Instruction,
+        stage: &mut StageClosure,
+        environment: &mut Environment,
+    ) -> Result<(), Error> {
+        let line = instruction.line;
+        match &instruction.kind {
+            InstructionKind::Run(run) => self.run(run, line, stage, environment),
+            InstructionKind::Copy(copy) => self.copy(copy, false, line, stage, environment),
+            InstructionKind::Add(add) => self.copy(add, true, line, stage, environment),
+            _ => self.set_variables(instruction, environment),
+        }
+    }
+
+    fn run(
+        &mut self,
+        run: &Run,
+        line: u32,
+        stage: &mut StageClosure,
+        environment: &Environment,
+    ) -> Result<(), Error> {
+        let mut mounts = Vec::new();
+        for mount in &run.mounts {
+            mounts.push(self.expanded(&mount.mount_type, environment, line)?);
+            // Unlike COPY --from, a number is no stage here (`detectRunMount`).
+            let Some(from) = mount.from.as_deref() else {
+                continue;
+            };
+            match self.graph.named(from) {
+                Some(index) => self.depends(stage, index, line)?,
+                None => self.use_image(from, "RUN --mount=from", Role::MountFrom, line, stage)?,
+            }
+        }
+        stage.runs.push(RunStep {
+            line,
+            command: one_line(run),
+            mounts,
+            network_tool: network_tool(&executed(run)),
+        });
+        Ok(())
+    }
+
+    fn copy(
+        &mut self,
+        copy: &Copy,
+        is_add: bool,
+        line: u32,
+        stage: &mut StageClosure,
+        environment: &Environment,
+    ) -> Result<(), Error> {
+        if copy.link {
+            stage.copy_links.push(line);
+        }
+        if let Some(from) = copy.from.as_deref().filter(|_| !is_add) {
+            return match from.parse::<usize>() {
+                Ok(index) if index < self.graph.froms.len() => self.depends(stage, index, line),
+                Ok(index) => Err(self.broken(line, format!("invalid stage index {index}"))),
+                Err(_) => match self.graph.named(from) {
+                    Some(index) => self.depends(stage, index, line),
+                    None if from.contains('$') => Err(self.broken(
+                        line,
+                        "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround".to_owned(),
+                    )),
+                    None => self.use_image(from, "COPY --from", Role::CopyFrom, line, stage),
+                },
+            };
+        }
+        let mut sources = Vec::new();
+        for source in &copy.sources {
+            let source = self.expanded(source, environment, line)?;
+            match RemoteSource::of(&source).filter(|_| is_add) {
+                Some(remote) => self.needs.unbundled(Unbundled {
+                    kind: match remote {
+                        RemoteSource::Url => "add-url",
+                        RemoteSource::Git => "add-git",
+                    },
+                    what: source,
+                    service: self.service.to_owned(),
+                    file: self.source.path.clone(),
+                    line: self.source.location(line).line,
+                }),
+                None => sources.push(source),
+            }
+        }
+        if !sources.is_empty() {
+            stage.copies.push(CopyStep { line, sources });
+        }
+        Ok(())
+    }
+
+    fn depends(&self, stage: &mut StageClosure, on: usize, line: u32) -> Result<(), Error> {
+        // A stage may use itself or a later one only by mistake; BuildKit
+        // refuses both.
+        if on >= stage.index {
+            let name = |index: usize| format!("stage {}", self.names[index]);
+            return Err(Error::Cycle {
+                path: vec![name(stage.index), name(on)],
+                location: self.source.location(line),
+            });
+        }
+        stage.depends_on.push(on);
+        Ok(())
+    }
+}

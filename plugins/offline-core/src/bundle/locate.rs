@@ -118,3 +118,63 @@ fn later(a: &Record, b: &Record) -> bool {
     let time = |record: &Record| record.created.parse::<jiff::Timestamp>().ok();
     time(a) > time(b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pack;
+    use super::*;
+    use crate::event::Silent;
+    use crate::layout::Layout;
+
+    fn bundle(folder: &Path, created: &str) {
+        let layout = Layout::create(folder).unwrap();
+        layout.write_index(&[]).unwrap();
+        let mut record = Record {
+            created: created.into(),
+            ..Record::default()
+        };
+        record.write(&layout).unwrap();
+    }
+
+    #[test]
+    fn the_folder_wins_unless_an_archive_is_a_later_export() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = dir.path().join("shop");
+        fs::create_dir(&project).unwrap();
+        let at = |name: &str| project.join(name);
+        let error = locate(None, &project).unwrap_err();
+        assert!(error.to_string().contains("shop-offline"), "{error}");
+
+        // What was carried lies beside the project.
+        let carried = dir.path().join("shop-offline");
+        fs::create_dir(&carried).unwrap();
+        bundle(&at("build-cache"), "2026-01-02T00:00:00Z");
+        let archive = carried.join("build-cache-20260102.tar.zst");
+        pack(&at("build-cache"), &archive, &Silent).unwrap();
+        fs::remove_dir_all(at("build-cache")).unwrap();
+        let found = Located::Archive(archive.canonicalize().unwrap());
+        assert_eq!(locate(None, &project).unwrap(), found);
+        assert_eq!(
+            locate(Some(&carried), &project).unwrap(),
+            Located::Archive(archive)
+        );
+
+        // The later of two archives, whatever their names say.
+        for (name, created) in [
+            ("build-cache-a.tar", "2026-03-01T00:00:00Z"),
+            ("build-cache-b.tar.gz", "2026-02-01T00:00:00Z"),
+        ] {
+            bundle(&at("build-cache"), created);
+            pack(&at("build-cache"), &at(name), &Silent).unwrap();
+        }
+        fs::write(at("build-cache-z.tar.zst"), "cut").unwrap();
+        let later = Located::Archive(at("build-cache-a.tar"));
+        let folder = Located::Directory(at("build-cache"));
+        // The folder holds the February bundle, March's archive is later.
+        assert_eq!(locate(None, &project).unwrap(), later);
+        bundle(&at("build-cache"), "2026-04-01T00:00:00Z");
+        assert_eq!(locate(None, &project).unwrap(), folder);
+        fs::remove_dir_all(at("build-cache")).unwrap();
+        assert_eq!(locate(None, &project).unwrap(), later);
+    }
+}

@@ -12,6 +12,8 @@ mod endpoint;
 mod error;
 mod fetch;
 mod retry;
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use fetch::{FetchedImage, Registry, RegistryOptions};

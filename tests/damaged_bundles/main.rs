@@ -1,5 +1,8 @@
 //! A damaged or hostile bundle is refused by name, and what was there stays.
 
+// What is shared by the tests is test code too, but clippy does not know it.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

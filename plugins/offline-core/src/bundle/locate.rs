@@ -102,7 +102,7 @@ fn newest_archive(place: &Path) -> Option<(PathBuf, Option<Record>)> {
     for path in paths {
         let record = read_record(&path).ok();
         let better = match (&newest, &record) {
-            (None, _) | (Some((_, None)), _) => true,
+            (None | Some((_, None)), _) => true,
             (Some((_, Some(best))), Some(record)) => !later(best, record),
             _ => false,
         };

@@ -277,6 +277,9 @@ impl State<'_> {
     }
 }
 
+/// Is given the name, the size and the bytes of a file; says whether to go on.
+type Take<'a> = dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, Error> + 'a;
+
 /// An archive read from its start, with its path and how far it was read.
 struct Reader<'a> {
     path: &'a Path,
@@ -334,10 +337,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Calls `take` with each regular file until it says to stop.
-    fn each(
-        &mut self,
-        take: &mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<bool, Error>,
-    ) -> Result<(), Error> {
+    fn each(&mut self, take: &mut Take<'_>) -> Result<(), Error> {
         let mut at = None;
         let ended = self.ended.clone();
         let path = self.path;

@@ -15,10 +15,10 @@ pub(super) fn mark(layout: &Layout) -> Result<(), Error> {
 
 /// Whether the folder's bundle was verified and no blob was touched since.
 pub(super) fn is_marked(folder: &Path) -> bool {
-    let marker = folder.join(MARKER);
+    let place = folder.join(MARKER);
     let (Ok(record), Ok(text), Ok(layout)) = (
         read_bounded(&folder.join(RECORD_FILE), RECORD_FILE),
-        read_bounded(&marker, MARKER),
+        read_bounded(&place, MARKER),
         Layout::open(folder),
     ) else {
         return false;
@@ -28,7 +28,7 @@ pub(super) fn is_marked(folder: &Path) -> bool {
     }
     // A copied or edited blob is newer than the marker; it is read again then.
     let time = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
-    let marked = time(&marker);
+    let marked = time(&place);
     std::fs::read_dir(layout.blobs()).is_ok_and(|mut blobs| {
         blobs.all(|blob| blob.is_ok_and(|blob| time(&blob.path()) <= marked))
     })

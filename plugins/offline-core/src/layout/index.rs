@@ -42,7 +42,7 @@ pub(super) struct Documents {
     pub(super) index: Vec<u8>,
     pub(super) manifest: Vec<u8>,
     /// Manifests and configs, which every load needs.
-    pub(super) documents: BTreeMap<Digest, u64>,
+    pub(super) needed: BTreeMap<Digest, u64>,
     /// Layers, which an engine may already hold.
     pub(super) layers: BTreeMap<Digest, u64>,
 }
@@ -64,15 +64,15 @@ impl Layout {
     pub(super) fn documents(&self, entries: &[IndexEntry]) -> Result<Documents, Error> {
         let mut descriptors = Vec::new();
         let mut records = Vec::new();
-        let mut documents = BTreeMap::new();
+        let mut needed = BTreeMap::new();
         let mut layers = BTreeMap::new();
         for entry in entries {
             descriptors.extend(named(entry));
-            documents.insert(entry.descriptor.digest, entry.descriptor.size);
+            needed.insert(entry.descriptor.digest, entry.descriptor.size);
             for descriptor in self.image_manifests(&entry.descriptor)? {
                 let manifest: Manifest = self.read_json_blob(&descriptor.digest)?;
-                documents.insert(descriptor.digest, descriptor.size);
-                documents.insert(manifest.config.digest, manifest.config.size);
+                needed.insert(descriptor.digest, descriptor.size);
+                needed.insert(manifest.config.digest, manifest.config.size);
                 layers.extend(manifest.layers.iter().map(|l| (l.digest, l.size)));
                 if media_type::is_config(&manifest.config.media_type) {
                     records.push(record(&manifest, &entry.repo_tags));
@@ -87,7 +87,7 @@ impl Layout {
         Ok(Documents {
             index: to_json("index.json", &index)?,
             manifest: to_json("manifest.json", &records)?,
-            documents,
+            needed,
             layers,
         })
     }

@@ -31,7 +31,7 @@ impl Layout {
             .layers
             .iter()
             .filter(|(digest, _)| !skip_layers.contains(digest));
-        for (digest, size) in documents.documents.iter().chain(layers) {
+        for (digest, size) in documents.needed.iter().chain(layers) {
             let file = self.open_blob(digest)?;
             if !self.has_blob(digest, Some(*size)) {
                 return Err(Error::SizeMismatch {
@@ -59,7 +59,7 @@ impl Layout {
             .iter()
             .filter(|(digest, _)| !skip_layers.contains(digest));
         Ok(documents
-            .documents
+            .needed
             .iter()
             .chain(layers)
             .map(|(_, size)| size)

@@ -128,7 +128,7 @@ impl Import<'_> {
                     self.blob(&mut entry, &path, Some(digest), size)?;
                 }
                 _ if path.ends_with("/layer.tar")
-                    || path.ends_with(".json") && !path.contains('/') && size <= DOCUMENT_LIMIT =>
+                    || is_root_json(&path) && size <= DOCUMENT_LIMIT =>
                 {
                     self.blob(&mut entry, &path, None, size)?;
                 }
@@ -337,6 +337,12 @@ fn add_tags(image: &mut SavedImage, tags: &[String]) {
             image.repo_tags.push(tag);
         }
     }
+}
+
+/// The older format's configs are `<image ID>.json`.
+fn is_root_json(path: &str) -> bool {
+    path.strip_suffix(".json")
+        .is_some_and(|stem| !stem.contains('/'))
 }
 
 fn document<T: serde::de::DeserializeOwned>(reader: impl Read, what: &str) -> Result<T, Error> {

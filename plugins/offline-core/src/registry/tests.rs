@@ -197,7 +197,7 @@ fn an_outage_and_a_rate_limit_are_waited_for() {
 #[test]
 fn bytes_that_are_not_the_blob_are_never_kept() {
     let run = fetch(Box::new(|method, path, _| {
-        well(&image(), method, path).unwrap_or_else(|| reply("200 OK", "", &[4; 100_000]))
+        well(&image(), method, path).unwrap_or_else(|| reply("200 OK", "", &vec![4; 100_000]))
     }));
     assert_eq!(run.outcome.unwrap_err().kind(), Kind::RegistryUnreachable);
     assert_eq!(run.retries.0.lock().unwrap().len(), 4);

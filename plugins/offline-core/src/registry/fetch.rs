@@ -1,56 +1,20 @@
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::HeaderName;
 
-use super::Error;
 use super::connection::{Ask, Connection, Connections, chain};
 use super::download;
 use super::endpoint::{Endpoint, endpoints};
 use super::retry::{Failed, Retry};
+use super::{Error, RegistryOptions};
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{Descriptor, Digest, Index, Layout, Manifest, Platform, media_type};
 use crate::reference::ImageReference;
 
 const MANIFEST_LIMIT: usize = 8 << 20;
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-
-/// How registries are reached.
-#[derive(Debug, Clone)]
-pub struct RegistryOptions {
-    /// Docker's `registry-mirrors`: asked before Docker Hub, for its images only.
-    pub mirrors: Vec<String>,
-    /// Whether Docker Hub itself is never asked when there is a mirror.
-    pub mirrors_only: bool,
-    /// Hosts and networks (CIDR) that may be reached without TLS, as in Docker's
-    /// `insecure-registries`. Loopback addresses always may.
-    pub insecure: Vec<String>,
-    /// The folder of the user's Docker configuration, for credentials.
-    pub config_dir: Option<PathBuf>,
-    /// How many blobs of an image are downloaded at once. Docker takes 3.
-    pub concurrency: usize,
-    /// How often a request is tried before it is given up.
-    pub attempts: u32,
-    /// The wait after the first failure; it doubles with each further one.
-    pub first_wait: Duration,
-}
-
-impl Default for RegistryOptions {
-    fn default() -> Self {
-        Self {
-            mirrors: Vec::new(),
-            mirrors_only: false,
-            insecure: Vec::new(),
-            config_dir: None,
-            concurrency: 3,
-            attempts: 5,
-            first_wait: Duration::from_secs(1),
-        }
-    }
-}
 
 /// An image as its registry serves it, whole in the layout.
 #[derive(Debug, Clone, PartialEq, Eq)]

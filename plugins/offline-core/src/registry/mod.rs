@@ -11,9 +11,11 @@ mod download;
 mod endpoint;
 mod error;
 mod fetch;
+mod options;
 mod retry;
 #[cfg(test)]
 mod tests;
 
 pub use error::Error;
-pub use fetch::{FetchedImage, Registry, RegistryOptions};
+pub use fetch::{FetchedImage, Registry};
+pub use options::RegistryOptions;

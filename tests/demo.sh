@@ -61,7 +61,7 @@ $lab start $connected
 $lab start $airgapped
 folder=$(mktemp -d "${LAB_WORK:-${LAB_DIR:-/var/lib/docker-offline-lab}/work}/demo.XXXXXX")
 chmod 755 "$folder"
-mkdir "$folder/connected" "$folder/airgapped" "$folder/binaries"
+mkdir "$folder/stick" "$folder/connected" "$folder/airgapped" "$folder/binaries"
 cp -rp compose-examples/llm-chat "$folder/connected/llm-chat"
 target=${CARGO_TARGET_DIR:-target}/$(rustc -vV | sed -n 's/^host: //p')/release
 cp "$target"/docker-offline{,-export,-build,-diagnose} "$folder/binaries/"

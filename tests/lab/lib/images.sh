@@ -33,7 +33,52 @@ images_ensure() {
     wait $frontend || images_failed frontend
     frontend_push
     discard "$dir"
+    rm -f "$(registry_dir)/multi.version"
     echo "$IMAGES_VERSION" >"$stamp"
+}
+
+# Real Docker Hub serves an index of platforms under almost every name; pushed
+# from here an image is a bare manifest. This one is an index: amd64 is
+# bookworm-slim itself (or whatever the machine is), arm64 says so and is no more
+# than that.
+images_multi_ensure() {
+    local stamp dir other=arm64
+    stamp=$(registry_dir)/multi.version
+    [ ! -e "$stamp" ] || return 0
+    [ "$(dpkg --print-architecture)" != arm64 ] || other=amd64
+    dir=$(images_dir)/multi
+    mkdir -p "$dir"
+    registry_get library/debian manifests/bookworm-slim "$dir/native.json"
+    registry_get library/debian "blobs/$(jq -r .config.digest "$dir/native.json")" "$dir/native-config.json"
+    # Its own files, so that its layer is another blob than the native one.
+    mkdir -p "$dir/root/etc" "$dir/layers"
+    echo "$other" >"$dir/root/etc/platform"
+    tar --sort=name --numeric-owner --mtime=@0 -C "$dir/root" -cf "$dir/layer.tar" .
+    local diff layer config
+    diff=sha256:$(sha256sum "$dir/layer.tar" | cut -d' ' -f1)
+    gzip -nf "$dir/layer.tar"
+    layer=sha256:$(sha256sum "$dir/layer.tar.gz" | cut -d' ' -f1)
+    registry_push_blob library/debian "$dir/layer.tar.gz" "$layer"
+    jq --arg arch $other --arg diff "$diff" '.architecture = $arch | .rootfs.diff_ids = [$diff]' \
+        "$dir/native-config.json" >"$dir/config.json"
+    config=sha256:$(sha256sum "$dir/config.json" | cut -d' ' -f1)
+    registry_push_blob library/debian "$dir/config.json" "$config"
+    jq --arg config "$config" --argjson config_size "$(stat -c %s "$dir/config.json")" \
+        --arg layer "$layer" --argjson layer_size "$(stat -c %s "$dir/layer.tar.gz")" '
+        .config.digest = $config | .config.size = $config_size
+        | .layers = [.layers[0] | .digest = $layer | .size = $layer_size]' \
+        "$dir/native.json" >"$dir/other.json"
+    registry_push_manifest library/debian "multi-$other" "$dir/other.json"
+    jq -n --arg native "$(dpkg --print-architecture)" --arg other $other \
+        --arg nd "sha256:$(sha256sum "$dir/native.json" | cut -d' ' -f1)" --argjson ns "$(stat -c %s "$dir/native.json")" \
+        --arg od "sha256:$(sha256sum "$dir/other.json" | cut -d' ' -f1)" --argjson os "$(stat -c %s "$dir/other.json")" '
+        def manifest($digest; $size; $arch): {mediaType: "application/vnd.oci.image.manifest.v1+json",
+            digest: $digest, size: $size, platform: {architecture: $arch, os: "linux"}};
+        {schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json",
+            manifests: [manifest($od; $os; $other), manifest($nd; $ns; $native)]}' >"$dir/index.json"
+    registry_push_manifest library/debian multi "$dir/index.json"
+    discard "$dir"
+    touch "$stamp"
 }
 
 # In the background, because a function called in front of "||" would run on

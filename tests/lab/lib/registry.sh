@@ -78,6 +78,12 @@ registry_push_manifest() {
         -H "Content-Type: $(jq -r .mediaType "$3")" "$(registry_url)/v2/$1/manifests/$2"
 }
 
+# registry_get REPOSITORY PATH FILE
+registry_get() {
+    curl -sfL -o "$3" -H 'Accept: application/vnd.oci.image.manifest.v1+json' \
+        -H 'Accept: application/vnd.oci.image.index.v1+json' "$(registry_url)/v2/$1/$2"
+}
+
 # The manifests that were asked for since the last reset, present or not: tags
 # as NAME:TAG, digests as NAME@DIGEST.
 registry_pulls() {

@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use crate::{Engine, Workspace};
 
-/// How the archive of an export without `--archive` is called, whatever the day.
-pub const TODAY_OR_ANY: &str = "build-cache-";
-
 /// What is carried over the gap: the folder with the archive, and the project.
 #[derive(Debug)]
 pub struct Carried {
@@ -84,7 +81,7 @@ pub fn archive_in(folder: &Path) -> PathBuf {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            name.starts_with(TODAY_OR_ANY) && name.contains(".tar")
+            name.starts_with("build-cache-") && name.contains(".tar")
         })
         .collect();
     assert_eq!(

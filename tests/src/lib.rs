@@ -13,11 +13,12 @@ mod invocation;
 mod janitor;
 mod llm_chat;
 mod pairs;
+pub mod registry;
 mod workspace;
 
 pub use binaries::binaries;
 pub use build_log::{BuildLog, Outcome, Step};
-pub use carried::{Carried, TODAY_OR_ANY, archive_in};
+pub use carried::{Carried, archive_in};
 pub use engine::Engine;
 pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};

@@ -156,6 +156,24 @@ impl ImageReference {
             None => format!("{}:pinned-{short}", base.familiar()),
         }
     }
+
+    /// All names under which this image is loaded, the first being
+    /// [`ImageReference::load_name`].
+    ///
+    /// A containerd store resolves a pin by itself if the image has the pin's
+    /// name and tag (`latest` where it has none). It gets that name too, unless
+    /// another image among `others` needs it.
+    pub fn load_names<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Vec<String> {
+        let mut names = vec![self.load_name()];
+        let plain = self.without_digest();
+        let taken = others.into_iter().any(|other| {
+            other != self && other.without_digest() == plain && other.digest != self.digest
+        });
+        if self.digest.is_some() && !taken {
+            names.push(plain.familiar());
+        }
+        names
+    }
 }
 
 impl fmt::Display for ImageReference {

@@ -65,7 +65,7 @@ pub(super) fn load(
     if wanted.is_empty() {
         return Ok(Loaded::default());
     }
-    let entries = entries(layout, &wanted)?;
+    let entries = entries(layout, record, &wanted)?;
     let skip = held_layers(docker, engine, layout, record, &local)?;
     let total = layout.load_size(&entries, &skip)?;
     let task = Task::start(
@@ -91,9 +91,14 @@ fn is_same(local: &LocalImage, image: &ImageRecord) -> bool {
         .is_ok_and(|id| id == image.config || id == image.manifest || id == image.root)
 }
 
-fn entries(layout: &Layout, wanted: &[&ImageRecord]) -> Result<Vec<IndexEntry>, Failure> {
+fn entries(
+    layout: &Layout,
+    record: &Record,
+    wanted: &[&ImageRecord],
+) -> Result<Vec<IndexEntry>, Failure> {
     let index = layout.read_index()?;
     let mut entries = Vec::new();
+    let references = references(record)?;
     for image in wanted {
         let descriptor = index.manifests.iter().find(|d| d.digest == image.root);
         let Some(descriptor) = descriptor else {
@@ -109,11 +114,21 @@ fn entries(layout: &Layout, wanted: &[&ImageRecord]) -> Result<Vec<IndexEntry>, 
         entries.push(IndexEntry {
             descriptor,
             ref_name: image.reference.clone(),
-            repo_tags: vec![reference.load_name()],
+            repo_tags: reference.load_names(&references),
             annotations: BTreeMap::new(),
         });
     }
     Ok(entries)
+}
+
+/// Every image's reference.
+pub(super) fn references(record: &Record) -> Result<Vec<ImageReference>, Failure> {
+    let parsed: Result<Vec<_>, _> = record
+        .images
+        .iter()
+        .map(|i| ImageReference::parse(&i.reference))
+        .collect();
+    Ok(parsed?)
 }
 
 /// Layers that need not be sent again.

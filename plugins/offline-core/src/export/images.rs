@@ -8,7 +8,6 @@ use crate::engine::Docker;
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Reporter};
 use crate::layout::{Descriptor, Digest, KnownLayers, Layout, Manifest};
-use crate::reference::ImageReference;
 use crate::registry::Registry;
 
 /// How many images are fetched at once; each fetches several layers at once.
@@ -176,9 +175,4 @@ pub(crate) fn platform(text: &str) -> crate::layout::Platform {
         architecture: parts.next().unwrap_or_default(),
         variant: parts.next(),
     }
-}
-
-/// The tags `docker load` shall give.
-pub(super) fn repo_tags(reference: &ImageReference) -> Vec<String> {
-    vec![reference.load_name()]
 }

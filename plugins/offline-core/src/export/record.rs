@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::images::{CarriedImage, repo_tags, size};
+use super::images::{CarriedImage, size};
 use super::stage_images::StageImage;
 use super::{ExportOptions, Prepared};
 use crate::bundle::{
@@ -25,7 +25,10 @@ pub(super) fn write_index(
         .map(|image| IndexEntry {
             descriptor: image.root.clone(),
             ref_name: image.needed.reference.to_string(),
-            repo_tags: repo_tags(&image.needed.reference),
+            repo_tags: image
+                .needed
+                .reference
+                .load_names(images.iter().map(|other| &other.needed.reference)),
             annotations: BTreeMap::new(),
         })
         .collect();

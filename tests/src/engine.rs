@@ -71,6 +71,16 @@ impl Engine {
         self.lab("home").quietly().succeeds().stdout.trim().into()
     }
 
+    /// The path of its socket.
+    pub fn socket(&self) -> String {
+        self.lab("path")
+            .quietly()
+            .succeeds()
+            .stdout
+            .trim()
+            .to_owned()
+    }
+
     /// Stops it as a shutdown does; its data stay.
     pub fn stop(&self) {
         self.lab("stop").succeeds();

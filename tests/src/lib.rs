@@ -13,8 +13,10 @@ mod invocation;
 mod janitor;
 mod llm_chat;
 mod pairs;
+/// The stand-in for Docker Hub, and what it was asked for.
 pub mod registry;
 mod workspace;
+mod wrong_input;
 
 pub use binaries::binaries;
 pub use build_log::{BuildLog, Outcome, Step};
@@ -26,6 +28,7 @@ pub use llm_chat::LlmChat;
 pub use pairs::{Pair, pairs, rounds};
 pub use rustix::process::Signal;
 pub use workspace::{Workspace, repository};
+pub use wrong_input::{Refusal, names_a_line_of};
 
 /// One line of the story, in the output of the test.
 pub fn say(words: impl AsRef<str>) {

@@ -155,16 +155,36 @@ fn export_where_there_is_no_network_at_all() {
 
 #[test]
 fn bundle_inside_of_a_build_context() {
-    let project = project(&[
+    let files = [
         (
             "compose.yaml",
             "services:\n  app:\n    build: .\n    image: app:dev\n",
         ),
         ("Dockerfile", "FROM busybox:1.36\nCOPY . /app\n"),
-    ]);
-    Refusal::of(engine(), &project, &["export"]).says(18, &["build-cache", ".dockerignore"]);
-    project.write(".dockerignore", "build-cache*\n");
-    engine().offline(project.path(), ["export"]).succeeds();
+    ];
+    let one = project(&files);
+    let asked = one.join("kept-here");
+    Refusal::of(
+        engine(),
+        &one,
+        &["export", "--cache-dir", asked.to_str().unwrap()],
+    )
+    .says(18, &["kept-here", ".dockerignore"]);
+
+    // Not asked for a place, it takes one outside, and says so.
+    let before = one.listing(&[]);
+    let ran = engine().offline(one.path(), ["export"]).succeeds();
+    assert_eq!(
+        before,
+        one.listing(&[]),
+        "nothing lies in the context: {ran}"
+    );
+    assert!(ran.all().contains("-offline"), "it says where: {ran}");
+
+    let other = project(&files);
+    other.write(".dockerignore", "build-cache*\n");
+    engine().offline(other.path(), ["export"]).succeeds();
+    assert!(other.join("build-cache").exists());
 }
 
 #[test]

@@ -21,24 +21,25 @@ fn lab() -> Invocation {
 impl Engine {
     /// Starts an empty engine of a kind like `28-overlay2-connected`.
     pub fn start(kind: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let engine = Self {
-            name: format!("{kind}-{}n{number}", tag()),
-            kind: kind.to_owned(),
-        };
+        let engine = Self::named(kind);
         engine.lab("start").succeeds();
         engine
     }
 
-    /// Starts an engine that sees one more folder of the machine.
-    pub fn start_seeing(kind: &str, folder: &Path) -> Self {
-        let engine = Self {
-            name: format!("{kind}-{}n{}x", tag(), std::process::id()),
-            kind: kind.to_owned(),
-        };
-        engine.lab("start").env("LAB_BINDS", folder).succeeds();
+    /// Starts an empty engine whose data lie on a disk of this size, like `64m`.
+    pub fn with_small_disk(kind: &str, size: &str) -> Self {
+        let engine = Self::named(kind);
+        engine.lab("start").env("LAB_DATA_SIZE", size).succeeds();
         engine
+    }
+
+    fn named(kind: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            name: format!("{kind}-{}n{number}", tag()),
+            kind: kind.to_owned(),
+        }
     }
 
     /// Starts an empty engine with our commands installed in its root.
@@ -69,6 +70,30 @@ impl Engine {
     /// Its HOME, on the machine and in the engine's root.
     pub fn home(&self) -> std::path::PathBuf {
         self.lab("home").quietly().succeeds().stdout.trim().into()
+    }
+
+    /// Puts a small disk into a folder, as this engine's commands see it. More of
+    /// the same folder makes the disk larger or smaller.
+    pub fn small_disk(&self, folder: &Path, size: &str) {
+        std::fs::create_dir_all(folder).unwrap();
+        let mounted = self
+            .run("mountpoint")
+            .arg("-q")
+            .arg(folder)
+            .quietly()
+            .run()
+            .ok();
+        let remount = if mounted { "remount," } else { "" };
+        self.run("mount")
+            .args([
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("{remount}size={size}"),
+                "tmpfs",
+            ])
+            .arg(folder)
+            .succeeds();
     }
 
     /// The path of its socket.

@@ -27,6 +27,8 @@ for dir in "${binds[@]}"; do
     mkdir -p "$root$dir"
     mount --bind "$dir" "$root$dir"
 done
+# A small disk, to be filled; what is on it ends with the engine.
+[ -z "${LAB_DATA_SIZE:-}" ] || mount -t tmpfs -o "size=$LAB_DATA_SIZE" tmpfs "$root$engine/data"
 
 mkdir -p "$root/.old"
 cd "$root"

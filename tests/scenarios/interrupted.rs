@@ -1,0 +1,156 @@
+//! Ctrl-C or SIGKILL at any moment: afterwards the same command succeeds, and
+//! nothing half-written is taken for whole.
+
+use std::time::Duration;
+
+use docker_offline_tests::{Carried, Engine, Invocation, Signal, Workspace, on_machine, say};
+
+/// A base to pull, steps that take a moment each, two stages.
+fn project() -> Workspace {
+    Workspace::of_files(
+        "cut",
+        &[
+            (
+                "compose.yaml",
+                "name: cut\nservices:\n  app:\n    build: ./app\n    image: cut-app:dev\n  cache:\n    image: redis:7\n",
+            ),
+            (
+                "app/Dockerfile",
+                "FROM debian:bookworm-slim AS one\nRUN sleep 1; head -c 20000000 /dev/urandom > /one\n\
+                 FROM busybox:1.36\nCOPY --from=one /one /one\nRUN sleep 1; echo two > /two\nCOPY data.txt /data.txt\n",
+            ),
+            ("app/data.txt", "data\n"),
+        ],
+    )
+}
+
+/// Moments spread over the time that the whole command takes.
+const MOMENTS: [u32; 5] = [5, 25, 45, 65, 85];
+
+#[test]
+fn export_is_cut_at_any_moment_and_then_succeeds() {
+    let engine = Engine::with_plugin("28-overlay2-connected");
+    let export = |project: &Workspace| {
+        engine.offline(
+            project.path(),
+            ["export", "--archive", "out/build-cache-1.tar.zst"],
+        )
+    };
+    let project = project();
+    let whole = export(&project).succeeds().took;
+
+    for signal in [Signal::INT, Signal::KILL] {
+        for percent in MOMENTS {
+            forget(&engine, &project);
+            cut(export(&project), signal, whole * percent / 100);
+            assert!(
+                !project.join("out/build-cache-1.tar.zst").exists() || percent > 80,
+                "no archive has its name before it is whole"
+            );
+            export(&project).succeeds();
+            on_machine("zstd")
+                .args(["-q", "-t"])
+                .arg(project.join("out/build-cache-1.tar.zst"))
+                .quietly()
+                .succeeds();
+            let images = engine.images();
+            assert!(
+                !images.iter().any(|i| i.contains("offline.invalid")),
+                "no temporary name is left: {images:?}"
+            );
+            assert_no_leftovers(&project);
+        }
+    }
+}
+
+#[test]
+fn build_is_cut_at_any_moment_and_then_succeeds() {
+    let connected = Engine::with_plugin("28-overlay2-connected");
+    let carried = Carried::export(&connected, project(), &[]);
+    drop(connected);
+    let (site, project) = carried.arrive("28-overlay2-airgapped");
+    let build = || {
+        site.offline(project.path(), ["build", "--bundle"])
+            .arg(carried.archive())
+    };
+    let whole = build().succeeds().took;
+
+    for signal in [Signal::INT, Signal::KILL] {
+        for percent in MOMENTS {
+            forget(&site, &project);
+            cut(build(), signal, whole * percent / 100);
+            build().succeeds();
+            let (ran, log) = site.compose_build(project.path(), &[]);
+            assert!(ran.ok(), "{ran}");
+            log.assert_only_ran(&[]);
+            let images = site.images();
+            assert!(
+                !images.iter().any(|i| i.contains("offline.invalid")),
+                "no temporary name is left: {images:?}"
+            );
+            assert_no_leftovers(&project);
+        }
+    }
+}
+
+/// Starts a command and signals it after a while: Ctrl-C reaches every process of
+/// the terminal, and so does the end of a machine.
+fn cut(command: Invocation, signal: Signal, after: Duration) {
+    let mut running = command.quietly().start();
+    std::thread::sleep(after);
+    if running.ended().is_some() {
+        say("it was quicker than before");
+        running.finish();
+        return;
+    }
+    let sent = std::time::Instant::now();
+    running.signal_all(signal);
+    let ran = running.finish();
+    let ended_in = sent.elapsed();
+    say(format!(
+        "{signal:?} after {after:.1?}: exit code {}, {ended_in:.1?} later",
+        ran.code
+    ));
+    ran.assert_no_panic();
+    assert!(ended_in < Duration::from_secs(10), "it ends soon: {ran}");
+    if signal == Signal::INT && ran.code != 0 {
+        assert_eq!(ran.code, 130, "{ran}");
+        assert!(ran.stderr.contains("hint:"), "says what to do next: {ran}");
+    }
+}
+
+/// An engine and a folder as they were before the first run.
+fn forget(engine: &Engine, project: &Workspace) {
+    for folder in ["build-cache", "out"] {
+        on_machine("rm")
+            .arg("-rf")
+            .arg(project.join(folder))
+            .quietly()
+            .succeeds();
+    }
+    engine
+        .run("sh")
+        .args([
+            "-c",
+            "docker image ls -aq | sort -u | xargs -r docker image rm -f; docker builder prune -af",
+        ])
+        .quietly()
+        .succeeds();
+}
+
+/// Nothing lies beside what belongs there.
+fn assert_no_leftovers(project: &Workspace) {
+    let found = on_machine("find")
+        .arg(project.path())
+        .args([
+            "(", "-name", "*.tmp*", "-o", "-name", "*.part*", "-o", "-name", ".tmp*", "-o",
+            "-name", "*.new", ")",
+        ])
+        .quietly()
+        .succeeds();
+    assert_eq!(
+        found.stdout.trim(),
+        "",
+        "unfinished files are gone after the run that succeeds"
+    );
+}

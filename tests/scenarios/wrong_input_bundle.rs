@@ -102,7 +102,10 @@ fn archive_that_was_cut_off() {
             println!("  {name}, {percent} %");
             let project = arrived(false);
             project.write(name, &whole[..whole.len() * percent / 100]);
-            Refusal::of(site(), &project, &["build", "--bundle", name]).says(42, &[name]);
+            Refusal::of(site(), &project, &["build", "--bundle", name])
+                .but_for("build-cache")
+                .says(42, &[name]);
+            goes_on_with_a_whole_one(&project, name, &whole);
         }
     }
 }
@@ -118,9 +121,36 @@ fn archive_with_an_altered_byte() {
             let at = bytes.len() * percent / 100;
             bytes[at] ^= 0x55;
             project.write(name, &bytes);
-            Refusal::of(site(), &project, &["build", "--bundle", name]).says(43, &[name]);
+            Refusal::of(site(), &project, &["build", "--bundle", name])
+                .but_for("build-cache")
+                .says(43, &[name]);
+            goes_on_with_a_whole_one(&project, name, &whole);
         }
     }
+}
+
+/// What was unpacked before the damage is not taken for a bundle, and does not
+/// stand in the way of a whole one.
+fn goes_on_with_a_whole_one(project: &Workspace, name: &str, whole: &[u8]) {
+    let record = project.join("build-cache/bundle.json");
+    assert!(
+        !record.exists(),
+        "a part of a bundle does not look like one"
+    );
+    project.write(name, whole);
+    site()
+        .offline(project.path(), ["build", "--setup", "--bundle", name])
+        .quietly()
+        .succeeds();
+    assert!(record.exists());
+    site()
+        .run("sh")
+        .args([
+            "-c",
+            "docker image ls -aq | sort -u | xargs -r docker image rm -f",
+        ])
+        .quietly()
+        .succeeds();
 }
 
 #[test]
@@ -146,7 +176,17 @@ fn altered_and_missing_blobs() {
 
     println!("  missing");
     fs::remove_file(largest.path()).unwrap();
-    Refusal::of(site(), &project, &["build"]).says(46, &[&digest[..12]]);
+    Refusal::of(site(), &project, &["build"]).says(43, &[&digest[..12]]);
+
+    println!("  altered after it was found to be good");
+    fs::write(largest.path(), &whole).unwrap();
+    site()
+        .offline(project.path(), ["build", "--setup"])
+        .succeeds();
+    fs::write(largest.path(), &bytes).unwrap();
+    site()
+        .offline(project.path(), ["build"])
+        .fails_with(43, &[&digest[..12]]);
 }
 
 #[test]
@@ -163,7 +203,9 @@ fn other_architecture() {
         .read("build-cache/bundle.json")
         .replace("linux/amd64", "linux/s390x");
     project.write("build-cache/bundle.json", record);
-    Refusal::of(site(), &project, &["build"]).says(45, &["s390x"]);
+    Refusal::of(site(), &project, &["build"])
+        .but_for(".verified")
+        .says(45, &["s390x"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub struct Refusal<'a> {
     project: &'a Workspace,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    but: Vec<String>,
 }
 
 impl<'a> Refusal<'a> {
@@ -18,7 +19,15 @@ impl<'a> Refusal<'a> {
             project,
             args: args.iter().map(|&a| a.to_owned()).collect(),
             env: Vec::new(),
+            but: Vec::new(),
         }
+    }
+
+    /// It may leave this behind, for the next run to go on from.
+    #[must_use]
+    pub fn but_for(mut self, name: &str) -> Self {
+        self.but.push(name.to_owned());
+        self
     }
 
     /// With a variable in its environment.
@@ -31,7 +40,8 @@ impl<'a> Refusal<'a> {
     /// Runs it. It must exit with this code within a minute, say each of these
     /// words, and touch neither project nor engine.
     pub fn says(self, code: i32, words: &[&str]) -> Ran {
-        let files = self.project.listing(&[]);
+        let but: Vec<&str> = self.but.iter().map(String::as_str).collect();
+        let files = self.project.listing(&but);
         let images = self.engine.images();
         let mut run = self
             .engine

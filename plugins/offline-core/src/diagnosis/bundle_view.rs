@@ -1,20 +1,167 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::bundle::{self, Located, Record, locate};
 use crate::error::Failure;
+use crate::event::{Reporter, Task, Work};
+use crate::layout;
 
 /// What diagnosis asks of a bundle.
 pub trait BundleView {
     /// The bundle's folder or archive.
     fn place(&self) -> &Path;
 
-    /// The platform that it was exported for, such as `linux/amd64`; `None`
-    /// where the bundle does not say.
-    fn platform(&self) -> Option<String>;
+    /// Whether it is an archive, not unpacked yet.
+    fn is_archive(&self) -> bool;
 
-    /// The images that must be in the engine before a build, normalised:
-    /// everything but stage images.
-    fn images(&self) -> Vec<String>;
+    /// What the bundle says of itself.
+    fn record(&self) -> &Record;
 
-    /// Reads every byte and compares it with its digest.
-    fn verify(&self) -> Result<(), Failure>;
+    /// Reads every byte that can be compared with a digest.
+    fn verify(&self) -> Result<Wholeness, Failure>;
+}
+
+/// What comparing a bundle with its digests has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wholeness {
+    /// Every byte is what was written.
+    Whole,
+    /// There is no sum beside the archive; its bytes are compared while it is
+    /// unpacked.
+    Unproven,
+    /// These blobs are damaged.
+    Damaged(Vec<layout::Finding>),
+}
+
+/// A bundle on disk.
+pub struct CarriedBundle<'a> {
+    located: Located,
+    record: Record,
+    reporter: &'a dyn Reporter,
+}
+
+impl<'a> CarriedBundle<'a> {
+    /// Finds the bundle that a build would take, and reads what it says of
+    /// itself; of an archive that is its first file. Nothing is unpacked.
+    pub fn find(
+        named: Option<&Path>,
+        project: &Path,
+        reporter: &'a dyn Reporter,
+    ) -> Result<Self, Failure> {
+        let located = locate(named, project)?;
+        let record = match &located {
+            Located::Directory(folder) => Record::read(folder)?,
+            Located::Archive(archive) => bundle::read_record(archive)?,
+        };
+        Ok(Self {
+            located,
+            record,
+            reporter,
+        })
+    }
+
+    fn path(&self) -> &PathBuf {
+        let (Located::Directory(path) | Located::Archive(path)) = &self.located;
+        path
+    }
+}
+
+impl BundleView for CarriedBundle<'_> {
+    fn place(&self) -> &Path {
+        self.path()
+    }
+
+    fn is_archive(&self) -> bool {
+        matches!(self.located, Located::Archive(_))
+    }
+
+    fn record(&self) -> &Record {
+        &self.record
+    }
+
+    fn verify(&self) -> Result<Wholeness, Failure> {
+        let total = self
+            .is_archive()
+            .then(|| std::fs::metadata(self.path()).ok())
+            .flatten()
+            .map(|metadata| metadata.len());
+        let task = Task::start(self.reporter, Work::Verify, total);
+        let progress = |bytes| task.advance(bytes);
+        Ok(match &self.located {
+            Located::Archive(archive) => match bundle::verify_archive_sum(archive, &progress)? {
+                Some(_) => Wholeness::Whole,
+                None => Wholeness::Unproven,
+            },
+            Located::Directory(folder) => {
+                let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                match bundle::verify_bundle(folder, threads, &progress)? {
+                    damaged if damaged.is_empty() => Wholeness::Whole,
+                    damaged => Wholeness::Damaged(damaged),
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{pack, write_sums};
+    use crate::event::Silent;
+    use crate::layout::{Damage, Layout};
+
+    fn bundle(folder: &Path) -> PathBuf {
+        let layout = Layout::create(folder).unwrap();
+        let blob = layout.write_blob(b"an inventory").unwrap();
+        layout.write_index(&[]).unwrap();
+        let mut record = Record {
+            project: "shop".into(),
+            created: "2026-01-02T00:00:00Z".into(),
+            extra_blobs: vec![layout::Descriptor::new(
+                "application/json",
+                blob.digest,
+                blob.size,
+            )],
+            ..Record::default()
+        };
+        record.write(&layout).unwrap();
+        layout.blob_path(&blob.digest)
+    }
+
+    #[test]
+    fn a_folder_is_whole_until_a_blob_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("build-cache");
+        let blob = bundle(&folder);
+        let find = || CarriedBundle::find(None, dir.path(), &Silent).unwrap();
+        assert_eq!(find().record().project, "shop");
+        assert!(!find().is_archive());
+        assert_eq!(find().verify().unwrap(), Wholeness::Whole);
+        std::fs::remove_file(blob).unwrap();
+        let Wholeness::Damaged(damaged) = find().verify().unwrap() else {
+            panic!("a missing blob is damage");
+        };
+        assert_eq!(damaged.len(), 1);
+        assert_eq!(damaged[0].what, Damage::Missing);
+    }
+
+    #[test]
+    fn an_archive_is_whole_by_its_sum_and_unproven_without() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("build-cache");
+        bundle(&folder);
+        let name = "build-cache-1.tar.zst";
+        let archive = dir.path().join(name);
+        pack(&folder, &archive, &Silent).unwrap();
+        let find = || CarriedBundle::find(Some(&archive), dir.path(), &Silent).unwrap();
+        assert!(find().is_archive());
+        assert_eq!(find().record().project, "shop");
+        assert_eq!(find().verify().unwrap(), Wholeness::Unproven);
+        write_sums(dir.path(), &[(name.into(), None)]).unwrap();
+        assert_eq!(find().verify().unwrap(), Wholeness::Whole);
+        let mut bytes = std::fs::read(&archive).unwrap();
+        bytes.push(0);
+        std::fs::write(&archive, bytes).unwrap();
+        let failure = find().verify().unwrap_err();
+        assert!(failure.to_string().contains("SHA256SUMS"), "{failure}");
+    }
 }

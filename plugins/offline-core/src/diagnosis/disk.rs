@@ -15,6 +15,7 @@ impl Disk {
     /// Looks at the file system of a path, or of the nearest parent that
     /// exists; `None` where that cannot be told.
     pub fn of(path: &Path) -> Option<Self> {
+        let path = std::path::absolute(path).ok()?;
         let existing = path.ancestors().find(|p| p.exists())?;
         Self::of_existing(existing)
     }
@@ -48,6 +49,7 @@ mod tests {
     fn a_folder_to_be_is_on_the_disk_of_its_parent() {
         let disk = Disk::of(&std::env::temp_dir().join("not/there/yet")).unwrap();
         assert!(disk.size > 0 && disk.percent_free() <= 100);
+        assert!(Disk::of(Path::new("not/there/yet")).is_some());
         assert!(Disk::of_existing(Path::new("/not/there")).is_none());
     }
 }

@@ -35,6 +35,18 @@ pub enum Damage {
     Unreadable,
 }
 
+impl Damage {
+    /// What is wrong, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::WrongSize => "of another size",
+            Self::Altered => "altered",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 impl Layout {
     /// Every blob behind `index.json` and `extra` (manifests, indexes or plain
     /// blobs). Of an index, the images that the layout holds count; where it

@@ -23,6 +23,11 @@ pub(super) struct ComposeFiles {
     pub(super) directory: PathBuf,
 }
 
+/// The folder of the project, without reading it.
+pub fn directory(options: &ProjectOptions) -> Result<PathBuf, Error> {
+    Ok(find(options)?.directory)
+}
+
 /// Finds the files as Compose does: `-f`, `COMPOSE_FILE`, the default names in
 /// the folder and its parents.
 pub(super) fn find(options: &ProjectOptions) -> Result<ComposeFiles, Error> {

@@ -22,6 +22,7 @@ pub use build_target::{
     BuildContext, BuildSecret, BuildTarget, DockerfileSource, NamedContext, SecretSource, Ulimit,
 };
 pub use error::Error;
+pub use files::directory;
 pub use model::{HiddenService, Location, Project, Service};
 pub use options::ProjectOptions;
 #[cfg(test)]

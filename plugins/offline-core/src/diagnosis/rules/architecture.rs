@@ -1,6 +1,7 @@
-use super::super::bundle_view::BundleView;
 use super::super::finding::{Finding, Severity};
 use super::check::{Check, Situation};
+
+use crate::closure::Platform;
 
 /// The bundle is for the engine's processor.
 pub(super) struct Architecture;
@@ -14,29 +15,31 @@ impl Check for Architecture {
         let Ok(engine) = &situation.facts.engine else {
             return Vec::new();
         };
-        let made_for = situation.bundle.and_then(BundleView::platform);
-        // linux/arm64/v8 runs on linux/arm64: the variant is the engine's matter.
-        let family = |platform: &str| platform.split('/').take(2).collect::<Vec<_>>().join("/");
-        let (severity, message) = match made_for {
-            None => (Severity::Ok, engine.platform.clone()),
-            Some(made_for) if family(&made_for) == family(&engine.platform) => {
-                let message = format!("{} here and in the bundle", engine.platform);
-                (Severity::Ok, message)
-            }
-            Some(made_for) => {
-                let message = format!(
-                    "the bundle is for {made_for}, the engine is {}",
-                    engine.platform
-                );
-                let finding = Finding::new(self.id(), Severity::Error, "bundle", message)
-                    .because("binaries of another processor do not run")
-                    .remedied_by(format!(
-                        "on the connected machine: docker offline export --platform {}",
-                        engine.platform
-                    ));
-                return vec![finding];
-            }
+        let here = &engine.info.platform;
+        let finding = |severity, message| Finding::new(self.id(), severity, "engine", message);
+        let Ok(bundle) = situation.bundle else {
+            return vec![finding(Severity::Ok, here.clone())];
         };
-        vec![Finding::new(self.id(), severity, "engine", message)]
+        let made = &bundle.record().platform;
+        if same(made, here) {
+            let message = format!("{here} here and in the bundle");
+            return vec![finding(Severity::Ok, message)];
+        }
+        let message = format!("the bundle is for {made}, the engine is {here}");
+        vec![
+            finding(Severity::Error, message)
+                .because("binaries of another processor do not run")
+                .remedied_by(format!(
+                    "on the connected machine: docker offline export --platform {here}"
+                )),
+        ]
+    }
+}
+
+/// Whether two names mean one platform: `linux/arm64/v8` is `linux/arm64`.
+fn same(one: &str, other: &str) -> bool {
+    match (one.parse::<Platform>(), other.parse::<Platform>()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
     }
 }

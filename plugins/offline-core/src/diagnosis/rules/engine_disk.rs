@@ -17,7 +17,7 @@ impl Check for EngineDisk {
         let Ok(engine) = &situation.facts.engine else {
             return Vec::new();
         };
-        let subject = engine.root.display().to_string();
+        let subject = engine.info.root.display().to_string();
         let Some(disk) = &engine.disk else {
             let message = "the engine's disk cannot be seen from this machine";
             return vec![Finding::new(self.id(), Severity::Note, subject, message)];

@@ -1,7 +1,7 @@
 use super::super::finding::{Finding, Severity};
 use super::check::{Check, Situation};
 
-/// The engine has a BuildKit whose caches can be carried.
+/// The engine's version; what it means for a bundle is `build-cache`'s to say.
 pub(super) struct EngineVersion;
 
 impl Check for EngineVersion {
@@ -13,16 +13,12 @@ impl Check for EngineVersion {
         let Ok(engine) = &situation.facts.engine else {
             return Vec::new();
         };
-        let message = format!("engine {} with API {}", engine.version, engine.api_version);
-        let major = engine.version.split('.').next().map(str::parse::<u32>);
+        let version = &engine.info.version;
+        let message = format!("engine {version} with API {}", engine.api_version);
         let finding = |severity| Finding::new(self.id(), severity, "engine", message.clone());
-        vec![match major {
-            // docs/engine-facts.md: from 20.10 to 26 no BuildKit key crosses.
-            Some(Ok(major)) if major < 23 => finding(Severity::Warning)
-                .because("the build cache of newer engines does not match on this one; caches of the classic builder do")
-                .remedied_by("docker offline build --classic"),
-            Some(Ok(_)) => finding(Severity::Ok),
-            _ => finding(Severity::Note).because("its version has no number to compare"),
+        vec![match engine.info.generation() {
+            0 => finding(Severity::Note).because("its version has no number to compare"),
+            _ => finding(Severity::Ok),
         }]
     }
 }

@@ -13,7 +13,7 @@ impl Check for ImageStore {
         let Ok(engine) = &situation.facts.engine else {
             return Vec::new();
         };
-        let message = engine.store.to_string();
+        let message = format!("{} image store ({})", engine.info.store, engine.info.driver);
         vec![Finding::new(self.id(), Severity::Ok, "engine", message)]
     }
 }

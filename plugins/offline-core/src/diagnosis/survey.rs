@@ -1,0 +1,116 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::bundle_view::{BundleView, CarriedBundle};
+use super::facts::Facts;
+use super::report::Report;
+use super::rules::{Situation, diagnose};
+use super::sources::Sources;
+use crate::closure::Platform;
+use crate::engine::{Docker, LocalImage};
+use crate::error::Failure;
+use crate::event::{Reporter, Task, Work};
+use crate::project::{self, ProjectOptions};
+use crate::reference::ImageReference;
+
+/// What to look at.
+#[derive(Debug, Clone, Default)]
+pub struct DiagnoseOptions {
+    /// Which project.
+    pub project: ProjectOptions,
+    /// Services; empty means all.
+    pub services: Vec<String>,
+    /// The bundle folder or archive; `None` means to look for one.
+    pub bundle: Option<PathBuf>,
+}
+
+/// Looks at machine, engine, bundle and project, and reports. Whatever is
+/// missing is a finding and hides no other one; `None` means that there is no
+/// `docker` command.
+///
+/// Fails only when the user interrupts.
+pub fn survey(
+    docker: Option<&Docker>,
+    options: &DiagnoseOptions,
+    reporter: &dyn Reporter,
+) -> Result<Report, Failure> {
+    let task = Task::start(reporter, Work::ReadProject, None);
+    let facts = Facts::gather(docker);
+    // The project folder is known even where the project cannot be read.
+    let folder = project::directory(&options.project)
+        .or_else(|_| std::env::current_dir())
+        .unwrap_or_else(|_| PathBuf::from("."));
+    let bundle = CarriedBundle::find(options.bundle.as_deref(), &folder, reporter);
+    let platform = platform(&facts, bundle.as_ref().ok());
+    let sources = docker.map_or(Sources::Unreadable, |docker| {
+        Sources::read(docker, &options.project, &options.services, &platform)
+    });
+    drop(task);
+    let view = bundle.as_ref().map(|b| b as &dyn BundleView);
+    let local = docker
+        .filter(|_| facts.engine.is_ok())
+        .and_then(|docker| local_images(docker, &sources, view.ok()));
+    let report = diagnose(&Situation {
+        facts: &facts,
+        bundle: view,
+        bundle_named: options.bundle.is_some(),
+        unpacked: &unpacked(bundle.as_ref().ok(), &folder),
+        sources: &sources,
+        local: local.as_ref(),
+    });
+    if let Some(docker) = docker {
+        docker.check_interrupt()?;
+    }
+    Ok(report)
+}
+
+/// The engine's platform; without an engine the bundle's, then this machine's.
+fn platform(facts: &Facts, bundle: Option<&CarriedBundle<'_>>) -> Platform {
+    let engine = facts.engine.as_ref().ok();
+    let known = [
+        engine.map(|engine| engine.info.platform.as_str()),
+        bundle.map(|bundle| bundle.record().platform.as_str()),
+    ];
+    known
+        .into_iter()
+        .flatten()
+        .find_map(|text| text.parse().ok())
+        .unwrap_or_else(|| Platform {
+            os: "linux".into(),
+            architecture: std::env::consts::ARCH.into(),
+            variant: None,
+        })
+}
+
+/// The bundle folder, or where an archive would be unpacked.
+fn unpacked(bundle: Option<&CarriedBundle<'_>>, project: &Path) -> PathBuf {
+    match bundle {
+        Some(bundle) if !bundle.is_archive() => bundle.place().to_owned(),
+        _ => project.join(crate::bundle::DEFAULT_NAME),
+    }
+}
+
+/// The images asked for that the engine has, by the name under which they are
+/// loaded; `None` where the engine does not say.
+fn local_images(
+    docker: &Docker,
+    sources: &Sources,
+    bundle: Option<&dyn BundleView>,
+) -> Option<BTreeMap<String, LocalImage>> {
+    let names: Vec<String> = match (sources.closure(), bundle) {
+        (Some(closure), _) => closure
+            .images
+            .iter()
+            .map(|image| image.reference.load_name())
+            .collect(),
+        (None, Some(bundle)) => bundle
+            .record()
+            .images
+            .iter()
+            .filter_map(|image| ImageReference::parse(&image.reference).ok())
+            .map(|reference| reference.load_name())
+            .collect(),
+        (None, None) => Vec::new(),
+    };
+    docker.local_images(&names).ok()
+}

@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::Error;
 use super::foresight::Foresight;
@@ -102,9 +102,9 @@ impl Builder<'_> {
             },
             None,
         );
-        let (log, _): (BuildLog, BTreeMap<String, Value>) =
-            self.docker
-                .bake(&file, targets.dockerfiles.folder(), self.reporter)?;
+        let log = self
+            .docker
+            .bake(&file, targets.dockerfiles.folder(), self.reporter)?;
         drop(task);
         let only = if services.len() == 1 {
             services.values().next()
@@ -140,17 +140,27 @@ impl Builder<'_> {
     /// Builds and tags just as the user will from now on, and proves with it
     /// that plain Compose finds everything.
     fn build_level(&self, level: &Level, count: &mut StepCount) -> Result<(), Failure> {
-        if level.services.is_empty() {
+        // A containerd store fails with "already exists" when two builds create
+        // one name at once (28.5): of services with one image, one goes first.
+        let mut images = BTreeSet::new();
+        let image_of = |service: &String| self.closure.service(service).map(|s| s.image.clone());
+        let (first, second): (Vec<String>, Vec<String>) = level
+            .services
+            .iter()
+            .cloned()
+            .partition(|service| images.insert(image_of(service)));
+        self.compose_build(&first, count)?;
+        self.compose_build(&second, count)
+    }
+
+    fn compose_build(&self, services: &[String], count: &mut StepCount) -> Result<(), Failure> {
+        if services.is_empty() {
             return Ok(());
         }
-        let services: Vec<String> = level.services.iter().cloned().collect();
-        let _task = Task::start(
-            self.reporter,
-            Work::BuildServices {
-                services: services.clone(),
-            },
-            None,
-        );
+        let work = Work::BuildServices {
+            services: services.to_vec(),
+        };
+        let _task = Task::start(self.reporter, work, None);
         let flags = ["--progress", "plain", "build"]
             .into_iter()
             .map(OsString::from);
@@ -163,7 +173,7 @@ impl Builder<'_> {
         } else {
             None
         };
-        let service_of = |word: &str| level.services.get(word).cloned();
+        let service_of = |word: &str| services.iter().find(|s| *s == word).cloned();
         count.add(&log, only, service_of);
         self.check(&log, service_of, only)
     }

@@ -127,7 +127,8 @@ pub struct StageRecord {
     pub line: usize,
     /// The stage image's manifest, which is its cache source.
     pub manifest: Digest,
-    /// The stage image's config.
+    /// The config that the engine gave the stage's image. The image in the layout
+    /// has another one, with completed cache records.
     pub config: Digest,
     /// The wave in which it is warmed, 0-based.
     #[serde(default)]

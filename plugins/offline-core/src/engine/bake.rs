@@ -45,18 +45,40 @@ impl BakeFile {
 }
 
 impl Docker {
-    /// Builds a bake file and returns its log and, per target, what buildx
-    /// says of the result (`containerimage.digest` and its kin).
+    /// Builds a bake file and returns its log.
     pub fn bake(
         &self,
         file: &BakeFile,
         scratch: &Path,
         reporter: &dyn Reporter,
+    ) -> Result<BuildLog, Error> {
+        self.bake_with(file, scratch, &[], reporter)
+    }
+
+    /// Builds a bake file and returns its log and, per target, what buildx
+    /// says of the result (`containerimage.digest` and its kin).
+    pub fn bake_with_metadata(
+        &self,
+        file: &BakeFile,
+        scratch: &Path,
+        reporter: &dyn Reporter,
     ) -> Result<(BuildLog, BTreeMap<String, Value>), Error> {
-        let io = |source| Error::Io {
-            program: scratch.to_owned(),
-            source,
-        };
+        let metadata = tempfile::NamedTempFile::new_in(scratch)
+            .map_err(|source| scratch_error(scratch, source))?;
+        let flags = ["--metadata-file".into(), metadata.path().into()];
+        let log = self.bake_with(file, scratch, &flags, reporter)?;
+        let read = std::fs::read(metadata.path()).unwrap_or_default();
+        Ok((log, serde_json::from_slice(&read).unwrap_or_default()))
+    }
+
+    fn bake_with(
+        &self,
+        file: &BakeFile,
+        scratch: &Path,
+        flags: &[OsString],
+        reporter: &dyn Reporter,
+    ) -> Result<BuildLog, Error> {
+        let io = |source| scratch_error(scratch, source);
         let mut definition = tempfile::Builder::new()
             .suffix(".json")
             .tempfile_in(scratch)
@@ -64,26 +86,20 @@ impl Docker {
         definition
             .write_all(file.to_json().to_string().as_bytes())
             .map_err(io)?;
-        let metadata = tempfile::NamedTempFile::new_in(scratch).map_err(io)?;
-        let args: [OsString; 8] = [
-            "buildx".into(),
-            "bake".into(),
-            "--progress".into(),
-            "plain".into(),
-            "--metadata-file".into(),
-            metadata.path().into(),
-            "--file".into(),
-            definition.path().into(),
-        ];
+        let mut args: Vec<OsString> = ["buildx", "bake", "--progress", "plain"]
+            .map(Into::into)
+            .into();
+        args.extend(flags.iter().cloned());
+        args.push("--file".into());
+        args.push(definition.path().into());
         // Contexts and caches lie where the project has them; buildx would ask
         // for leave to read outside the working folder (buildx 0.19 up).
         let docker = self
             .clone()
             .with_env("BUILDX_BAKE_ENTITLEMENTS_FS", "0")
+            .with_env("BUILDX_METADATA_PROVENANCE", "disabled")
             .with_env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
-        let log = docker.build_lines(args, reporter)?;
-        let read = std::fs::read(metadata.path()).unwrap_or_default();
-        Ok((log, serde_json::from_slice(&read).unwrap_or_default()))
+        docker.build_lines(args, reporter)
     }
 
     /// The name and driver of the builder that `docker compose build` will use.
@@ -106,7 +122,7 @@ impl Docker {
         let mut log = BuildLog::default();
         let status = self.lines(args, |line| {
             log.read_line(line);
-            if !line.is_empty() {
+            if !line.is_empty() && !is_leave_notice(line) {
                 reporter.event(Event::BuildOutput {
                     line: line.to_owned(),
                 });
@@ -114,5 +130,24 @@ impl Docker {
         })?;
         log.finish(status.success());
         Ok(log)
+    }
+}
+
+/// What bake prints of reads outside the working folder although it may do them.
+fn is_leave_notice(line: &str) -> bool {
+    const STARTS: [&str; 4] = [
+        "Your build is requesting privileges",
+        " - Read access to path",
+        "Pass \"--allow=",
+        "Your full command with requested privileges",
+    ];
+    STARTS.iter().any(|start| line.starts_with(start))
+        || line.contains("buildx bake --allow=fs.read=")
+}
+
+fn scratch_error(scratch: &Path, source: std::io::Error) -> Error {
+    Error::Io {
+        program: scratch.to_owned(),
+        source,
     }
 }

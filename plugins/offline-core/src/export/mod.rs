@@ -5,6 +5,7 @@
 //! into the layout, writes the record and packs the archive.
 
 mod bootstrap;
+mod cache_records;
 mod error;
 mod images;
 mod options;

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::images::{CarriedImage, fetch_all, known_layers};
+use super::images::{CarriedImage, fetch_all};
 use super::record::{previous, record, write_index};
 use super::stage_images::StageBuilder;
 use super::{Error, ExportOptions, Prepared, Summary, bootstrap};
@@ -126,8 +126,7 @@ fn gather(
     // An image that does not exist is the cause; the build's failure follows from it.
     let images = images?;
     let built = built?;
-    let known = known_layers(&images);
-    let saved = built.save(docker, prepared, layout, &known, previous, reporter);
+    let saved = builder.save(&built, layout, &images, previous);
     built.untag(docker)?;
     let (stages, new_bytes) = saved?;
     Ok((images, stages, new_bytes))

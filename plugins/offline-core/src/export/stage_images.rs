@@ -3,18 +3,23 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::cache_records::{Checked, base_layers, complete};
+use super::images::{CarriedImage, known_layers};
 use super::{Error, Prepared};
 use crate::build::levels;
-use crate::bundle::{Record, StageRecord};
+use crate::bundle::Record;
 use crate::closure::StageRef;
 use crate::engine::{BakeFile, Docker};
 use crate::error::Failure;
-use crate::event::{Event, Reporter, Task, Work};
+use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::layout::{Digest, KnownLayers, Layout, Manifest};
 use crate::stages::{Dockerfiles, StageTargets};
 
 /// Attempts at a build that fails because a registry does not answer.
 const ATTEMPTS: u32 = 4;
+
+/// Attempts at getting a stage's image with its cache in it.
+const CACHE_ATTEMPTS: u32 = 3;
 
 /// A stage's image in the layout.
 #[derive(Debug, Clone)]
@@ -46,7 +51,7 @@ pub(super) struct StageBuilder<'a> {
 pub(super) struct BuiltStages {
     built: Vec<Built>,
     configs: BTreeMap<String, Digest>,
-    sibling_tags: Vec<String>,
+    dockerfiles: Dockerfiles,
 }
 
 impl StageBuilder<'_> {
@@ -60,11 +65,8 @@ impl StageBuilder<'_> {
             pins: &no_pins,
         };
         let bases = self.sibling_bases();
-        let mut result = BuiltStages {
-            built: Vec::new(),
-            configs: BTreeMap::new(),
-            sibling_tags: Vec::new(),
-        };
+        let mut built: Vec<Built> = Vec::new();
+        let mut configs = BTreeMap::new();
         let mut used_tags = BTreeSet::new();
         for level in levels(&self.prepared.closure) {
             let level: Vec<(usize, StageRef)> = level
@@ -85,7 +87,7 @@ impl StageBuilder<'_> {
                     tags.extend(self.names_of(&stage.service));
                 }
                 targets.add(&mut file, stage, self.wishes(stage, &tags));
-                result.built.push(Built {
+                built.push(Built {
                     stage: stage.clone(),
                     wave: *wave,
                     tag,
@@ -101,15 +103,18 @@ impl StageBuilder<'_> {
                     .and_then(|m| m.get("containerimage.config.digest"))
                     .and_then(Value::as_str)
                     .and_then(|d| d.parse().ok());
-                if let (Some(config), Some(built)) =
-                    (config, result.built.iter().find(|b| b.stage == *stage))
+                if let (Some(config), Some(one)) =
+                    (config, built.iter().find(|b| b.stage == *stage))
                 {
-                    result.configs.insert(built.tag.clone(), config);
+                    configs.insert(one.tag.clone(), config);
                 }
             }
         }
-        result.sibling_tags = bases.iter().flat_map(|s| self.names_of(s)).collect();
-        Ok(result)
+        Ok(BuiltStages {
+            built,
+            configs,
+            dockerfiles,
+        })
     }
 
     /// The services whose image others use by name.
@@ -235,9 +240,9 @@ impl StageBuilder<'_> {
                 Work::BuildStages { stages: file.len() },
                 None,
             );
-            let (log, metadata) = self
-                .docker
-                .bake(file, dockerfiles.folder(), self.reporter)?;
+            let (log, metadata) =
+                self.docker
+                    .bake_with_metadata(file, dockerfiles.folder(), self.reporter)?;
             drop(task);
             let Some(failure) = log.failure() else {
                 return Ok(metadata);
@@ -267,67 +272,135 @@ impl StageBuilder<'_> {
     }
 }
 
-impl BuiltStages {
-    /// Copies what the layout does not hold yet from the engine, and takes the
-    /// temporary names away again.
+impl StageBuilder<'_> {
+    /// Copies what the layout does not hold yet from the engine, completes its
+    /// cache records, and builds a stage again whose cache did not come along.
     pub(super) fn save(
         &self,
-        docker: &Docker,
-        prepared: &Prepared,
+        built: &BuiltStages,
         layout: &Layout,
-        known: &KnownLayers,
+        bases: &[CarriedImage],
         previous: Option<&Record>,
-        reporter: &dyn Reporter,
     ) -> Result<(Vec<StageImage>, u64), Failure> {
         let mut images = Vec::new();
         let mut missing: Vec<&Built> = Vec::new();
-        for built in &self.built {
-            let held = self
-                .configs
-                .get(&built.tag)
-                .and_then(|config| held(previous, layout, config));
-            match held {
-                Some(stage) => images.push(StageImage {
-                    stage: built.stage.clone(),
-                    wave: built.wave,
-                    manifest: stage.manifest,
-                    config: stage.config,
+        for one in &built.built {
+            let config = built.configs.get(&one.tag);
+            match config.and_then(|config| held(previous, layout, config)) {
+                Some((manifest, config)) => images.push(StageImage {
+                    stage: one.stage.clone(),
+                    wave: one.wave,
+                    manifest,
+                    config,
                 }),
-                None => missing.push(built),
+                None => missing.push(one),
             }
         }
+        let known = known_layers(bases);
         let mut new_bytes = 0;
-        if !missing.is_empty() {
-            let task = Task::start(
-                reporter,
-                Work::SaveImages {
-                    images: missing.len(),
-                },
-                None,
-            );
-            let names: Vec<String> = missing.iter().map(|b| b.tag.clone()).collect();
-            let platform = super::images::platform(&prepared.platform.to_string());
-            let saved = docker.save(&names, |reader| {
-                layout.import_save(reader, &platform, known, &|bytes| task.advance(bytes))
-            })??;
-            for built in missing {
-                let image = saved.iter().find(|i| i.repo_tags.contains(&built.tag));
-                let image = image.ok_or_else(|| Error::StageLost {
-                    service: built.stage.service.clone(),
-                    stage: built.tag.clone(),
-                })?;
-                new_bytes += image.new_bytes;
-                images.push(StageImage {
-                    stage: built.stage.clone(),
-                    wave: built.wave,
-                    manifest: image.manifest.digest,
-                    config: image.config,
-                });
+        for attempt in 1..=CACHE_ATTEMPTS {
+            if missing.is_empty() {
+                break;
             }
+            let (saved, bytes) = self.save_once(&missing, layout, &known)?;
+            new_bytes += bytes;
+            let mut lost = Vec::new();
+            for (one, mut image) in missing.into_iter().zip(saved) {
+                let checked = complete(layout, &image.manifest, bases)?;
+                image.manifest = checked.manifest;
+                if self.has_cache(&one.stage, &checked, bases) {
+                    images.push(image);
+                } else if attempt < CACHE_ATTEMPTS {
+                    lost.push(one);
+                } else {
+                    self.reporter.event(Event::Warning(no_cache(&one.stage)));
+                    images.push(image);
+                }
+            }
+            for one in &lost {
+                self.build_alone(built, one)?;
+            }
+            missing = lost;
         }
         Ok((images, new_bytes))
     }
 
+    fn save_once(
+        &self,
+        missing: &[&Built],
+        layout: &Layout,
+        known: &KnownLayers,
+    ) -> Result<(Vec<StageImage>, u64), Failure> {
+        let work = Work::SaveImages {
+            images: missing.len(),
+        };
+        let task = Task::start(self.reporter, work, None);
+        let names: Vec<String> = missing.iter().map(|b| b.tag.clone()).collect();
+        let platform = super::images::platform(&self.prepared.platform.to_string());
+        let saved = self.docker.save(&names, |reader| {
+            layout.import_save(reader, &platform, known, &|bytes| task.advance(bytes))
+        })??;
+        let mut images = Vec::new();
+        let mut new_bytes = 0;
+        for one in missing {
+            let image = saved.iter().find(|i| i.repo_tags.contains(&one.tag));
+            let image = image.ok_or_else(|| Error::StageLost {
+                service: one.stage.service.clone(),
+                stage: one.tag.clone(),
+            })?;
+            new_bytes += image.new_bytes;
+            images.push(StageImage {
+                stage: one.stage.clone(),
+                wave: one.wave,
+                manifest: image.manifest.digest,
+                config: image.config,
+            });
+        }
+        Ok((images, new_bytes))
+    }
+
+    /// Whether every layer above the base is the result of some key.
+    fn has_cache(&self, stage: &StageRef, checked: &Checked, bases: &[CarriedImage]) -> bool {
+        let service = self.prepared.closure.service(&stage.service);
+        let build = service.and_then(|s| s.build.as_ref());
+        let from = build.and_then(|b| base_layers(b, bases).get(&stage.stage).copied().flatten());
+        match from {
+            Some(from) => (from..checked.layers).all(|layer| checked.covered.contains(&layer)),
+            // How many layers a sibling's image has is not known here.
+            None => !checked.covered.is_empty(),
+        }
+    }
+
+    /// The engine leaves the inline cache out of an image now and then when
+    /// several builds that share steps end at once; one alone gets it.
+    fn build_alone(&self, built: &BuiltStages, one: &Built) -> Result<(), Failure> {
+        let no_pins = BTreeMap::new();
+        let targets = StageTargets {
+            project: &self.prepared.project,
+            closure: &self.prepared.closure,
+            dockerfiles: &built.dockerfiles,
+            pins: &no_pins,
+        };
+        let mut file = BakeFile::default();
+        let tags = [one.tag.clone()];
+        targets.add(&mut file, &one.stage, self.wishes(&one.stage, &tags));
+        self.bake(&file, &built.dockerfiles).map(|_| ())
+    }
+}
+
+fn no_cache(stage: &StageRef) -> Warning {
+    Warning {
+        what: format!(
+            "service {}: the engine wrote no build cache for stage {}; its steps will run on site",
+            stage.service, stage.stage
+        ),
+        subject: None,
+        why: Some("three builds of it alone gave an image without cache records".into()),
+        remedy: Some("docker buildx prune, then export again".into()),
+    }
+}
+
+impl BuiltStages {
     /// Takes the temporary names away; the build cache keeps the layers.
     pub(super) fn untag(&self, docker: &Docker) -> Result<(), Failure> {
         let tags: Vec<String> = self.built.iter().map(|b| b.tag.clone()).collect();
@@ -335,12 +408,9 @@ impl BuiltStages {
     }
 }
 
-/// A stage of the previous export with this image, all of it still in the layout.
-fn held<'a>(
-    previous: Option<&'a Record>,
-    layout: &Layout,
-    config: &Digest,
-) -> Option<&'a StageRecord> {
+/// Manifest and engine's config of a stage of the previous export that was made
+/// of this image, all of it still in the layout.
+fn held(previous: Option<&Record>, layout: &Layout, config: &Digest) -> Option<(Digest, Digest)> {
     let stages = previous?.services.iter().flat_map(|s| &s.stages);
     let stage = stages.into_iter().find(|s| s.config == *config)?;
     let manifest: Manifest = layout.read_json_blob(&stage.manifest).ok()?;
@@ -348,7 +418,7 @@ fn held<'a>(
     blobs
         .into_iter()
         .all(|b| layout.has_blob(&b.digest, Some(b.size)))
-        .then_some(stage)
+        .then_some((stage.manifest, stage.config))
 }
 
 /// Words of containerd's resolver, Go's net package and BuildKit for a registry

@@ -63,10 +63,10 @@ fn words(summary: &Summary) -> String {
             file.display()
         );
     }
-    text += &format!(
-        "\nDone in {}. Next:\n  {}\n",
-        seconds(summary.elapsed),
-        summary.next
-    );
+    text += &format!("\nDone in {}.", seconds(summary.elapsed));
+    if !summary.next.is_empty() {
+        text += &format!(" Next:\n  {}", summary.next);
+    }
+    text.push('\n');
     text
 }

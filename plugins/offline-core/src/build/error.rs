@@ -45,6 +45,8 @@ pub enum Error {
     Refused {
         /// `service (reason)`.
         services: Vec<String>,
+        /// Whether there was no other service to build.
+        all: bool,
     },
     /// The active builder cannot see the engine's images.
     #[error(
@@ -86,6 +88,7 @@ impl Explain for Error {
             Self::Damaged { .. } => Kind::BundleAltered,
             Self::Build { failure, .. } if failure_is_full_disk(failure) => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
+            Self::Refused { all: true, .. } => Kind::EngineIncompatible,
             Self::Refused { .. } => Kind::BuildPartial,
             Self::Driver { .. } => Kind::EngineIncompatible,
             Self::Write { source, .. } => io_kind(source),

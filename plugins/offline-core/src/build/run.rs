@@ -7,7 +7,7 @@ use super::open::open;
 use super::overrides::{Overrides, overrides};
 use super::warm::Builder;
 use super::{BuildOptions, Error, ServiceResult, Summary};
-use crate::closure::{self, Platform};
+use crate::closure::{self, Closure, Platform};
 use crate::engine::{self, Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Work};
@@ -79,9 +79,12 @@ pub fn run(
     };
     let mut results = builder.build()?.results(&closure);
     finish(docker, &project, options, &foresight, &mut results)?;
-    summary.next = next_command(&compose, override_file.is_some(), &options.project);
-    summary.override_file = override_file;
     let refused = refusals(&results);
+    summary.next = next_command(&compose, override_file.is_some(), &options.project);
+    if refused.is_some() {
+        summary.next = next_without_refused(&summary.next, &closure, &results);
+    }
+    summary.override_file = override_file;
     summary.services = results;
     summary.elapsed = started.elapsed();
     Ok((summary, refused))
@@ -192,7 +195,23 @@ fn refusals(results: &[ServiceResult]) -> Option<Failure> {
         .iter()
         .filter_map(|r| Some(format!("{} ({})", r.service, r.refused.as_ref()?)))
         .collect();
-    (!services.is_empty()).then(|| Error::Refused { services }.into())
+    let all = services.len() == results.len();
+    (!services.is_empty()).then(|| Error::Refused { services, all }.into())
+}
+
+/// Plain Compose would run the network steps of refused services: name the others.
+fn next_without_refused(command: &str, closure: &Closure, results: &[ServiceResult]) -> String {
+    let refused = |name: &str| {
+        results
+            .iter()
+            .any(|r| r.service == name && r.refused.is_some())
+    };
+    if results.iter().all(|r| r.refused.is_some()) {
+        return String::new();
+    }
+    let names = closure.services.iter().map(|s| s.name.as_str());
+    let others: Vec<&str> = names.filter(|name| !refused(name)).collect();
+    format!("{command} --no-deps {}", others.join(" "))
 }
 
 /// What to type from now on.

@@ -19,6 +19,14 @@ pub enum Error {
         /// `file:line` of the COPY.
         copy: String,
     },
+    /// An image could not be fetched.
+    #[error("an image cannot be fetched that is wanted by service {}", wanted_by.join(", "))]
+    Image {
+        /// The services, with `file:line` where known.
+        wanted_by: Vec<String>,
+        /// Why.
+        source: Box<crate::registry::Error>,
+    },
     /// A build failed.
     #[error("{}", build_failure(failure))]
     Build {
@@ -82,6 +90,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::InContext { .. } => Kind::BundleInContext,
+            Self::Image { source, .. } => source.kind(),
             Self::Build { failure } if failure_is_full_disk(failure) => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
             Self::StageLost { .. } => Kind::EngineFailed,
@@ -93,6 +102,7 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Image { source, .. } => return source.hint(),
             Self::InContext { .. } => {
                 "add build-cache* to the .dockerignore of that context, or choose a folder outside of it with --cache-dir and --archive".into()
             }

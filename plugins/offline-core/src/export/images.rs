@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Prepared;
+use super::{Error, Prepared};
 use crate::closure::NeededImage;
 use crate::engine::Docker;
 use crate::error::{Failure, Kind};
@@ -47,7 +47,7 @@ pub(super) fn fetch_all(
                     let result = docker
                         .check_interrupt()
                         .map_err(Failure::from)
-                        .and_then(|()| fetch(docker, needed, registry, layout, reporter));
+                        .and_then(|()| fetch(docker, prepared, needed, registry, layout, reporter));
                     let failed = result.is_err();
                     if let Ok(mut results) = results.lock() {
                         results.insert(number, result);
@@ -66,6 +66,7 @@ pub(super) fn fetch_all(
 
 fn fetch(
     docker: &Docker,
+    prepared: &Prepared,
     needed: &NeededImage,
     registry: &Registry,
     layout: &Layout,
@@ -83,7 +84,11 @@ fn fetch(
                 new_bytes: image.new_bytes,
             });
         }
-        Err(error) => error.into(),
+        Err(error) => Error::Image {
+            wanted_by: wanted_by(prepared, needed),
+            source: Box::new(error),
+        }
+        .into(),
     };
     if !matches!(failure.kind(), Kind::ImageNotFound | Kind::RegistryDenied) {
         return Err(failure);
@@ -100,6 +105,31 @@ fn fetch(
         Ok(None) => Err(failure),
         Err(error) => Err(error),
     }
+}
+
+/// The services that want an image, with the line that names it where known.
+fn wanted_by(prepared: &Prepared, needed: &NeededImage) -> Vec<String> {
+    let mut wanted = Vec::new();
+    for name in &needed.services {
+        let build = prepared
+            .closure
+            .service(name)
+            .and_then(|s| s.build.as_ref());
+        let in_dockerfile = build.and_then(|build| {
+            let stages = &build.stages;
+            let stage = stages
+                .iter()
+                .find(|s| s.images.contains(&needed.reference))?;
+            Some(build.location(stage.line).to_string())
+        });
+        let in_compose = || {
+            let service = prepared.project.service(name)?;
+            service.location.as_ref().map(ToString::to_string)
+        };
+        let place = in_dockerfile.or_else(in_compose);
+        wanted.push(place.map_or_else(|| name.clone(), |place| format!("{name} at {place}")));
+    }
+    wanted
 }
 
 fn from_engine(

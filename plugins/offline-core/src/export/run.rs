@@ -42,6 +42,30 @@ pub fn run(
             prepared.outputs.cache_dir.parent().unwrap_or(Path::new(".")).display(),
         )));
     }
+    let new = !prepared.outputs.cache_dir.exists();
+    let result = fill(docker, prepared, options, reporter, started);
+    if result.is_err() && new {
+        remove_if_empty(&prepared.outputs.cache_dir);
+    }
+    result
+}
+
+/// Takes away the folder of an export that failed before its first blob.
+fn remove_if_empty(folder: &Path) {
+    let blobs = folder.join("blobs").join("sha256");
+    let empty = std::fs::read_dir(&blobs).map_or(true, |mut entries| entries.next().is_none());
+    if empty {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+fn fill(
+    docker: &Docker,
+    prepared: &Prepared,
+    options: &ExportOptions,
+    reporter: &dyn Reporter,
+    started: Instant,
+) -> Result<Summary, Failure> {
     let layout = Layout::create(&prepared.outputs.cache_dir)?;
     let previous = previous(&layout);
     let (images, stages, mut new_bytes) = gather(

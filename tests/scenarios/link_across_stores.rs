@@ -70,7 +70,14 @@ fn link_across_stores_is_said_at_export_and_before_the_build() {
         !ran.all().contains("Temporary failure") && !ran.all().contains("Could not resolve"),
         "apt-get was never started: {ran}"
     );
-    assert_eq!(ran.code, 36, "EngineIncompatible: {ran}");
+    assert!(
+        matches!(ran.code, 36 | 51),
+        "EngineIncompatible or BuildPartial: {ran}"
+    );
+    assert!(
+        !ran.stdout.contains("docker compose up -d --build"),
+        "that would hang in apt-get: {ran}"
+    );
 }
 
 #[test]

@@ -66,13 +66,20 @@ fn one_site(carried: &Carried, kind: &str) {
     };
     build().assert_only_ran(&[]);
     for service in ["by-tag", "by-digest"] {
-        project.write(&format!("{service}/data.txt"), "edited\n");
+        project.write(
+            &format!("{service}/data.txt"),
+            format!("edited for {service}\n"),
+        );
         let log = build();
         log.assert_only_ran(&["/data.txt > /two"]);
         log.assert_cached("echo one");
         // A change right after FROM builds upon the base itself, and its undo hits again.
         let file = format!("{service}/Dockerfile");
-        let before = project.edit(&file, "RUN echo one", "ENV EDITED=1\nRUN echo one");
+        let before = project.edit(
+            &file,
+            "RUN echo one",
+            &format!("ENV EDITED={service}\nRUN echo one"),
+        );
         build();
         project.write(&file, before);
         build().assert_only_ran(&[]);

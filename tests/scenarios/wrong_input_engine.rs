@@ -39,7 +39,7 @@ fn an_engine_that_cannot_be_used_is_named() {
                 command,
             ],
         )
-        .fails_with(if command == "export" { 30 } else { 40 }, &[]);
+        .fails_with(30, &["/run/nosuch.sock"]);
     }
     with_env(
         &engine,

@@ -76,7 +76,7 @@ on() {
 size_of() { stat -c %s "$1"; }
 
 $lab up
-make build
+[ -n "${DOCKER_OFFLINE_BIN_DIR:-}" ] || make build
 folder=$(mktemp -d "${LAB_WORK:-$lab_dir/work}/bench.XXXXXX")
 chmod 755 "$folder"
 mkdir "$folder/binaries" "$folder/project" "$folder/stick"

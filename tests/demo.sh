@@ -56,7 +56,7 @@ edit() {
 
 title "Two machines: one with a network, one without"
 $lab up
-make build
+[ -n "${DOCKER_OFFLINE_BIN_DIR:-}" ] || make build
 $lab start $connected
 $lab start $airgapped
 folder=$(mktemp -d "${LAB_WORK:-${LAB_DIR:-/var/lib/docker-offline-lab}/work}/demo.XXXXXX")
@@ -64,7 +64,7 @@ chmod 755 "$folder"
 mkdir "$folder/stick" "$folder/connected" "$folder/airgapped" "$folder/binaries"
 cp -rp compose-examples/llm-chat "$folder/connected/llm-chat"
 target=${CARGO_TARGET_DIR:-target}/$(rustc -vV | sed -n 's/^host: //p')/release
-cp "$target"/docker-offline{,-export,-build,-diagnose} "$folder/binaries/"
+cp "${DOCKER_OFFLINE_BIN_DIR:-$target}"/docker-offline{,-export,-build,-diagnose} "$folder/binaries/"
 $lab run $connected -- "$repository/scripts/install.sh" --from "$folder/binaries" >/dev/null 2>&1
 on $connected "$folder" docker version --format 'connected: Engine {{.Server.Version}}'
 on $airgapped "$folder" docker version --format 'air-gapped: Engine {{.Server.Version}}'

@@ -21,8 +21,10 @@ work=${LAB_WORK:-${LAB_DIR:-/var/lib/docker-offline-lab}/work}
 log=$(mktemp)
 was_up=no
 if $lab status 2>/dev/null | grep -q running; then was_up=yes; fi
+lab_up=
 finish() {
     rm -f "$log"
+    wait $lab_up || true
     # What was there before belongs to somebody else.
     [ $was_up = yes ] || $lab down
 }
@@ -30,7 +32,10 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 started=$SECONDS
-$lab up
+make deps
+# Roots and images are fetched and unpacked while this is compiled.
+$lab up &
+lab_up=$!
 rm -rf --one-file-system "$work"/kept-*
 [ -n "${DOCKER_OFFLINE_BIN_DIR:-}" ] || make build
 
@@ -40,6 +45,7 @@ told() {
     "$@" 2>&1 | tee -a "$log" || failed_runs=$((failed_runs + 1))
 }
 told cargo test --workspace --exclude docker-offline-tests --locked --no-fail-fast
+wait $lab_up
 stories=(--tests)
 [ -z "${STORIES:-}" ] || stories=(--lib)
 for story in ${STORIES:-}; do stories+=(--test "$story"); done

@@ -12,11 +12,14 @@ impl Check for ActiveBuilder {
     }
 
     fn findings(&self, situation: &Situation<'_>) -> Vec<Finding> {
+        // Without its engine, buildx does not know the driver either.
+        if situation.facts.engine.is_err() {
+            return Vec::new();
+        }
         let builder = match &situation.facts.builder {
             Ok(builder) => builder,
             // What is missing is said once, by the rule that it belongs to.
             Err(Error::DockerMissing | Error::BuildxMissing) => return Vec::new(),
-            Err(_) if situation.facts.engine.is_err() => return Vec::new(),
             Err(error) => {
                 let message = format!("the active builder cannot be asked: {error}");
                 let finding = Finding::new(self.id(), Severity::Warning, "buildx", message)

@@ -2,7 +2,7 @@ use super::super::finding::{Finding, Severity};
 use super::check::{Check, Situation};
 
 use crate::bundle::Record;
-use crate::closure::{Closure, NeededImage};
+use crate::closure::{BuildClosure, Closure, NeededImage};
 
 /// The bundle has everything that this project asks for.
 pub(super) struct BundleComplete;
@@ -66,25 +66,38 @@ impl BundleComplete {
 
     /// Services without a cache in the bundle.
     fn uncached(&self, closure: &Closure, record: &Record) -> Vec<Finding> {
-        let finding = |service: &str, file: String| {
-            let message =
-                format!("service {service} was not built for this bundle: all its steps will run");
-            Finding::new(self.id(), Severity::Warning, file, message)
-                .because("it was added since, or hidden by a profile at the export")
-                .remedied_by(format!(
-                    "on the connected machine, with these sources: docker offline export {service}"
-                ))
-        };
         let built = closure
             .services
             .iter()
-            .filter_map(|service| Some((service, service.build.as_ref()?)));
+            .filter_map(|service| Some((service.name.as_str(), service.build.as_ref()?)));
         built
-            .filter(|(service, _)| !record.services.iter().any(|s| s.name == service.name))
-            .map(|(service, build)| {
-                finding(&service.name, build.dockerfile_path.display().to_string())
-            })
+            .filter(|(name, _)| !record.services.iter().any(|s| s.name == *name))
+            .map(|(name, build)| self.all_runs(name, build))
             .collect()
+    }
+
+    fn all_runs(&self, service: &str, build: &BuildClosure) -> Finding {
+        let runs = build.stages.iter().flat_map(|stage| &stage.runs);
+        let (severity, message) = match runs
+            .filter_map(|run| Some((run.line, run.network_tool?)))
+            .next()
+        {
+            Some((line, tool)) => (
+                Severity::Error,
+                format!(
+                    "service {service} was not built for this bundle: {tool} at {} would run, without a network",
+                    build.location(line)
+                ),
+            ),
+            None => (
+                Severity::Warning,
+                format!("service {service} was not built for this bundle: all its steps will run"),
+            ),
+        };
+        let file = build.dockerfile_path.display().to_string();
+        Finding::new(self.id(), severity, file, message)
+            .because("it was added since, or hidden by a profile at the export")
+            .remedied_by("on the connected machine, with these sources: docker offline export")
     }
 
     /// What a build fetches from elsewhere, which no bundle carries yet.

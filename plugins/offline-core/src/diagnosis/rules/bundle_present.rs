@@ -16,7 +16,7 @@ impl Check for BundlePresent {
             Ok(bundle) => {
                 let record = bundle.record();
                 let message = format!(
-                    "{} of project {}, exported {} by docker-offline {} with {}{}",
+                    "{} of project {}, exported {} by docker-offline {} with {}",
                     if bundle.is_archive() {
                         "archive"
                     } else {
@@ -26,11 +26,6 @@ impl Check for BundlePresent {
                     record.created,
                     record.tool_version,
                     super::build_cache::maker(record),
-                    if bundle.is_archive() {
-                        ", not unpacked yet"
-                    } else {
-                        ""
-                    },
                 );
                 let subject = bundle.place().display().to_string();
                 return vec![Finding::new(self.id(), Severity::Ok, subject, message)];

@@ -6,8 +6,10 @@
 //! a network, the build cannot succeed on site.
 
 mod miss;
+mod service_contexts;
 
 pub use miss::{Miss, Reason, misses};
+pub use service_contexts::unread_service_contexts;
 
 use crate::engine::{EngineInfo, Store, generation};
 

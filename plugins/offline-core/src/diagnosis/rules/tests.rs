@@ -62,7 +62,8 @@ impl Scene {
         std::fs::write(folder.path().join("Dockerfile"), DOCKERFILE).unwrap();
         let config = format!(
             r#"{{"name": "shop", "services": {{
-                "api": {{"build": {{"context": "{}", "dockerfile": "Dockerfile"}}}},
+                "api": {{"build": {{"context": "{}", "dockerfile": "Dockerfile",
+                    "additional_contexts": {{"db": "service:db"}}}}}},
                 "db": {{"image": "redis:7"}}}}}}"#,
             folder.path().display()
         );
@@ -249,6 +250,13 @@ fn a_builder_of_its_own_cannot_see_loaded_images() {
     let findings = scene.findings();
     let builder = findings.iter().find(|f| f.id == "builder").unwrap();
     assert_eq!(builder.remedy, ["docker buildx use default"]);
+}
+
+#[test]
+fn an_old_compose_cannot_read_service_contexts() {
+    let mut scene = Scene::new();
+    scene.facts.compose = Ok("2.26.1-4".into());
+    assert_eq!(scene.wrong(), [("compose", Severity::Error)]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use offline_core::compatibility::Engine;
 use offline_core::engine::Store;
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 fn options(args: &Args) -> ExportOptions {
-    let default_cache = args.cache_dir == PathBuf::from("build-cache");
+    let default_cache = args.cache_dir == Path::new("build-cache");
     ExportOptions {
         project: args.project.options(),
         services: args.project.services.clone(),

@@ -127,6 +127,7 @@ impl ImageReference {
         short.strip_prefix("library/").unwrap_or(short).to_owned()
     }
     /// The same reference without its digest; `latest` where no tag is left.
+    #[must_use]
     pub fn without_digest(&self) -> Self {
         Self {
             digest: None,

@@ -77,11 +77,9 @@ impl BundleComplete {
     }
 
     fn all_runs(&self, service: &str, build: &BuildClosure) -> Finding {
-        let runs = build.stages.iter().flat_map(|stage| &stage.runs);
-        let (severity, message) = match runs
-            .filter_map(|run| Some((run.line, run.network_tool?)))
-            .next()
-        {
+        let mut runs = build.stages.iter().flat_map(|stage| &stage.runs);
+        let network = runs.find_map(|run| Some((run.line, run.network_tool?)));
+        let (severity, message) = match network {
             Some((line, tool)) => (
                 Severity::Error,
                 format!(

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::Path;
 
 use offline_core::Failure;
 use offline_core::build::{self, BuildOptions, Summary};
@@ -11,7 +11,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         return Err(crate::ClassicNotBuiltIn.into());
     }
     let docker = terminal.docker()?;
-    let default_cache = args.cache_dir == PathBuf::from("build-cache");
+    let default_cache = args.cache_dir == Path::new("build-cache");
     let options = BuildOptions {
         project: args.project.options(),
         services: args.project.services.clone(),

@@ -88,9 +88,8 @@ impl Explain for Error {
             Self::Damaged { .. } => Kind::BundleAltered,
             Self::Build { failure, .. } if failure_is_full_disk(failure) => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
-            Self::Refused { all: true, .. } => Kind::EngineIncompatible,
-            Self::Refused { .. } => Kind::BuildPartial,
-            Self::Driver { .. } => Kind::EngineIncompatible,
+            Self::Refused { all: false, .. } => Kind::BuildPartial,
+            Self::Refused { .. } | Self::Driver { .. } => Kind::EngineIncompatible,
             Self::Write { source, .. } => io_kind(source),
         }
     }

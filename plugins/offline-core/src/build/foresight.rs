@@ -9,7 +9,7 @@ use crate::event::Warning;
 use crate::layout::Layout;
 use crate::project::{BuildContext, NamedContext, Project};
 
-/// The first Compose that reads `service:` in additional_contexts.
+/// The first Compose that reads `service:` in `additional_contexts`.
 const SERVICE_CONTEXTS_SINCE: (u32, u32) = (2, 33);
 
 /// What is known before the first build starts.

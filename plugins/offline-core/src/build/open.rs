@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildOptions, Error};
 use crate::bundle::{self, Located, Record, locate};
+use crate::closure::Platform;
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::Layout;
@@ -19,6 +20,7 @@ pub(super) struct Bundle {
 pub(super) fn open(
     project: &Project,
     options: &BuildOptions,
+    engine: &Platform,
     reporter: &dyn Reporter,
 ) -> Result<Bundle, Failure> {
     // A folder named by --cache-dir counts like one named by --bundle.
@@ -29,15 +31,29 @@ pub(super) fn open(
     let folder = match locate(named.as_deref(), &project.directory)? {
         Located::Directory(folder) => folder,
         Located::Archive(path) => {
+            check_platform(&bundle::read_record(&path)?, engine)?;
             let folder = target(&path, project, options);
             bundle::unpack(&path, &folder, reporter)?;
             folder
         }
     };
+    // Before anything is written, even the mark of a verified bundle.
+    check_platform(&Record::read(&folder)?, engine)?;
     verify(&folder, reporter)?;
     let layout = Layout::open(&folder)?;
     let record = Record::read(&folder)?;
     Ok(Bundle { layout, record })
+}
+
+fn check_platform(record: &Record, engine: &Platform) -> Result<(), Error> {
+    let made: Option<Platform> = record.platform.parse().ok();
+    if made.as_ref() == Some(engine) {
+        return Ok(());
+    }
+    Err(Error::OtherPlatform {
+        made: record.platform.clone(),
+        here: engine.to_string(),
+    })
 }
 
 /// Where an archive is unpacked: never into a build context that would take it.

@@ -26,15 +26,7 @@ pub fn run(
     check_tools(docker, &engine)?;
     let platform = parse_platform(&engine.platform)?;
     let closure = closure::resolve(&project, &options.services, &platform)?;
-    let bundle = open(&project, options, reporter)?;
-    let made = parse_platform(&bundle.record.platform)?;
-    if made != platform {
-        return Err(Error::OtherPlatform {
-            made: made.to_string(),
-            here: platform.to_string(),
-        }
-        .into());
-    }
+    let bundle = open(&project, options, &platform, reporter)?;
     let foresight = foresee(&project, &closure, &bundle.record, &bundle.layout, &engine)?;
     for warning in &foresight.warnings {
         reporter.event(Event::Warning(warning.clone()));

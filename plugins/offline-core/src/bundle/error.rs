@@ -118,6 +118,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the bundle itself is at fault, not the disk or the machine.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(
+            self.kind(),
+            Kind::NotABundle | Kind::BundleTruncated | Kind::BundleAltered | Kind::BundleNewer
+        )
+    }
+
     /// For `map_err` on a file operation.
     pub(crate) fn io(
         action: &'static str,
@@ -156,7 +164,7 @@ impl Explain for Error {
             Self::NotABundle { .. } => "name the folder build-cache or an archive build-cache-*.tar.zst that docker offline export has written".into(),
             Self::UnknownFormat { .. } => "give the archive another name, as in --archive build-cache.tar.zst".into(),
             Self::Newer { tool_version, .. } => format!("install docker-offline {tool_version} or later; its binaries lie beside the archive (run ./install.sh there)"),
-            Self::Truncated { .. } | Self::Altered { .. } | Self::SumMismatch { .. } | Self::RecordMalformed { .. } | Self::BlobMissing { .. } => "copy the archive again and compare it with: sha256sum -c SHA256SUMS; what is already unpacked is kept and not read again".into(),
+            Self::Truncated { .. } | Self::Altered { .. } | Self::SumMismatch { .. } | Self::RecordMalformed { .. } | Self::BlobMissing { .. } => "copy the archive again and compare it with: sha256sum -c SHA256SUMS".into(),
             Self::Refused { .. } => "do not use this file; export the bundle again".into(),
             Self::Io { source, .. } if io_kind(source) == Kind::DiskFull => "free space, or choose another disk, and run the same command again; nothing that was there before is changed".into(),
             Self::Layout(error) => return error.hint(),

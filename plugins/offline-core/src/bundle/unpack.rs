@@ -62,12 +62,28 @@ pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<
         });
     }
     let task = Task::start(reporter, work, Some(size));
+    let new = !folder.exists();
+    let result = unpack_into(archive, folder, &record, &task);
+    if new && result.as_ref().is_err_and(Error::is_damage) {
+        // Nothing of a damaged archive stays where nothing was; after a full disk
+        // or an interruption what is unpacked is worth keeping.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    result
+}
+
+fn unpack_into(
+    archive: &Path,
+    folder: &Path,
+    record: &Record,
+    task: &Task<'_>,
+) -> Result<Unpacked, Error> {
     let trusted = !folder.join("blobs").exists() || verified::is_marked(folder);
     let layout = Layout::create(folder)?;
     let mut state = State {
         archive,
         layout: &layout,
-        record: &record,
+        record,
         documents: BTreeMap::new(),
         expected: record
             .extra_roots()
@@ -76,7 +92,7 @@ pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<
             .collect(),
         unpacked: Unpacked::default(),
     };
-    let mut reader = Reader::open(archive, Some(&task))?;
+    let mut reader = Reader::open(archive, Some(task))?;
     reader.each(&mut |name, size, entry| {
         state.take(name, size, entry)?;
         Ok(true)

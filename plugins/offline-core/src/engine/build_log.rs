@@ -88,7 +88,7 @@ impl BuildLog {
         } else if let Some(error) = text.strip_prefix("ERROR: ") {
             vertex.error = Some(error.to_owned());
         } else if vertex.name.is_empty() {
-            vertex.name = text.to_owned();
+            text.clone_into(&mut vertex.name);
             vertex.step = parse_step(text);
         } else if text != vertex.name && text != "..." {
             if vertex.output.len() == TAIL {

@@ -173,17 +173,17 @@ fn image_record(layout: &Layout, image: &CarriedImage) -> ImageRecord {
 fn stage_records(service: &str, build: &BuildClosure, stages: &[StageImage]) -> Vec<StageRecord> {
     let mut records = Vec::new();
     for stage in &build.stages {
-        let built = stages
+        let image = stages
             .iter()
             .find(|s| s.stage.service == service && s.stage.stage == stage.index);
-        let Some(built) = built else { continue };
+        let Some(image) = image else { continue };
         let names = stage.depends_on.iter().filter_map(|i| build.stage(*i));
         records.push(StageRecord {
             name: stage.name.clone(),
             line: stage.line as usize,
-            manifest: built.manifest,
-            config: built.config,
-            wave: built.wave,
+            manifest: image.manifest,
+            config: image.config,
+            wave: image.wave,
             depends_on: names.map(|s| s.name.clone()).collect(),
             more: BTreeMap::new(),
         });

@@ -149,7 +149,7 @@ impl StageBuilder<'_> {
         if !self.uses_sibling(stage) {
             wishes.insert("pull".into(), json!(true));
         }
-        let args = self.proxy_args();
+        let args = Self::proxy_args();
         if !args.is_empty() {
             wishes.insert("args".into(), self.merged_args(stage, args));
         }
@@ -167,7 +167,7 @@ impl StageBuilder<'_> {
     }
 
     /// Predefined proxy arguments are part of no cache key (fact 7).
-    fn proxy_args(&self) -> Vec<(String, String)> {
+    fn proxy_args() -> Vec<(String, String)> {
         const NAMES: [&str; 5] = [
             "HTTP_PROXY",
             "HTTPS_PROXY",

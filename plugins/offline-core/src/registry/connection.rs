@@ -268,12 +268,20 @@ fn brief(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
+/// "Connection refused (os error 111)" says it all before the number.
+fn without_errno(text: &str) -> String {
+    match (text.find(" (os error "), text.rfind(')')) {
+        (Some(from), Some(to)) if from < to => format!("{}{}", &text[..from], &text[to + 1..]),
+        _ => text.to_owned(),
+    }
+}
+
 /// An error with its causes in one line: reqwest's own text names no cause.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let words = cause.to_string();
+        let words = without_errno(&cause.to_string());
         if !text.contains(&words) {
             text.push_str(": ");
             text.push_str(&words);

@@ -42,7 +42,7 @@ condensed() {
         /^#[0-9]+ CACHED/ { if ($1 in step) print substr(step[$1], 1, 90) "  CACHED"; next }
         /^#[0-9]+ DONE/ { if ($1 in step) print substr(step[$1], 1, 90) "  " $2 " " $3; next }
         /^#[0-9]+ ERROR/ { print; next }
-        /^#[0-9]+( |$)/ { next }
+        /^#[0-9]+( |$)/ || /^\(Reading database/ { next }
         /^ *$/ && blank { next }
         { blank = /^ *$/; print; fflush() }'
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{BuildLog, Invocation, Ran, binaries, on_machine, repository, tag};
+use crate::{BuildLog, Invocation, Ran, binaries, lab_work, on_machine, repository, tag};
 
 /// A real engine of the lab with its own root, network and data, empty at the
 /// start, wiped when it is dropped.
@@ -248,9 +248,14 @@ impl Engine {
         ran.stdout.trim().to_owned()
     }
 
-    /// The end of the engine's own log.
-    pub fn log_path(&self) -> std::path::PathBuf {
-        self.home().with_file_name("dockerd.log")
+    /// Sets the engine's own log aside, beside the folders of the test that failed.
+    fn keep_log(&self) {
+        let home = self.lab("home").quietly().run().stdout;
+        let log = Path::new(home.trim()).with_file_name("dockerd.log");
+        let kept = lab_work().join(format!("kept-{}.log", self.name));
+        if std::fs::copy(log, &kept).is_ok() {
+            println!("    kept for a look: {}", kept.display());
+        }
     }
 }
 
@@ -268,6 +273,9 @@ impl Drop for Engine {
     fn drop(&mut self) {
         if std::env::var_os("KEEP").is_some() {
             return;
+        }
+        if std::thread::panicking() {
+            self.keep_log();
         }
         let ran = self.lab("wipe").quietly().run();
         if !ran.ok() && !std::thread::panicking() {

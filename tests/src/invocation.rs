@@ -286,7 +286,7 @@ impl Ran {
         let error = self
             .stderr
             .lines()
-            .find(|l| l.contains("error:"))
+            .find(|l| l.starts_with("error:"))
             .unwrap_or_default();
         assert!(
             !error.contains("os error"),

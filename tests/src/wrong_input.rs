@@ -54,12 +54,12 @@ impl<'a> Refusal<'a> {
         let error = ran
             .stderr
             .lines()
-            .find(|l| l.contains("error:"))
+            .find(|l| l.starts_with("error:"))
             .unwrap_or_default();
         crate::say(format!("      {}", error.trim()));
         assert_eq!(
             files,
-            self.project.listing(&[]),
+            self.project.listing(&but),
             "the project's folder is as it was: {ran}"
         );
         assert_eq!(

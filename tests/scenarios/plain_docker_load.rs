@@ -60,7 +60,7 @@ fn docker_load_and_skopeo_read_the_bundle() {
             ])
             .succeeds();
         assert!(ran.stdout.contains("Redis"), "{ran}");
-        for name in ["redis:7", "docker.io/library/python:3.11-slim"] {
+        for name in ["redis:7", "docker/dockerfile:1"] {
             let ran = site
                 .run_in(folder, "skopeo")
                 .arg("inspect")

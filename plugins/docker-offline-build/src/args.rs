@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "build-cache", value_hint = ValueHint::DirPath)]
     pub cache_dir: PathBuf,
 
-    /// Build with the classic builder
+    /// Build with the classic builder (not built in yet)
     #[arg(long)]
     pub classic: bool,
 

@@ -15,7 +15,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR|ARCHIVE", value_hint = ValueHint::AnyPath)]
     pub bundle: Option<PathBuf>,
 
-    /// Log of a failed build to explain; "-" is standard input
+    /// Log of a failed build to explain; "-" is standard input (not built in yet)
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub log: Option<PathBuf>,
 

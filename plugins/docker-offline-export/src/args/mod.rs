@@ -62,9 +62,9 @@ pub enum Builder {
     /// That of BuildKit
     #[default]
     Buildkit,
-    /// That of the classic builder
+    /// That of the classic builder (not built in yet)
     Classic,
-    /// Both
+    /// Both (not built in yet)
     Both,
 }
 

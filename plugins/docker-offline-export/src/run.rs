@@ -130,7 +130,7 @@ fn words(summary: &Summary) -> String {
                 .collect();
             text += &format!("Beside it: {}\n", names.join(", "));
             text += &format!(
-                "\nCarry {} and the project folder, then on the other side:\n  ./install.sh\n  docker offline build --bundle {}\n",
+                "\nCarry {} and the project folder, then on the other side, in the carried folder:\n  ./install.sh\nand in the project folder, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
                 archive.parent().unwrap_or(archive).display(),
                 archive.file_name().unwrap_or_default().to_string_lossy(),
             );

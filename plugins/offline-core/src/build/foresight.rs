@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bundle::{Inventory, Record, ServiceRecord};
-use crate::closure::{BuildClosure, Closure};
+use crate::closure::{BuildClosure, Closure, StageBase};
 use crate::compatibility::{Engine, misses};
 use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
@@ -64,6 +64,7 @@ pub(super) fn foresee(
             }),
         }
     }
+    foresight.siblings(closure, engine);
     foresight.spread(closure);
     Ok(foresight)
 }
@@ -72,12 +73,18 @@ impl Foresight {
     fn engine_misses(&mut self, closure: &Closure, record: &Record, engine: &EngineInfo) {
         let (from, to) = (maker(record), Engine::from(engine));
         for miss in misses(closure, &from, &to) {
-            let subject = format!("{}:{}", miss.file.display(), miss.line);
+            let Some(build) = closure
+                .service(&miss.service)
+                .and_then(|s| s.build.as_ref())
+            else {
+                continue;
+            };
+            let subject = build.location(miss.line).to_string();
             let why = miss.reason.words(&from, &to);
             let what = if let Some((line, tool)) = miss.network {
                 let reason = format!(
-                    "{tool} at {}:{line} would run again, without a network",
-                    miss.file.display()
+                    "{tool} at {} would run again, without a network",
+                    build.location(line)
                 );
                 self.refused
                     .entry(miss.service.clone())
@@ -89,7 +96,7 @@ impl Foresight {
                 let lines: Vec<String> = miss
                     .reruns
                     .iter()
-                    .map(|(line, _)| line.to_string())
+                    .map(|(line, _)| (line + build.line_offset).to_string())
                     .collect();
                 format!(
                     "service {}: RUN at line {} will run again here",
@@ -196,9 +203,9 @@ impl Foresight {
                     what: format!(
                         "service {service}: {} at line {} will run again, and there is no network",
                         run.network_tool.unwrap_or("a step"),
-                        run.line
+                        run.line + build.line_offset
                     ),
-                    subject: Some(format!("{}:{}", build.dockerfile_path.display(), copy.line)),
+                    subject: Some(build.location(copy.line).to_string()),
                     why: Some(format!(
                         "this COPY takes files that differ from the export: {files}"
                     )),
@@ -207,6 +214,40 @@ impl Foresight {
             }
         }
         Ok(())
+    }
+
+    /// A containerd store knows a sibling's image by a manifest that no export
+    /// can know. The first builds hit by its chain of layers; a build that fails
+    /// right after such a FROM makes them forget it.
+    fn siblings(&mut self, closure: &Closure, engine: &EngineInfo) {
+        if engine.store != Store::Containerd {
+            return;
+        }
+        for service in &closure.services {
+            let Some(build) = &service.build else {
+                continue;
+            };
+            for stage in &build.stages {
+                let StageBase::SiblingService(base) = &stage.base else {
+                    continue;
+                };
+                let Some(run) = stage.runs.iter().find(|r| r.network_tool.is_some()) else {
+                    continue;
+                };
+                self.warnings.push(Warning {
+                    what: format!(
+                        "service {}: after an edit between line {} and line {}, undoing it does not bring the cached {} step back",
+                        service.name,
+                        stage.line + build.line_offset,
+                        run.line + build.line_offset,
+                        run.network_tool.unwrap_or("network"),
+                    ),
+                    subject: Some(build.location(stage.line).to_string()),
+                    why: Some(format!("it starts from the image of service {base}, which this engine's containerd store knows by a manifest of its own")),
+                    remedy: Some(format!("take {base} as a build context (additional_contexts: service:{base}), or run docker builder prune and docker offline build when it happened")),
+                });
+            }
+        }
     }
 
     /// A service built upon one that cannot be built cannot be built either.

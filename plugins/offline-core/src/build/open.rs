@@ -2,9 +2,10 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildOptions, Error};
 use crate::bundle::{self, Located, Record, locate};
-use crate::closure::Platform;
+use crate::closure::{Closure, Platform};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
+use crate::export::{beside, swallows};
 use crate::layout::Layout;
 use crate::project::Project;
 
@@ -19,6 +20,7 @@ pub(super) struct Bundle {
 /// archive while it is unpacked, a folder when it is seen for the first time.
 pub(super) fn open(
     project: &Project,
+    closure: &Closure,
     options: &BuildOptions,
     engine: &Platform,
     reporter: &dyn Reporter,
@@ -32,7 +34,7 @@ pub(super) fn open(
         Located::Directory(folder) => folder,
         Located::Archive(path) => {
             check_platform(&bundle::read_record(&path)?, engine)?;
-            let folder = target(&path, project, options);
+            let folder = target(project, closure, options)?;
             bundle::unpack(&path, &folder, reporter)?;
             folder
         }
@@ -56,16 +58,22 @@ fn check_platform(record: &Record, engine: &Platform) -> Result<(), Error> {
     })
 }
 
-/// Where an archive is unpacked: never into a build context that would take it.
-fn target(archive: &Path, project: &Project, options: &BuildOptions) -> PathBuf {
+/// Where an archive is unpacked: never into a build context whose COPY would take
+/// it into an image, and with it change that step's key.
+fn target(
+    project: &Project,
+    closure: &Closure,
+    options: &BuildOptions,
+) -> Result<PathBuf, crate::export::Error> {
     if let Some(dir) = &options.cache_dir {
-        return dir.clone();
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        return swallows(closure, &dir).map_or(Ok(dir), Err);
     }
-    let beside = crate::export::beside(&project.directory);
-    if archive.parent().is_some_and(|p| p == beside) {
-        return beside.join("build-cache");
-    }
-    project.directory.join("build-cache")
+    let usual = project.directory.join("build-cache");
+    Ok(match swallows(closure, &usual) {
+        Some(_) => beside(&project.directory).join("build-cache"),
+        None => usual,
+    })
 }
 
 fn verify(folder: &Path, reporter: &dyn Reporter) -> Result<(), Failure> {

@@ -141,6 +141,7 @@ impl Overrides {
         }
         let body = serde_yaml::to_string(&json!({"services": self.services}))
             .map_err(|e| fail(std::io::Error::other(e)))?;
+        std::fs::create_dir_all(directory).map_err(fail)?;
         let text = format!("{MARK}\n# Give it to Compose as the last -f.\n{body}");
         if held.as_deref() != Some(&text) {
             crate::layout::replace_file(&path, text.as_bytes())

@@ -11,6 +11,7 @@ use crate::closure::{self, Closure, Platform};
 use crate::engine::{self, Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Work};
+use crate::export::{beside, swallows};
 use crate::project::{self, Project, ProjectOptions};
 use crate::reference::ImageReference;
 
@@ -26,7 +27,7 @@ pub fn run(
     check_tools(docker, &engine)?;
     let platform = parse_platform(&engine.platform)?;
     let closure = closure::resolve(&project, &options.services, &platform)?;
-    let bundle = open(&project, options, &platform, reporter)?;
+    let bundle = open(&project, &closure, options, &platform, reporter)?;
     let foresight = foresee(&project, &closure, &bundle.record, &bundle.layout, &engine)?;
     for warning in &foresight.warnings {
         reporter.event(Event::Warning(warning.clone()));
@@ -56,7 +57,7 @@ pub fn run(
         summary.next = "docker offline build".into();
         return Ok((summary, None));
     }
-    let (compose, override_file) = compose_args(&project, options, &overrides)?;
+    let (compose, override_file) = compose_args(&project, &closure, options, &overrides)?;
     let builder = Builder {
         docker,
         project: &project,
@@ -123,10 +124,16 @@ fn parse_platform(text: &str) -> Result<Platform, Failure> {
 /// The flags for Compose, with the generated file last where one is needed.
 fn compose_args(
     project: &Project,
+    closure: &Closure,
     options: &BuildOptions,
     overrides: &Overrides,
 ) -> Result<(Vec<OsString>, Option<std::path::PathBuf>), Failure> {
-    let override_file = overrides.write(&project.directory)?;
+    let usual = project.directory.join(super::overrides::FILE);
+    let folder = match swallows(closure, &usual) {
+        Some(_) => beside(&project.directory),
+        None => project.directory.clone(),
+    };
+    let override_file = overrides.write(&folder)?;
     let mut flags: ProjectOptions = options.project.clone();
     if let Some(file) = &override_file {
         flags.files.clone_from(&project.files);

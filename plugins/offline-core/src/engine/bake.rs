@@ -2,11 +2,15 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::{BuildLog, Docker, Error};
 use crate::event::{Event, Reporter};
+
+/// Runs of a build whose connection to the builder breaks off.
+const CONNECTION_ATTEMPTS: u32 = 3;
 
 /// A bake file: targets by name, of which some are built.
 #[derive(Debug, Clone, Default)]
@@ -114,9 +118,39 @@ impl Docker {
     }
 
     /// Runs a building command and reads its plain progress.
+    ///
+    /// A connection to the builder that breaks off ends the command although
+    /// nothing is wrong with the build (seen once in some sixty builds on 28.5);
+    /// it is run again, and finds in the cache what was done.
     pub fn build_lines(
         &self,
         args: impl IntoIterator<Item = OsString>,
+        reporter: &dyn Reporter,
+    ) -> Result<BuildLog, Error> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let mut attempt = 1;
+        loop {
+            let log = self.build_lines_once(&args, reporter)?;
+            let lost = log.failure().filter(|f| is_lost_connection(&f.message));
+            let Some(failure) = lost.filter(|_| attempt < CONNECTION_ATTEMPTS) else {
+                return Ok(log);
+            };
+            let wait = Duration::from_secs(1);
+            reporter.event(Event::Retry {
+                what: "the build".into(),
+                attempt,
+                wait,
+                cause: failure.message,
+            });
+            std::thread::sleep(wait);
+            self.check_interrupt()?;
+            attempt += 1;
+        }
+    }
+
+    fn build_lines_once(
+        &self,
+        args: &[OsString],
         reporter: &dyn Reporter,
     ) -> Result<BuildLog, Error> {
         let mut log = BuildLog::default();
@@ -131,6 +165,11 @@ impl Docker {
         log.finish(status.success());
         Ok(log)
     }
+}
+
+/// Words of gRPC for a stream whose other end is gone.
+fn is_lost_connection(message: &str) -> bool {
+    message.contains("error reading from server: EOF") || message.contains("transport is closing")
 }
 
 /// What bake prints of reads outside the working folder although it may do them.

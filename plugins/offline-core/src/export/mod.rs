@@ -21,7 +21,7 @@ pub use error::Error;
 pub(crate) use error::{build_failure, failure_is_full_disk};
 pub(crate) use images::diff_ids;
 pub use options::{ArchiveChoice, ExportOptions};
-pub(crate) use outputs::beside;
+pub(crate) use outputs::{beside, swallows};
 pub use prepare::{Prepared, prepare};
 pub use run::run;
 pub use summary::Summary;

@@ -69,7 +69,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Which build would take `path` into an image, if any.
-fn swallows(closure: &Closure, path: &Path) -> Option<Error> {
+pub(crate) fn swallows(closure: &Closure, path: &Path) -> Option<Error> {
     closure.services.iter().find_map(|service| {
         let build = service.build.as_ref()?;
         let BuildContext::Directory(context) = &build.context else {

@@ -52,12 +52,17 @@ fn named_site(closure: &Closure, made: &Engine, site: &Engine) -> (Vec<Warning>,
     let mut all = Vec::new();
     let mut lost = 0;
     for miss in misses(closure, made, site) {
+        let build = closure
+            .service(&miss.service)
+            .and_then(|s| s.build.as_ref());
+        let offset = build.map_or(0, |b| b.line_offset);
         let what = match &miss.network {
             Some((line, tool)) => {
                 lost += 1;
                 format!(
-                    "service {}: on {site} the {tool} step at line {line} will run again, and has no network there",
-                    miss.service
+                    "service {}: on {site} the {tool} step at line {} will run again, and has no network there",
+                    miss.service,
+                    line + offset
                 )
             }
             None => format!(
@@ -69,7 +74,7 @@ fn named_site(closure: &Closure, made: &Engine, site: &Engine) -> (Vec<Warning>,
         };
         all.push(Warning {
             what,
-            subject: Some(format!("{}:{}", miss.file.display(), miss.line)),
+            subject: build.map(|b| b.location(miss.line).to_string()),
             why: Some(miss.reason.words(made, site)),
             remedy: Some(miss.reason.remedy(made, site)),
         });
@@ -107,7 +112,10 @@ fn unknown_site(closure: &Closure, made: &Engine) -> Vec<Warning> {
             }
         }
         for (kind, lines) in lines.into_iter().filter(|(_, l)| !l.is_empty()) {
-            let list: Vec<String> = lines.iter().map(u32::to_string).collect();
+            let list: Vec<String> = lines
+                .iter()
+                .map(|line| (line + build.line_offset).to_string())
+                .collect();
             let (what, why) = match kind {
                 Doubt::Link => (
                     format!("service {}: COPY --link misses the cache on sites with the {other_store} store", service.name),

@@ -154,7 +154,7 @@ fn the_same_bundle_gives_the_same_archive_and_is_not_packed_twice() {
 }
 
 #[test]
-fn an_archive_cut_anywhere_is_cut_and_the_next_run_continues() {
+fn an_archive_cut_anywhere_leaves_nothing_where_nothing_was_and_else_the_next_run_continues() {
     for name in ["a.tar", "a.tar.gz", "a.tar.zst"] {
         let site = Site::new(name);
         let whole = fs::read(site.path(name)).unwrap();
@@ -168,8 +168,16 @@ fn an_archive_cut_anywhere_is_cut_and_the_next_run_continues() {
             fs::write(site.path("cut"), &whole[..end]).unwrap();
             let error = site.unpack("cut").unwrap_err();
             assert_eq!(error.kind(), Kind::BundleTruncated, "{name} {end}: {error}");
-            assert!(!site.path("target/bundle.json").exists());
+            assert!(!site.path("target").exists(), "{name} {end}");
         }
+        // A folder that was there, as a killed run leaves it, keeps what is good.
+        fs::create_dir(site.path("target")).unwrap();
+        fs::write(site.path("cut"), &whole[..n - 1024 - 512]).unwrap();
+        assert_eq!(
+            site.unpack("cut").unwrap_err().kind(),
+            Kind::BundleTruncated
+        );
+        assert!(!site.path("target/bundle.json").exists());
         fs::write(site.path("empty"), "").unwrap();
         assert_eq!(site.unpack("empty").unwrap_err().kind(), Kind::NotABundle);
         let unpacked = site.unpack(name).unwrap();

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::bundle::{Inventory, Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase};
 use crate::compatibility::{Engine, misses};
+use crate::diagnosis::{Disk, KEPT_FREE};
 use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
 use crate::event::Warning;
@@ -45,6 +46,7 @@ pub(super) fn foresee(
     engine: &EngineInfo,
 ) -> Result<Foresight, Failure> {
     let mut foresight = Foresight::default();
+    foresight.full_disk(engine);
     foresight.engine_misses(closure, record, engine);
     foresight.old_compose(project, closure, engine);
     for service in &closure.services {
@@ -70,6 +72,26 @@ pub(super) fn foresee(
 }
 
 impl Foresight {
+    /// BuildKit's garbage collection drops what was warmed when less than about a
+    /// fifth of the engine's disk is free (engine fact 20).
+    fn full_disk(&mut self, engine: &EngineInfo) {
+        let Some(disk) = Disk::of_existing(&engine.root) else {
+            return;
+        };
+        if disk.percent_free() >= KEPT_FREE {
+            return;
+        }
+        self.warnings.push(Warning {
+            what: format!(
+                "only {} % of the engine's disk is free: BuildKit may drop the cache between two builds",
+                disk.percent_free()
+            ),
+            subject: Some(engine.root.display().to_string()),
+            why: Some(format!("it collects garbage below about {KEPT_FREE} % by default")),
+            remedy: Some("free space on it (docker image prune, docker system df); when steps run again that were cached, docker offline build warms them anew".into()),
+        });
+    }
+
     fn engine_misses(&mut self, closure: &Closure, record: &Record, engine: &EngineInfo) {
         let (from, to) = (maker(record), Engine::from(engine));
         for miss in misses(closure, &from, &to) {

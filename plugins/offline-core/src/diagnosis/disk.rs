@@ -1,5 +1,10 @@
 use std::path::{Path, PathBuf};
 
+/// BuildKit drops what it has cached when less than this percentage of the
+/// engine's disk is free (moby/buildkit, `cmd/buildkitd/config/gcpolicy`;
+/// engine fact 20).
+pub const KEPT_FREE: u64 = 20;
+
 /// How full a file system is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disk {

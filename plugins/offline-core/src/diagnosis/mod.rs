@@ -16,7 +16,7 @@ mod sources;
 mod survey;
 
 pub use bundle_view::{BundleView, CarriedBundle, Wholeness};
-pub use disk::Disk;
+pub use disk::{Disk, KEPT_FREE};
 pub use facts::{Builder, EngineFacts, Facts};
 pub use finding::{Finding, Severity};
 pub use report::{FindingsFound, Report};

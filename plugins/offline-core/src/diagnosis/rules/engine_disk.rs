@@ -1,9 +1,6 @@
+use super::super::KEPT_FREE;
 use super::super::finding::{Finding, Severity};
 use super::check::{Check, Situation};
-
-/// BuildKit drops what it has cached when less than this is free
-/// (moby/buildkit, `cmd/buildkitd/config/gcpolicy`; docs/engine-facts.md).
-const KEPT_FREE: u64 = 20;
 
 /// The engine's disk has room, so that the warmed cache is kept.
 pub(super) struct EngineDisk;

@@ -160,7 +160,7 @@ measured build $lab run $airgapped --cwd "$project" -- \
 
 # ---- the table
 
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", b > 0 ? a / b : 0 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'; }
 row() { printf '%-44s %8s s %10s %10s\n' "$@"; }
 mib() { awk -v b="$1" 'BEGIN { printf "%.0f MiB", b / 1048576 }'; }
 memory() { awk -v k="$1" 'BEGIN { printf "%.0f MiB", k / 1024 }'; }

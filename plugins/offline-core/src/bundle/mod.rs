@@ -20,7 +20,8 @@ pub use ignore::IgnoreRules;
 pub use inventory::{Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules};
 pub use locate::{DEFAULT_NAME, Located, locate};
 pub use record::{
-    FORMAT, ImageRecord, RECORD_FILE, Record, ServiceRecord, SourceEngine, StageRecord,
+    ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
+    ServiceRecord, SourceEngine, StageRecord,
 };
 pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};
 pub use unpack::{Unpacked, read_record, unpack};

@@ -111,9 +111,48 @@ pub struct ServiceRecord {
     pub final_stage: Option<String>,
     /// The stages that are built, in order.
     pub stages: Vec<StageRecord>,
+    /// What the classic builder can take; `None` where it was not exported for.
+    pub classic: Option<ClassicRecord>,
     /// Anything a later version adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// The classic builder's cache of one service: an image a stage, as it builds
+/// every stage up to the target (engine fact 14).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ClassicRecord {
+    /// The stage images, in the Dockerfile's order; empty where it cannot build
+    /// the service.
+    pub stages: Vec<ClassicStage>,
+    /// Why it cannot.
+    pub refused: Vec<ClassicRefusal>,
+}
+
+/// One stage as the classic builder builds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassicStage {
+    /// Its name; generated for stages without one.
+    pub name: String,
+    /// The line of its `FROM`, 1-based.
+    #[serde(default)]
+    pub line: usize,
+    /// The image's manifest in the layout.
+    pub manifest: Digest,
+    /// The image's config, which is its ID on a graphdriver store.
+    pub config: Digest,
+}
+
+/// One thing in a Dockerfile that the classic builder does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassicRefusal {
+    /// The line, 1-based.
+    pub line: usize,
+    /// What it is, such as `RUN --mount`.
+    pub what: String,
 }
 
 /// One stage of a service's build.

@@ -113,6 +113,7 @@ pub(super) fn record(
             target: build.target.clone(),
             final_stage: build.stage(build.target_stage).map(|s| s.name.clone()),
             stages: stage_records(&service.name, build, stages),
+            classic: None,
             more: BTreeMap::new(),
         });
         if let Some(blob) = inventory

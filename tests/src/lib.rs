@@ -25,7 +25,7 @@ pub use engine::Engine;
 pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};
 pub use llm_chat::LlmChat;
-pub use pairs::{Pair, pairs, rounds};
+pub use pairs::{Pair, classic_pairs, pairs, rounds};
 pub use rustix::process::Signal;
 pub use workspace::{Workspace, repository};
 pub use wrong_input::{Refusal, names_a_line_of};

@@ -23,13 +23,23 @@ impl Pair {
     /// The air-gapped engine as `--site-engine` takes it.
     pub fn site_engine(self) -> String {
         let (generation, store) = self.to.split_once('-').expect("GENERATION-STORE");
-        let version = if generation == "28" { "28.5" } else { "26.1" };
+        let version = match generation {
+            "28" => "28.5",
+            "26" => "26.1",
+            _ => "20.10",
+        };
         format!("{version},{store}")
     }
 
     /// Whether both engines are of one generation.
     pub fn same_generation(self) -> bool {
         self.to.starts_with("28")
+    }
+
+    /// Whether the air-gapped engine has buildx and the Compose plugin; 20.10 has
+    /// neither, and its BuildKit hits nothing that 28 has made.
+    pub fn has_plugins(self) -> bool {
+        !self.to.starts_with("20")
     }
 
     /// Whether both engines have the same image store.
@@ -44,20 +54,35 @@ impl fmt::Display for Pair {
     }
 }
 
+/// The air-gapped engines that have BuildKit and Compose as plugins, the most
+/// demanding of the bundle first.
+const SITES: [&str; 4] = [
+    "28-containerd",
+    "28-overlay2",
+    "26-containerd",
+    "26-overlay2",
+];
+
 /// The pairs to go through: with `PAIRS=all` all eight, else the one that asks
 /// the most of the bundle, from a graphdriver to a containerd store.
 /// `PAIRS=overlay2:26-containerd,...` names some.
 pub fn pairs() -> Vec<Pair> {
+    chosen(&SITES)
+}
+
+/// The same for the classic builder, whose cache crosses to 20.10 too: with
+/// `PAIRS=all` all ten, else the one to that engine.
+pub fn classic_pairs() -> Vec<Pair> {
+    let mut sites = vec!["20-overlay2"];
+    sites.extend(SITES);
+    chosen(&sites)
+}
+
+fn chosen(sites: &[&'static str]) -> Vec<Pair> {
     let wanted = std::env::var("PAIRS").unwrap_or_else(|_| "one".into());
-    let all = ["overlay2", "containerd"].into_iter().flat_map(|from| {
-        let sites = [
-            "28-containerd",
-            "28-overlay2",
-            "26-containerd",
-            "26-overlay2",
-        ];
-        sites.into_iter().map(move |to| Pair { from, to })
-    });
+    let all = ["overlay2", "containerd"]
+        .into_iter()
+        .flat_map(|from| sites.iter().map(move |to| Pair { from, to }));
     let chosen: Vec<Pair> = match wanted.as_str() {
         "all" => all.collect(),
         "one" => all.take(1).collect(),

@@ -1,8 +1,9 @@
 # Engines: start, stop, and running commands beside them.
 
 engine_name() {
-    [[ ${1:-} =~ ^(26|28)-(overlay2|containerd)-(connected|airgapped)(-[a-z0-9]{1,16})?$ ]] ||
-        die "an engine is named <26|28>-<overlay2|containerd>-<connected|airgapped>[-suffix], not '${1:-}'"
+    [[ ${1:-} != 20-containerd* ]] || die "engine 20 has no containerd image store: 20-overlay2${1#20-containerd}"
+    [[ ${1:-} =~ ^(20|26|28)-(overlay2|containerd)-(connected|airgapped)(-[a-z0-9]{1,16})?$ ]] ||
+        die "an engine is named <20|26|28>-<overlay2|containerd>-<connected|airgapped>[-suffix], not '${1:-}'"
 }
 
 # The process of a running engine, and only if it really is that engine: a pid
@@ -15,8 +16,8 @@ engine_pid() {
 }
 
 engine_config() {
-    local store link slot=$2
-    IFS=- read -r _ store link _ <<<"$1"
+    local release store link slot=$2
+    IFS=- read -r release store link _ <<<"$1"
     # cgroup-parent makes this engine's containers findable after a crash.
     jq -n --arg parent "/${LAB_DIR##*/}/$1" '{
         group: "root", "cgroup-parent": $parent,
@@ -39,6 +40,8 @@ engine_config() {
         else
             cat
         fi |
+        # Engine 20 does not start on an option that is younger than itself.
+        if [ "$release" = 20 ]; then jq 'del(.["default-network-opts"])'; else cat; fi |
         if [ "${LAB_NO_GC:-0}" = 1 ]; then jq '.builder = {gc: {enabled: false}}'; else cat; fi
 }
 

@@ -1,13 +1,16 @@
 # Root file systems with an engine inside, one per Debian release, built once.
 
 ROOTS_VERSION=1
-declare -A ROOTS_SUITE=([26]=trixie [28]=forky)
+declare -A ROOTS_SUITE=([20]=bookworm [26]=trixie [28]=forky)
 
 # Beside the engine and its clients: what the tests run in there (shells for
 # completion and hooks, skopeo as a second reader of layouts, curl for ports).
-ROOTS_PACKAGES=docker.io,docker-cli,docker-buildx,docker-compose,docker-registry
+ROOTS_PACKAGES=docker.io,docker-compose
 ROOTS_PACKAGES+=,ca-certificates,iptables,iproute2,mount,git,make
 ROOTS_PACKAGES+=,curl,procps,jq,skopeo,fish,zsh
+# Release 20 has its client in docker.io and no plugins: its docker-compose is
+# version 1, written in Python.
+ROOTS_PACKAGES_NEWER=docker-cli,docker-buildx,docker-registry
 
 # Old snapshots are fine as a source, and nothing here is worth an fsync.
 ROOTS_OPTIONS=(
@@ -20,9 +23,10 @@ ROOTS_OPTIONS=(
 )
 ROOTS_CA=/etc/ssl/certs/ca-certificates.crt
 
+# roots_ensure RELEASE...
 roots_ensure() {
     local release uri pids=() failed=0
-    for release in "${!ROOTS_SUITE[@]}"; do
+    for release; do
         [ "$(cat "$LAB_DIR/roots/$release.version" 2>/dev/null)" != "$ROOTS_VERSION" ] || continue
         uri=${uri:-$(packages_debian_uri)}
         say "building the root for engine $release from ${ROOTS_SUITE[$release]}"
@@ -34,11 +38,12 @@ roots_ensure() {
 }
 
 roots_build() {
-    local release=$1 uri=$2 dir=$LAB_DIR/roots/$1 log=$LAB_DIR/log/root-$1.log
+    local release=$1 uri=$2 dir=$LAB_DIR/roots/$1 log=$LAB_DIR/log/root-$1.log packages=$ROOTS_PACKAGES
+    [ "$release" = 20 ] || packages+=,$ROOTS_PACKAGES_NEWER
     mkdir -p "$LAB_DIR/roots"
     rm -f "$dir.version"
     discard "$dir" "$dir.new"
-    if ! mmdebstrap --variant=apt "${ROOTS_OPTIONS[@]}" --include="$ROOTS_PACKAGES" \
+    if ! mmdebstrap --variant=apt "${ROOTS_OPTIONS[@]}" --include="$packages" \
         --customize-hook="upload $ROOTS_CA $ROOTS_CA" \
         "${ROOTS_SUITE[$release]}" "$dir.new" "$uri" >"$log" 2>&1; then
         tail -n 20 "$log" >&2

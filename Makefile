@@ -56,14 +56,15 @@ lint: deps ## formatting, clippy, licences and advisories, generated documentati
 	else echo "note: cargo-deny is not installed; licences and advisories were not checked (cargo install cargo-deny)" >&2; fi
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	cargo run --quiet --locked -p docker-offline -- __docs "$$fresh"; \
-	if ! diff -r docs/cli "$$fresh/cli" || ! diff docs/exit-codes.md "$$fresh/exit-codes.md"; then \
+	if ! diff -r docs/cli "$$fresh/cli" || ! diff -r -x schema.json docs/diagnosis "$$fresh/diagnosis" \
+		|| ! diff docs/exit-codes.md "$$fresh/exit-codes.md"; then \
 		echo "error: the generated documentation is not that of this source" >&2; \
 		echo "hint: make docs, and commit what it changes" >&2; \
 		exit 1; \
 	fi
 
-docs: deps ## write docs/cli and docs/exit-codes.md anew
-	rm -f docs/cli/*.md
+docs: deps ## write docs/cli, docs/diagnosis and docs/exit-codes.md anew
+	rm -f docs/cli/*.md docs/diagnosis/*.md
 	cargo run --quiet --locked -p docker-offline -- __docs docs
 
 clean: ## what was built; engines and images of the lab are removed by tests/lab/lab purge

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 use offline_core::Failure;
+use offline_core::diagnosis::{self, Language, Rule};
 use offline_terminal::{Command, Format, Progress, ProjectFlags, Terminal};
 
 /// The arguments of `docker offline diagnose`.
@@ -19,13 +20,59 @@ pub struct Args {
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub log: Option<PathBuf>,
 
-    /// Warnings are failures too
+    /// Say what a rule looks for, why, and what to do; ids stand in brackets behind findings
+    #[arg(long, value_name = "ID", value_parser = rule)]
+    pub explain: Option<&'static Rule>,
+
+    /// Exit with 1 where there are warnings and no errors
     #[arg(long)]
     pub strict: bool,
+
+    /// One line a finding, and nothing where all is well
+    #[arg(short, long)]
+    pub quiet: bool,
 
     /// How to print the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: Format,
+
+    /// The language of findings (default: that of the locale)
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    pub lang: Option<Lang>,
+}
+
+/// A language that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Lang {
+    /// English
+    En,
+    /// 简体中文
+    Zh,
+}
+
+impl Args {
+    /// The language asked for, or that of the user's locale.
+    pub(crate) fn language(&self) -> Language {
+        match self.lang {
+            Some(Lang::En) => Language::English,
+            Some(Lang::Zh) => Language::Chinese,
+            None => Language::of_locale(|name| std::env::var(name).ok()),
+        }
+    }
+}
+
+fn rule(id: &str) -> Result<&'static Rule, String> {
+    if let Some(rule) = diagnosis::rule(id) {
+        return Ok(rule);
+    }
+    if let Some(meant) = diagnosis::suggestion(id) {
+        return Err(format!(
+            "there is no rule of this id; perhaps {meant} is meant"
+        ));
+    }
+    let ids: Vec<&str> = diagnosis::rules().iter().map(|rule| rule.id).collect();
+    let ids = ids.join(", ");
+    Err(format!("there is no rule of this id; there are {ids}"))
 }
 
 impl Command for Args {
@@ -33,7 +80,11 @@ impl Command for Args {
     const ABOUT: &'static str = "Say what is missing before anything hangs";
 
     fn progress(&self) -> Progress {
-        Progress::Auto
+        if self.quiet {
+            Progress::Quiet
+        } else {
+            Progress::Auto
+        }
     }
 
     fn run(&self, terminal: &Terminal) -> Result<(), Failure> {

@@ -3,5 +3,6 @@
 mod args;
 mod run;
 mod text;
+mod wrap;
 
 pub use args::Args;

@@ -1,9 +1,10 @@
-use offline_core::diagnosis::{DiagnoseOptions, survey};
+use offline_core::diagnosis::{DiagnoseOptions, Document, survey};
 use offline_core::engine::Error;
 use offline_core::error::Explain;
 use offline_core::{Failure, Kind};
 use offline_terminal::{Format, Terminal};
 
+use crate::text::Page;
 use crate::{Args, text};
 
 /// Why a diagnosis did not begin.
@@ -32,6 +33,14 @@ impl Explain for Refusal {
 
 /// Looks at machine, bundle and project and says what was found.
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
+    let page = Page {
+        language: args.language(),
+        colours: terminal.result_colours(),
+        width: terminal.result_width(),
+    };
+    if let Some(rule) = args.explain {
+        return Ok(terminal.print(&text::explain(rule, page))?);
+    }
     if args.log.is_some() {
         return Err(Refusal::Log.into());
     }
@@ -48,8 +57,9 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     };
     let report = survey(docker.as_ref(), &options, terminal.reporter())?;
     match args.format {
-        Format::Text => terminal.print(&text::words(&report, terminal.result_colours()))?,
-        Format::Json => terminal.print_json(&report)?,
+        Format::Json => terminal.print_json(&Document::of(&report, page.language))?,
+        Format::Text if args.quiet => terminal.print(&text::lines(&report, page))?,
+        Format::Text => terminal.print(&text::words(&report, page))?,
     }
     Ok(report.conclude(args.strict)?)
 }

@@ -6,12 +6,17 @@ use offline_terminal::ExitCode;
 
 use crate::args::Cli;
 
-/// Writes `cli/*.md` and `exit-codes.md` below a folder.
+/// Writes `cli/*.md`, `diagnosis/*.md` and `exit-codes.md` below a folder.
 pub(crate) fn write(folder: &Path) -> std::io::Result<()> {
     let cli = folder.join("cli");
     std::fs::create_dir_all(&cli)?;
     for (name, text) in pages() {
         std::fs::write(cli.join(name), text)?;
+    }
+    let diagnosis = folder.join("diagnosis");
+    std::fs::create_dir_all(&diagnosis)?;
+    for (name, text) in offline_core::diagnosis::pages() {
+        std::fs::write(diagnosis.join(name), text)?;
     }
     std::fs::write(folder.join("exit-codes.md"), ExitCode::markdown())
 }

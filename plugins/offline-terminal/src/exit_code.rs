@@ -27,8 +27,9 @@ const fn code(number: u8, name: &'static str, meaning: &'static str) -> ExitCode
 #[rustfmt::skip]
 const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (None, ExitCode::OK),
-    (None, ExitCode::UNEXPECTED),
+    (Some(Kind::FindingsWarning), code(1, "FindingsWarning", "diagnosis found warnings and `--strict` was given")),
     (None, ExitCode::USAGE),
+    (None, ExitCode::UNEXPECTED),
     (Some(Kind::NoComposeFile), code(10, "NoComposeFile", "no Compose file was found")),
     (Some(Kind::ComposeInvalid), code(11, "ComposeInvalid", "the Compose file cannot be read as Compose")),
     (Some(Kind::DockerfileInvalid), code(12, "DockerfileInvalid", "a Dockerfile cannot be parsed")),
@@ -61,7 +62,6 @@ const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (Some(Kind::DiskFull), code(60, "DiskFull", "no space is left on a disk")),
     (Some(Kind::Io), code(61, "Io", "a file could not be read or written")),
     (Some(Kind::FindingsError), code(70, "FindingsError", "diagnosis found errors")),
-    (Some(Kind::FindingsWarning), code(71, "FindingsWarning", "diagnosis found warnings and `--strict` was given")),
     (Some(Kind::Interrupted), code(130, "Interrupted", "the user interrupted the command")),
 ];
 
@@ -69,7 +69,7 @@ impl ExitCode {
     /// The command did what was asked.
     pub const OK: Self = code(0, "Ok", "the command did what was asked");
     /// Something happened that has no code of its own; a mistake in docker-offline.
-    pub const UNEXPECTED: Self = code(1, "Unexpected", "a mistake in docker-offline");
+    pub const UNEXPECTED: Self = code(3, "Unexpected", "a mistake in docker-offline");
     /// The command line cannot be read.
     pub const USAGE: Self = code(2, "Usage", "the command line cannot be read");
     /// A signal ended the command.

@@ -65,6 +65,15 @@ impl Terminal {
         self.result_colours
     }
 
+    /// The columns of stdout where it is a terminal. Elsewhere lines are not
+    /// broken, so that a search finds them whole.
+    pub fn result_width(&self) -> Option<usize> {
+        let (_, columns) = console::Term::stdout().size_checked()?;
+        std::io::stdout()
+            .is_terminal()
+            .then_some(usize::from(columns))
+    }
+
     /// Writes a part of the result to stdout; a line end is the caller's.
     ///
     /// A reader that has gone (`| head`) is not a failure: nobody is left to

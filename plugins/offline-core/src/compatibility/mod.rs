@@ -9,6 +9,7 @@ mod miss;
 mod service_contexts;
 
 pub use miss::{Miss, Reason, misses};
+pub(crate) use service_contexts::major_minor;
 pub use service_contexts::unread_service_contexts;
 
 use crate::engine::{EngineInfo, Store, generation};

@@ -29,7 +29,7 @@ pub fn unread_service_contexts<'a>(
         .collect()
 }
 
-fn major_minor(version: &str) -> Option<(u32, u32)> {
+pub(crate) fn major_minor(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version
         .trim_start_matches('v')
         .split(['.', '-', '+'])

@@ -1,5 +1,9 @@
 use serde::Serialize;
 
+use super::language::Text;
+use super::rule::{Group, Rule};
+use crate::project::Location;
+
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -15,51 +19,85 @@ pub enum Severity {
 }
 
 /// One thing that was looked at, and how it was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The rule's stable name, such as `engine-reachable`.
     pub id: &'static str,
+    /// What it is about: host, bundle or project.
+    pub group: Group,
     /// How much it matters.
     pub severity: Severity,
-    /// What was looked at: the engine, a disk, an image.
+    /// What was looked at: the engine, a disk, an image, `Dockerfile:5`.
     pub subject: String,
+    /// The service that it concerns, where it is one.
+    pub service: Option<String>,
+    /// The file and line, where there is one.
+    pub location: Option<Location>,
     /// How it was found, as a sentence.
-    pub message: String,
+    pub message: Text,
     /// Why it is so, or why it matters.
-    pub cause: Option<String>,
-    /// What to do: sentences, or commands to paste.
-    pub remedy: Vec<String>,
+    pub cause: Option<Text>,
+    /// What to do, in this order.
+    pub remedy: Vec<Remedy>,
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// A sentence.
+    Say(Text),
+    /// A command to paste into a shell.
+    Run(String),
 }
 
 impl Finding {
     /// A finding without cause and remedy.
-    pub fn new(
-        id: &'static str,
-        severity: Severity,
-        subject: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn new(rule: &Rule, severity: Severity, subject: impl Into<String>, message: Text) -> Self {
         Self {
-            id,
+            id: rule.id,
+            group: rule.group,
             severity,
             subject: subject.into(),
-            message: message.into(),
+            service: None,
+            location: None,
+            message,
             cause: None,
             remedy: Vec::new(),
         }
     }
 
+    /// The same with the service that it concerns.
+    #[must_use]
+    pub fn of_service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
+    /// The same with its place in a file.
+    #[must_use]
+    pub fn at(mut self, location: Location) -> Self {
+        self.location = Some(location);
+        self
+    }
+
     /// The same with its cause.
     #[must_use]
-    pub fn because(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
+    pub fn because(mut self, cause: Text) -> Self {
+        self.cause = Some(cause);
         self
     }
 
     /// The same with one more thing to do.
     #[must_use]
-    pub fn remedied_by(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy.push(remedy.into());
+    pub fn remedied_by(mut self, remedy: Text) -> Self {
+        self.remedy.push(Remedy::Say(remedy));
+        self
+    }
+
+    /// The same with one more command to paste.
+    #[must_use]
+    pub fn run(mut self, command: impl Into<String>) -> Self {
+        self.remedy.push(Remedy::Run(command.into()));
         self
     }
 }

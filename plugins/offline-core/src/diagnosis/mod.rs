@@ -2,24 +2,33 @@
 //!
 //! [`survey`] asks engine, bundle and project once, lets every rule look at what
 //! is known, and [`Report::conclude`] turns findings into success or failure.
-//! One rule is one file in `rules/`. No network is touched but the way to the
-//! engine that the user chose, and nothing is changed but the note in a bundle
-//! folder that its bytes were verified.
+//! One rule is one file in `rules/`; `rules/mod.rs` says how to add one. No
+//! network is touched but the way to the engine that the user chose, and nothing
+//! is changed but the note in a bundle folder that its bytes were verified.
 
 mod bundle_view;
 mod disk;
+mod document;
 mod facts;
 mod finding;
+mod language;
+mod reference;
 mod report;
+mod rule;
 mod rules;
 mod sources;
 mod survey;
 
+pub use crate::__diagnosis_text as text;
 pub use bundle_view::{BundleView, CarriedBundle, Wholeness};
 pub use disk::{Disk, KEPT_FREE};
+pub use document::Document;
 pub use facts::{Builder, EngineFacts, Facts};
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, Remedy, Severity};
+pub use language::{Language, Text};
+pub use reference::{pages, suggestion};
 pub use report::{FindingsFound, Report};
-pub use rules::{Check, Situation, diagnose};
+pub use rule::{Group, Rule};
+pub use rules::{Situation, diagnose, rule, rules};
 pub use sources::Sources;
 pub use survey::{DiagnoseOptions, survey};

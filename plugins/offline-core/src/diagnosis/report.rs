@@ -1,13 +1,13 @@
-use serde::Serialize;
-
 use super::finding::{Finding, Severity};
 use crate::error::{Explain, Kind};
 
-/// All findings of a diagnosis, in the order of the rules.
-#[derive(Debug, Clone, Default, Serialize)]
+/// All findings of a diagnosis: by group, in each group the worst first.
+#[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// The findings.
+    /// The findings, and what was found to be as it should be.
     pub findings: Vec<Finding>,
+    /// How many rules have looked.
+    pub checked: usize,
 }
 
 /// Diagnosis has found something that is not as it should be.
@@ -30,11 +30,21 @@ impl Explain for FindingsFound {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("do what stands under \"do:\", then diagnose again".into())
+        Some(
+            "do what stands under \"do\", then diagnose again; --explain ID says more of a rule"
+                .into(),
+        )
     }
 }
 
 impl Report {
+    /// Puts findings into their order: by group, in each the worst first; equal
+    /// ones stay as the rules gave them.
+    pub(super) fn of(mut findings: Vec<Finding>, checked: usize) -> Self {
+        findings.sort_by_key(|f| (f.group, std::cmp::Reverse(f.severity)));
+        Self { findings, checked }
+    }
+
     /// How many findings have this severity.
     pub fn count(&self, severity: Severity) -> usize {
         let same = self.findings.iter().filter(|f| f.severity == severity);
@@ -69,12 +79,13 @@ fn counted(errors: usize, warnings: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnosis::Text;
 
     fn report(severities: &[Severity]) -> Report {
-        let finding = |s: &Severity| Finding::new("x", *s, "it", "is so");
-        Report {
-            findings: severities.iter().map(finding).collect(),
-        }
+        let rule = &crate::diagnosis::rules()[0];
+        let text = Text::fixed("is so", "如此");
+        let finding = |s: &Severity| rule.finding(*s, "it", text.clone());
+        Report::of(severities.iter().map(finding).collect(), 1)
     }
 
     #[test]
@@ -89,5 +100,13 @@ mod tests {
             .unwrap_err();
         assert_eq!(both.kind(), Kind::FindingsError);
         assert_eq!(both.to_string(), "diagnosis found 2 errors and 1 warning");
+    }
+
+    #[test]
+    fn the_worst_comes_first() {
+        use Severity::{Error, Note, Ok as Good, Warning};
+        let report = report(&[Good, Warning, Error, Note]);
+        let order: Vec<Severity> = report.findings.iter().map(|f| f.severity).collect();
+        assert_eq!(order, [Error, Warning, Note, Good]);
     }
 }

@@ -55,6 +55,7 @@ pub fn survey(
         bundle: view,
         bundle_named: options.bundle.is_some(),
         unpacked: &unpacked(bundle.as_ref().ok(), &folder),
+        folder: &folder,
         sources: &sources,
         local: local.as_ref(),
     });

@@ -1,22 +1,38 @@
-//! The rules of diagnosis, one a file.
+//! The rules of diagnosis, one a file, in the folder of their group.
+//!
+//! To add one: copy a file of the same group, give its `RULE` a new id, its
+//! texts in both languages and a `check`, and name it in the group's `mod.rs`.
+//! `make docs` writes its documentation. A test in `tests.rs` provokes it.
 
-mod architecture;
-mod build_cache;
-mod builder;
-mod buildx;
-mod bundle_complete;
-mod bundle_disk;
-mod bundle_present;
-mod bundle_whole;
-mod check;
-mod compose;
-mod engine_disk;
-mod engine_reachable;
-mod engine_version;
-mod image_store;
-mod images_present;
-mod project_read;
+mod bundle;
+mod host;
+mod project;
+mod situation;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Check, Situation, diagnose};
+use super::finding::Finding;
+use super::report::Report;
+use super::rule::Rule;
+
+pub use situation::Situation;
+
+/// All rules, in the order in which a user would want to read them.
+pub fn rules() -> Vec<&'static Rule> {
+    [host::RULES, bundle::RULES, project::RULES].concat()
+}
+
+/// The rule of this id.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    rules().into_iter().find(|rule| rule.id == id)
+}
+
+/// Lets every rule look.
+pub fn diagnose(situation: &Situation<'_>) -> Report {
+    let rules = rules();
+    let findings: Vec<Finding> = rules
+        .iter()
+        .flat_map(|rule| (rule.check)(rule, situation))
+        .collect();
+    Report::of(findings, rules.len())
+}

@@ -1,0 +1,19 @@
+//! The bundle: whole, complete for this project, made for this engine.
+
+mod architecture;
+mod build_cache;
+mod complete;
+mod disk;
+mod present;
+mod whole;
+
+use super::super::rule::Rule;
+
+pub(super) const RULES: &[&Rule] = &[
+    &present::RULE,
+    &whole::RULE,
+    &disk::RULE,
+    &architecture::RULE,
+    &complete::RULE,
+    &build_cache::RULE,
+];

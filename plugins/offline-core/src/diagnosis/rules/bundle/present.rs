@@ -1,0 +1,78 @@
+use super::super::Situation;
+use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
+use crate::error::Kind;
+
+pub(super) static RULE: Rule = Rule {
+    id: "bundle-present",
+    group: Group::Bundle,
+    worst: Severity::Error,
+    promise: Text::fixed(
+        "There is a bundle, and it can be read.",
+        "有离线包，并且可以读取。",
+    ),
+    why: Text::fixed(
+        "docker offline build loads and warms from the bundle: the folder build-cache beside the Compose file, or else the newest build-cache-*.tar.* there. On the connected machine there is none before the first export.",
+        "docker offline build 从离线包加载并预热：Compose 文件旁的 build-cache 目录，否则是最新的 build-cache-*.tar.*。在联网机器上，首次导出前没有离线包。",
+    ),
+    remedy: Text::fixed(
+        "On the connected machine: docker offline export. On site: copy the archive beside the Compose file, or name it with --bundle.",
+        "在联网机器上运行 docker offline export。在离线机器上把压缩包复制到 Compose 文件旁，或用 --bundle 指定。",
+    ),
+    check,
+};
+
+fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
+    let failure = match situation.bundle {
+        Ok(bundle) => {
+            let record = bundle.record();
+            let subject = situation.short(bundle.place());
+            let maker = super::build_cache::maker(record);
+            let message = text!(
+                "bundle of project {project}, exported {created} by docker-offline {tool} with {maker}",
+                "项目 {project} 的离线包，{created} 由 docker-offline {tool} 使用 {maker} 导出",
+                project = record.project,
+                created = record.created,
+                tool = record.tool_version,
+            );
+            return vec![rule.ok(subject, message)];
+        }
+        Err(failure) => failure,
+    };
+    let source = failure.error().source().map(ToString::to_string);
+    let not_found = failure.kind() == Kind::BundleNotFound;
+    // On the connected machine there is none before the first export.
+    let expected = not_found && !situation.bundle_named;
+    let message = if not_found {
+        text!("{failure}", "没有找到离线包：{failure}")
+    } else {
+        text!("{failure}", "无法读取离线包：{failure}")
+    };
+    let mut finding = if expected {
+        rule.warning("bundle", message)
+    } else {
+        rule.error("bundle", message)
+    };
+    finding.cause = match source {
+        Some(cause) => Some(Text::quoted(cause)),
+        None => expected.then(|| {
+            Text::fixed(
+                "docker offline build has nothing to load without one",
+                "没有离线包，docker offline build 无可加载",
+            )
+        }),
+    };
+    vec![if not_found {
+        finding
+            .remedied_by(Text::fixed("on the connected machine", "在联网机器上"))
+            .run("docker offline export")
+            .remedied_by(Text::fixed(
+                "on site, name the folder or archive that was carried: --bundle DIR|ARCHIVE",
+                "在离线机器上，指定带来的目录或压缩包：--bundle DIR|ARCHIVE",
+            ))
+    } else {
+        match failure.hint() {
+            Some(hint) => finding.remedied_by(Text::quoted(hint)),
+            None => finding,
+        }
+    }]
+}

@@ -1,0 +1,47 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::super::bundle_view::BundleView;
+use super::super::facts::Facts;
+use super::super::sources::Sources;
+use crate::engine::LocalImage;
+use crate::error::Failure;
+use crate::project::Location;
+
+/// What the rules look at.
+pub struct Situation<'a> {
+    /// The engine and the tools.
+    pub facts: &'a Facts,
+    /// The bundle, or why there is none.
+    pub bundle: Result<&'a dyn BundleView, &'a Failure>,
+    /// Whether the user has named the bundle.
+    pub bundle_named: bool,
+    /// The bundle folder, or where an archive would be unpacked.
+    pub unpacked: &'a Path,
+    /// The project's folder.
+    pub folder: &'a Path,
+    /// The project.
+    pub sources: &'a Sources,
+    /// The images that the engine has of those asked for, by the name under
+    /// which they are loaded; `None` where it cannot be asked.
+    pub local: Option<&'a BTreeMap<String, LocalImage>>,
+}
+
+impl Situation<'_> {
+    /// A place as a reader in the project's folder would write it.
+    pub fn place(&self, location: &Location) -> String {
+        let file = self.short(&location.file);
+        match location.line {
+            Some(line) => format!("{file}:{line}"),
+            None => file,
+        }
+    }
+
+    /// A path as a reader in the project's folder would write it.
+    pub fn short(&self, path: &Path) -> String {
+        match path.strip_prefix(self.folder) {
+            Ok(below) if !below.as_os_str().is_empty() => below.display().to_string(),
+            _ => path.display().to_string(),
+        }
+    }
+}

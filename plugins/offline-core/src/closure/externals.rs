@@ -46,10 +46,18 @@ impl Walker<'_, '_> {
         line: u32,
         stage: &mut StageClosure,
     ) -> Result<(), Error> {
+        self.note_context(name, line, stage);
         let platform = self.args.target_platform.to_string();
         let found = self.external(name, what, role, line, &platform)?;
         used(stage, &found);
         Ok(())
+    }
+
+    /// Remembers that this name is a named context, if it is one.
+    pub(super) fn note_context(&self, name: &str, line: u32, stage: &mut StageClosure) {
+        if name != "scratch" && self.contexts.get(name).is_some() {
+            stage.named_contexts.push((line, name.to_owned()));
+        }
     }
 
     pub(super) fn external(

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::dockerfile::RemoteSource;
 use crate::project::{BuildContext, DockerfileSource, HiddenService, Location};
 use crate::reference::ImageReference;
 
@@ -80,6 +81,10 @@ pub struct StageClosure {
     pub copy_links: Vec<u32>,
     /// What it copies from the build context.
     pub copies: Vec<CopyStep>,
+    /// The lines of ADDs that fetch, and what they fetch.
+    pub remote_adds: Vec<(u32, RemoteSource)>,
+    /// Where it uses a named context, and the name.
+    pub named_contexts: Vec<(u32, String)>,
 }
 
 /// What a stage starts from.

@@ -132,6 +132,7 @@ impl<'a> Resolver<'a> {
         };
         if let BuildContext::Remote(url) = &build.context {
             let location = service_location(self.project, service);
+            closure.line_offset = location.line.unwrap_or(1) - 1;
             self.needs.unbundled(Unbundled {
                 kind: remote_kind(url),
                 what: url.clone(),

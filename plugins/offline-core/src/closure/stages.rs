@@ -64,6 +64,8 @@ impl Walker<'_, '_> {
             runs: Vec::new(),
             copy_links: Vec::new(),
             copies: Vec::new(),
+            remote_adds: Vec::new(),
+            named_contexts: Vec::new(),
         };
         let mut environment = Environment::new();
         let mut triggers = Vec::new();
@@ -78,6 +80,7 @@ impl Walker<'_, '_> {
             From::Scratch => None,
             From::Replaced(context) => {
                 let name = from.name.as_deref().unwrap_or(&from.from);
+                stage.named_contexts.push((from.line, name.to_owned()));
                 let found = self.context(name, context, from.line, &platform);
                 used(&mut stage, &found);
                 stage.base = base_of(found);
@@ -85,6 +88,7 @@ impl Walker<'_, '_> {
                 return Ok(stage);
             }
             From::External(name) => {
+                self.note_context(name, from.line, &mut stage);
                 Some(self.external(name, "FROM", Role::Base, from.line, &platform)?)
             }
         };

@@ -79,16 +79,19 @@ impl Walker<'_, '_> {
         for source in &copy.sources {
             let source = self.expanded(source, environment, line)?;
             match RemoteSource::of(&source).filter(|_| is_add) {
-                Some(remote) => self.needs.unbundled(Unbundled {
-                    kind: match remote {
-                        RemoteSource::Url => "add-url",
-                        RemoteSource::Git => "add-git",
-                    },
-                    what: source,
-                    service: self.service.to_owned(),
-                    file: self.source.path.clone(),
-                    line: self.source.location(line).line,
-                }),
+                Some(remote) => {
+                    stage.remote_adds.push((line, remote));
+                    self.needs.unbundled(Unbundled {
+                        kind: match remote {
+                            RemoteSource::Url => "add-url",
+                            RemoteSource::Git => "add-git",
+                        },
+                        what: source,
+                        service: self.service.to_owned(),
+                        file: self.source.path.clone(),
+                        line: self.source.location(line).line,
+                    });
+                }
                 None => sources.push(source),
             }
         }

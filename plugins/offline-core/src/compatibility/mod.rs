@@ -1,13 +1,17 @@
-//! What an engine will not find in a cache that another engine made.
+//! What an engine will not find in a cache that another engine made, and what the
+//! classic builder cannot build at all.
 //!
 //! Every rule here was measured (`docs/engine-facts.md`): cache keys change with
 //! BuildKit's generation, and `COPY --link` has other keys on the other kind of
 //! image store. A step that misses re-runs all that depends on it; if that needs
 //! a network, the build cannot succeed on site.
 
+mod classic;
+mod classic_text;
 mod miss;
 mod service_contexts;
 
+pub use classic::{Obstacle, classic_obstacles};
 pub use miss::{Miss, Reason, misses};
 pub(crate) use service_contexts::major_minor;
 pub use service_contexts::unread_service_contexts;

@@ -6,6 +6,7 @@ use super::{Copy, Mount, Run};
 
 pub(super) fn run_flags(flags: &[Flag<'_>], run: &mut Run) {
     for flag in flags {
+        run.flags.push(flag.name.value.as_ref().to_owned());
         match (flag.name.value.as_ref(), &flag.value) {
             ("mount", Some(value)) => run.mounts.push(mount(&value.value)),
             ("network", Some(value)) => run.network = Some(unquoted(&value.value)),
@@ -17,6 +18,7 @@ pub(super) fn run_flags(flags: &[Flag<'_>], run: &mut Run) {
 
 pub(super) fn copy_flags(flags: &[Flag<'_>], copy: &mut Copy) {
     for flag in flags {
+        copy.flags.push(flag.name.value.as_ref().to_owned());
         let value = flag.value.as_ref().map(|v| unquoted(&v.value));
         match flag.name.value.as_ref() {
             "from" => copy.from = value,

@@ -79,6 +79,8 @@ pub struct Run {
     pub network: Option<String>,
     /// `--security`.
     pub security: Option<String>,
+    /// The names of all its flags, in order.
+    pub flags: Vec<String>,
     /// The command; for the exec form its words joined by spaces.
     pub command: String,
     /// The bodies of its heredocs.
@@ -121,6 +123,8 @@ pub struct Copy {
     pub chown: Option<String>,
     /// `--checksum`; ADD only.
     pub checksum: Option<String>,
+    /// The names of all its flags, in order.
+    pub flags: Vec<String>,
 }
 
 /// What a source of an ADD is fetched from.

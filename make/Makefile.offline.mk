@@ -91,7 +91,7 @@ offline-build-classic: ; $(call docker_offline_build,--classic)
 %-offline-build: docker-offline-always ; $(call docker_offline_build,,$(call docker_offline_quote,$*))
 
 offline-diagnose: ; @$(call docker_offline_command,diagnose) $(docker_offline_bundle) \
-	$(call docker_offline_exec,$(OFFLINE_FLAGS))
+	$(call docker_offline_exec,$(docker_offline_files) $(OFFLINE_FLAGS))
 
 offline-up: ; $(docker_offline_up)
 

@@ -1,0 +1,3 @@
+export const TITLE = "DataMate in the lab";
+
+document.querySelector("h1").textContent = TITLE;

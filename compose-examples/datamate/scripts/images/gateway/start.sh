@@ -1,0 +1,3 @@
+#!/bin/sh
+set -e
+exec /opt/jre/bin/java -Xmx128m -cp /opt/gateway/gateway.jar com.datamate.Gateway

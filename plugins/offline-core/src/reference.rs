@@ -166,14 +166,19 @@ impl ImageReference {
     /// another image among `others` needs it.
     pub fn load_names<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Vec<String> {
         let mut names = vec![self.load_name()];
-        let plain = self.without_digest();
-        let taken = others.into_iter().any(|other| {
-            other != self && other.without_digest() == plain && other.digest != self.digest
-        });
-        if self.digest.is_some() && !taken {
-            names.push(plain.familiar());
+        if self.digest.is_some() && !self.shares_its_tag(others) {
+            names.push(self.without_digest().familiar());
         }
         names
+    }
+
+    /// Whether another image among `others` goes by this one's name and tag, as
+    /// when a project asks for a tag and also for a pin of what it once was.
+    pub fn shares_its_tag<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> bool {
+        let plain = self.without_digest();
+        others.into_iter().any(|other| {
+            other != self && other.without_digest() == plain && other.digest != self.digest
+        })
     }
 }
 

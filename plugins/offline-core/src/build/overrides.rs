@@ -26,13 +26,14 @@ pub(super) struct Overrides {
 /// Decides what this engine needs.
 pub(super) fn overrides(project: &Project, closure: &Closure, engine: &EngineInfo) -> Overrides {
     let mut overrides = Overrides::default();
-    // A graphdriver store loses digests on load, so no pin resolves there (fact 10).
-    let lossy = engine.store == Store::Graphdriver;
-    let pinned = closure
-        .images
-        .iter()
-        .filter(|i| lossy && i.reference.digest().is_some());
-    for image in pinned {
+    // A graphdriver store loses digests on load, so no pin resolves there (fact 10);
+    // a containerd store finds one by its tag, which another image may have.
+    let unresolved = |pin: &ImageReference| {
+        pin.digest().is_some()
+            && (engine.store == Store::Graphdriver
+                || pin.shares_its_tag(closure.images.iter().map(|i| &i.reference)))
+    };
+    for image in closure.images.iter().filter(|i| unresolved(&i.reference)) {
         overrides.pins.insert(
             context_name(&image.reference),
             format!("docker-image://{}", image.reference.load_name()),
@@ -59,11 +60,7 @@ pub(super) fn overrides(project: &Project, closure: &Closure, engine: &EngineInf
             if !own.is_empty() {
                 changes.insert("build".into(), Value::Object(own));
             }
-        } else if let Some(image) = service
-            .image
-            .as_ref()
-            .filter(|i| lossy && i.digest().is_some())
-        {
+        } else if let Some(image) = service.image.as_ref().filter(|i| unresolved(i)) {
             changes.insert("image".into(), json!(image.load_name()));
         }
         let asks = service.pull_policy.as_deref().is_some_and(goes_out);

@@ -45,22 +45,30 @@ fn export_is_cut_at_any_moment_and_then_succeeds() {
         )
     };
     let project = project();
+    export(&project).succeeds();
+    // Measured once more: the first run also warms the machine's own caches.
+    forget(&engine, &project);
     let whole = export(&project).succeeds().took;
 
     for signal in [Signal::INT, Signal::KILL] {
         for &percent in moments() {
             forget(&engine, &project);
             cut(export(&project), signal, whole * percent / 100);
+            let archive = project.join("out/build-cache-1.tar.zst");
+            let is_whole = || {
+                on_machine("zstd")
+                    .args(["-q", "-t"])
+                    .arg(&archive)
+                    .quietly()
+                    .run()
+                    .ok()
+            };
             assert!(
-                !project.join("out/build-cache-1.tar.zst").exists() || percent > 80,
+                !archive.exists() || is_whole(),
                 "no archive has its name before it is whole"
             );
             export(&project).succeeds();
-            on_machine("zstd")
-                .args(["-q", "-t"])
-                .arg(project.join("out/build-cache-1.tar.zst"))
-                .quietly()
-                .succeeds();
+            assert!(is_whole(), "the archive is whole");
             let images = engine.images();
             assert!(
                 !images.iter().any(|i| i.contains("offline.invalid")),

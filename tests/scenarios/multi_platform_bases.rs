@@ -1,5 +1,6 @@
 //! A base that is an index of platforms, as on Docker Hub, and one that is
-//! pinned by that index's digest, survive the trip to both stores.
+//! pinned by that index's digest, survive the trip to both stores; so does a pin
+//! beside a tag that has moved on to another image.
 
 use docker_offline_tests::{BuildLog, Carried, Engine, Workspace, pairs, registry, say};
 
@@ -11,7 +12,7 @@ fn project() -> Workspace {
         &[
             (
                 "compose.yaml",
-                "services:\n  by-tag:\n    build: ./by-tag\n    image: by-tag:dev\n  by-digest:\n    build: ./by-digest\n    image: by-digest:dev\n",
+                "services:\n  by-tag:\n    build: ./by-tag\n    image: by-tag:dev\n  by-digest:\n    build: ./by-digest\n    image: by-digest:dev\n  moved-on:\n    build: ./moved-on\n    image: moved-on:dev\n",
             ),
             ("by-tag/Dockerfile", &format!("FROM debian:multi\n{steps}")),
             ("by-tag/data.txt", "data\n"),
@@ -20,6 +21,14 @@ fn project() -> Workspace {
                 &format!("FROM debian:multi@{pin}\n{steps}"),
             ),
             ("by-digest/data.txt", "data\n"),
+            (
+                "moved-on/Dockerfile",
+                &format!(
+                    "FROM debian:bookworm-slim AS today\nRUN date > /date\n\
+                     FROM debian:bookworm-slim@{pin}\nCOPY --from=today /date /date\n{steps}"
+                ),
+            ),
+            ("moved-on/data.txt", "data\n"),
         ],
     )
 }
@@ -65,7 +74,7 @@ fn one_site(carried: &Carried, kind: &str) {
         log
     };
     build().assert_only_ran(&[]);
-    for service in ["by-tag", "by-digest"] {
+    for service in ["by-tag", "by-digest", "moved-on"] {
         project.write(
             &format!("{service}/data.txt"),
             format!("edited for {service}\n"),

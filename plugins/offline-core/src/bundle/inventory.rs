@@ -100,7 +100,8 @@ impl Inventory {
     /// Walks a build context as BuildKit would send it.
     ///
     /// The rules are those of `<dockerfile>.dockerignore` if it exists, else of
-    /// `.dockerignore` in the context.
+    /// `.dockerignore` in the context. What an export left in it is passed over:
+    /// no step takes it by name, and it is gigabytes that are never the same.
     pub fn of_context(context: &Path, dockerfile: Option<&Path>) -> Result<Self, Error> {
         let rules = ignore_rules(context, dockerfile)?;
         let mut inventory = Self::default();
@@ -117,6 +118,9 @@ impl Inventory {
                 };
                 let (excluded, own) = rules.matches(&below, &inherited);
                 let metadata = entry.metadata().map_err(Error::io("read", entry.path()))?;
+                if is_of_an_export(&entry.path(), &metadata) {
+                    continue;
+                }
                 if metadata.is_dir() && (!excluded || rules.has_exceptions()) {
                     folders.push((below.clone(), own));
                 }
@@ -172,6 +176,15 @@ impl Inventory {
         differences.sort_by(|a, b| a.path.cmp(&b.path));
         differences
     }
+}
+
+fn is_of_an_export(path: &Path, metadata: &fs::Metadata) -> bool {
+    if metadata.is_dir() {
+        return path.join("oci-layout").is_file();
+    }
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.starts_with("build-cache-") && name.contains(".tar"))
 }
 
 impl InventoryEntry {
@@ -337,6 +350,19 @@ mod tests {
             ("sub/chmod", Change::Mode),
         ];
         assert_eq!(found, expected.map(|(p, c)| (p.to_owned(), c)));
+    }
+
+    #[test]
+    fn passes_over_what_an_export_left() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("deploy/cache/blobs")).unwrap();
+        fs::write(dir.path().join("deploy/compose.yaml"), "services: {}").unwrap();
+        fs::write(dir.path().join("deploy/cache/oci-layout"), "{}").unwrap();
+        fs::write(dir.path().join("deploy/cache/blobs/a"), "a").unwrap();
+        fs::write(dir.path().join("deploy/build-cache-20260101.tar.zst"), "b").unwrap();
+        let inventory = Inventory::of_context(dir.path(), None).unwrap();
+        let paths: Vec<&str> = inventory.entries.keys().map(String::as_str).collect();
+        assert_eq!(paths, ["deploy", "deploy/compose.yaml"]);
     }
 
     #[test]

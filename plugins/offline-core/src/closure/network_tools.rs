@@ -115,6 +115,15 @@ const WITH: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// With one of these words, such a program keeps away from the network; an empty
+/// name stands for every program.
+const NEVER_WITH: &[(&str, &str)] = &[
+    ("", "--offline"),
+    ("", "--no-index"),
+    ("mvn", "-o"),
+    ("mvnw", "-o"),
+];
+
 /// The words that stand before a command without being one.
 const PREFIXES: &[&str] = &[
     "sudo",
@@ -169,6 +178,12 @@ fn of_simple_command(line: &str) -> Option<&'static str> {
     if let Some(tool) = ALWAYS.iter().find(|tool| **tool == program) {
         return Some(tool);
     }
+    let kept_away = NEVER_WITH
+        .iter()
+        .any(|(of, word)| (of.is_empty() || *of == program) && rest.contains(word));
+    if kept_away {
+        return None;
+    }
     let (tool, needed) = WITH.iter().find(|(tool, _)| *tool == program)?;
     let bare = rest.is_empty() && needed.contains(&"");
     let named = rest.iter().any(|word| needed.contains(word));
@@ -210,6 +225,10 @@ mod tests {
             ("rm -rf /var/lib/apt/lists/*", None),
             ("git config --global a b", None),
             ("./gradlew build", Some("gradlew")),
+            ("./gradlew --offline build", None),
+            ("mvn -B package", Some("mvn")),
+            ("mvn -B -o package", None),
+            ("pip install --no-index --find-links /w x", None),
             ("set -eux\napk add --no-cache x\n", Some("apk")),
         ] {
             assert_eq!(network_tool(command), expected, "{command}");

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::classic_copy::{ignore_file_copied, needs_copy};
 use super::classic_text::{self, Lines};
 use crate::closure::{BuildClosure, StageBase, StageClosure};
 use crate::dockerfile::{self, Copy, Dockerfile, Instruction, InstructionKind, RemoteSource};
@@ -70,6 +71,12 @@ fn whole_file(build: &BuildClosure, file: &Dockerfile, lines: &Lines<'_>, found:
         {
             found.add(stage.line, format!("a second stage of the name {name}"));
         }
+    }
+    if needs_copy(build, file)
+        && let Some(line) = ignore_file_copied(build)
+    {
+        let what = "COPY of .dockerignore, which docker changes for a Dockerfile from elsewhere";
+        found.add(line, what);
     }
     for arg in &file.global_args {
         substitutions(arg.line, &lines.instruction(arg.line), found);

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 /// The lines of a Dockerfile.
-pub(super) struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     lines: Vec<&'a str>,
     escape: char,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(text: &'a str, escape: char) -> Self {
+    pub(crate) fn new(text: &'a str, escape: char) -> Self {
         Self {
             lines: text.lines().collect(),
             escape,
@@ -18,10 +18,10 @@ impl<'a> Lines<'a> {
 
     /// An instruction from its first line to where no line continues it, without
     /// comments.
-    pub(super) fn instruction(&self, first: u32) -> String {
-        let start = usize::try_from(first).unwrap_or(1).saturating_sub(1);
+    pub(crate) fn instruction(&self, first: u32) -> String {
+        let start = index(first);
         let mut text = String::new();
-        for line in self.lines.iter().skip(start) {
+        for line in &self.lines[start..(start + self.extent(first)).min(self.lines.len())] {
             let line = line.trim_end();
             if !text.is_empty() && (line.is_empty() || line.trim_start().starts_with('#')) {
                 continue;
@@ -35,6 +35,24 @@ impl<'a> Lines<'a> {
         }
         text
     }
+
+    /// How many lines an instruction has.
+    pub(crate) fn extent(&self, first: u32) -> usize {
+        let mut count = 0;
+        for line in self.lines.iter().skip(index(first)) {
+            count += 1;
+            let line = line.trim_end();
+            let skipped = count > 1 && (line.is_empty() || line.trim_start().starts_with('#'));
+            if !skipped && !line.ends_with(self.escape) {
+                break;
+            }
+        }
+        count
+    }
+}
+
+fn index(line: u32) -> usize {
+    usize::try_from(line).unwrap_or(1).saturating_sub(1)
 }
 
 /// The substitutions in a text that Engine 20.10 does not know
@@ -101,6 +119,8 @@ mod tests {
         let lines = Lines::new("FROM a\nENV X=1 \\\n# why\n\n  Y=2\nRUN z\n", '\\');
         assert_eq!(lines.instruction(2), "ENV X=1    Y=2");
         assert_eq!(lines.instruction(6), "RUN z");
+        assert_eq!(lines.extent(2), 4);
+        assert_eq!(lines.extent(6), 1);
         let names = BTreeSet::from(["X", "XY"]);
         assert_eq!(used("echo ${X} $X $XY1", &names), ["X"]);
     }

@@ -7,11 +7,14 @@
 //! a network, the build cannot succeed on site.
 
 mod classic;
+mod classic_copy;
 mod classic_text;
 mod miss;
 mod service_contexts;
 
 pub use classic::{Obstacle, classic_obstacles};
+pub(crate) use classic_copy::{from_of, names_of_buildkit, needs_copy, range};
+pub(crate) use classic_text::Lines;
 pub use miss::{Miss, Reason, misses};
 pub(crate) use service_contexts::major_minor;
 pub use service_contexts::unread_service_contexts;

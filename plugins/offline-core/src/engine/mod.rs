@@ -5,6 +5,7 @@
 
 mod bake;
 mod build_log;
+mod classic_log;
 mod cli;
 mod error;
 mod images;
@@ -12,6 +13,7 @@ mod info;
 
 pub use bake::BakeFile;
 pub use build_log::{BuildLog, Step, StepFailure};
+pub use classic_log::{ClassicLog, ClassicStep};
 pub use cli::{Docker, Output};
 pub use error::Error;
 pub use images::{LocalImage, RootFs};

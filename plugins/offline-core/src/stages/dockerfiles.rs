@@ -25,6 +25,13 @@ pub struct Error {
     source: std::io::Error,
 }
 
+impl Error {
+    pub(super) fn new(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        Self { path, source }
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         io_kind(&self.source)

@@ -5,8 +5,10 @@
 //! from the definition that Compose itself gives to buildx and change only what
 //! no key depends on: target, tags, outputs, cache source.
 
+mod classic;
 mod dockerfiles;
 mod targets;
 
+pub use classic::{ClassicBuild, Substitutes};
 pub use dockerfiles::{Dockerfiles, Error};
 pub use targets::StageTargets;

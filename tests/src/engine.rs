@@ -62,6 +62,11 @@ impl Engine {
         lab().arg(command).arg(&self.name)
     }
 
+    /// Its name in the lab.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its kind, like `28-overlay2-connected`.
     pub fn kind(&self) -> &str {
         &self.kind

@@ -24,6 +24,9 @@ pub fn run(
 ) -> Result<(Summary, Option<Failure>), Failure> {
     let started = Instant::now();
     let (engine, project) = read(docker, options, reporter)?;
+    if let Some(warning) = project.reading_warning() {
+        reporter.event(Event::Warning(warning));
+    }
     check_tools(docker, &engine)?;
     let platform = parse_platform(&engine.platform)?;
     let closure = closure::resolve(&project, &options.services, &platform)?;

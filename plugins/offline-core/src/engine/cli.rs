@@ -35,11 +35,19 @@ impl Docker {
     pub fn new(global_args: Vec<OsString>) -> Result<Self, Error> {
         let program = which::which("docker").map_err(|_| Error::DockerMissing)?;
         Ok(Self {
-            program,
             global_args,
+            ..Self::at(program)
+        })
+    }
+
+    /// The `docker` command in this file.
+    pub fn at(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            global_args: Vec::new(),
             environment: Vec::new(),
             interrupted: Arc::default(),
-        })
+        }
     }
 
     /// The same command with one more environment variable.

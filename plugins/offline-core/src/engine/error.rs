@@ -118,7 +118,14 @@ impl Error {
     pub(crate) fn from_stderr(command: &str, status: String, stderr: &str) -> Self {
         let message = last_words(stderr);
         let has = |text: &str| stderr.contains(text);
-        if has("permission denied while trying to connect")
+        // Without the plugin, docker reads the plugin's flags as its own before
+        // it looks for the command, and complains of the first (20.10 to 28.5).
+        let own_usage = stderr.starts_with("unknown ") && has("Usage:  docker [OPTIONS] COMMAND");
+        if own_usage && command.starts_with("docker compose") {
+            Self::ComposeMissing
+        } else if own_usage && command.starts_with("docker buildx") {
+            Self::BuildxMissing
+        } else if has("permission denied while trying to connect")
             || has("dial unix") && has("permission denied")
         {
             Self::Denied { message }
@@ -167,4 +174,22 @@ fn last_words(stderr: &str) -> String {
     let usage = |l: &&&str| !l.starts_with("Run 'docker") && !l.starts_with("See 'docker");
     let kept: Vec<&str> = lines.iter().filter(usage).copied().collect();
     kept[kept.len().saturating_sub(3)..].join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_plugin_is_told_by_docker_s_own_usage() {
+        let said =
+            "unknown flag: --format\nSee 'docker --help'.\n\nUsage:  docker [OPTIONS] COMMAND\n";
+        let of = |command: &str, said: &str| Error::from_stderr(command, "125".into(), said);
+        let compose = "docker compose config --format json";
+        assert!(matches!(of(compose, said), Error::ComposeMissing));
+        let buildx = "docker buildx inspect";
+        assert!(matches!(of(buildx, said), Error::BuildxMissing));
+        let own = "unknown flag: --x\n\nUsage:  docker compose config [OPTIONS] [SERVICE...]\n";
+        assert!(matches!(of(compose, own), Error::Failed { .. }));
+    }
 }

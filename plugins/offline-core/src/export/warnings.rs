@@ -14,7 +14,7 @@ pub(super) fn warnings(
     made: &Engine,
     site: Option<&Engine>,
 ) -> (Vec<Warning>, usize) {
-    let mut all: Vec<Warning> = Vec::new();
+    let mut all: Vec<Warning> = Vec::from_iter(project.reading_warning());
     for name in &project.unset_variables {
         all.push(Warning {
             what: format!("the variable {name} is not set; Compose puts nothing in its place"),

@@ -127,7 +127,7 @@ impl Converter<'_> {
             additional_contexts,
             network: present(&from.network),
             secrets: self.secrets(&from.secrets),
-            ssh: from.ssh.iter().map(|s| s.replacen(": ", "=", 1)).collect(),
+            ssh: ssh(&from.ssh),
             platforms: from.platforms.clone(),
             extra_hosts: extra_hosts(&from.extra_hosts),
             shm_size: present(&from.shm_size).filter(|s| s != "0"),
@@ -199,6 +199,13 @@ impl Converter<'_> {
                 Some(SecretSource::File(self.directory.join(file)))
             })
     }
+}
+
+/// In order, since Compose has none for them.
+fn ssh(from: &[String]) -> Vec<String> {
+    let mut keys: Vec<String> = from.iter().map(|s| s.replacen(": ", "=", 1)).collect();
+    keys.sort();
+    keys
 }
 
 /// As compose-go's `isRemoteContext` decides, and anything with a scheme.

@@ -81,6 +81,7 @@ pub(super) fn classify(stderr: &str, sources: &Sources) -> Option<Error> {
         "cannot extend service",
         "empty compose file",
         "project name must not be empty",
+        "invalid project name",
         "error while interpolating",
         "mapping key",
         "error decoding",
@@ -133,8 +134,11 @@ fn undefined_service(message: &str, sources: &Sources) -> Option<Error> {
 }
 
 fn missing_file(message: &str) -> Option<String> {
-    if let Some(path) = between(message, "couldn't find env file: ", "\n") {
-        return Some(path.to_owned());
+    // With a capital letter in 2.26.
+    for words in ["couldn't find env file: ", "Couldn't find env file: "] {
+        if let Some(path) = between(message, words, "\n") {
+            return Some(path.to_owned());
+        }
     }
     let before = message.split(": no such file or directory").next()?;
     if before.len() == message.len() {

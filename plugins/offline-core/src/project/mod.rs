@@ -2,13 +2,15 @@
 //!
 //! Compose itself does interpolation, `include`, `extends`, overlays and
 //! profiles; what it prints is read with tolerant structs. Only what an image
-//! or a build depends on is kept.
+//! or a build depends on is kept. Where there is no Compose, `fallback` does
+//! the same to the files.
 
 mod bake;
 mod build_target;
 mod convert;
 mod diagnose_stderr;
 mod error;
+mod fallback;
 mod files;
 mod model;
 mod options;
@@ -27,4 +29,4 @@ pub use model::{HiddenService, Location, Project, Service};
 pub use options::ProjectOptions;
 #[cfg(test)]
 pub(crate) use read::from_config;
-pub use read::read;
+pub use read::{read, read_without_compose};

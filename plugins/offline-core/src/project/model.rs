@@ -2,10 +2,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::BuildTarget;
+use crate::event::Warning;
 use crate::reference::ImageReference;
 
 /// A Compose project as far as images and builds are concerned.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Project {
     /// The project's name, from which default image names are made.
     pub name: String,
@@ -19,6 +20,8 @@ pub struct Project {
     pub hidden: Vec<HiddenService>,
     /// Variables that Compose replaced by nothing because they are not set.
     pub unset_variables: Vec<String>,
+    /// Whether the files were read without Compose, which is not installed.
+    pub without_compose: bool,
 }
 
 /// A service that is not part of this run because of its profiles.
@@ -60,7 +63,7 @@ impl fmt::Display for Location {
 }
 
 /// A service of the project.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Service {
     /// Its name.
     pub name: String,
@@ -85,6 +88,20 @@ pub struct Service {
 }
 
 impl Project {
+    /// What the user should know of how the project was read.
+    pub fn reading_warning(&self) -> Option<Warning> {
+        self.without_compose.then(|| Warning {
+            what: "Compose is not installed: its files were read without it".into(),
+            subject: None,
+            why: Some(
+                "keys that Compose would refuse as misspelt are passed over, and files that `include` or `extends` fetch from elsewhere are refused".into(),
+            ),
+            remedy: Some(
+                "where Compose is installed, compare with: docker compose config".into(),
+            ),
+        })
+    }
+
     /// The service of this name.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|s| s.name == name)

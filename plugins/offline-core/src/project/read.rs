@@ -6,13 +6,16 @@ use super::diagnose_stderr::{classify, unset_variables};
 use super::files::{self, ComposeFiles};
 use super::resolved::ResolvedProject;
 use super::source_lines::Sources;
-use super::{Error, HiddenService, Project, ProjectOptions, Service};
+use super::{Error, HiddenService, Project, ProjectOptions, Service, fallback};
 use crate::engine::{self, Docker};
 
 /// Reads the project that the options mean.
 ///
 /// Runs `docker compose config` twice at once: as asked, and with every profile
 /// active, to name the services that are hidden. No engine is needed for it.
+///
+/// Where the docker command has no Compose plugin, the files are read without
+/// it, and [`Project::without_compose`] is set.
 pub fn read(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error> {
     let found = files::find(options)?;
     let sources = Sources::read(&found.files);
@@ -22,23 +25,49 @@ pub fn read(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error>
         let asked = resolve(docker, options, &sources);
         (asked, everything.and_then(|handle| handle.join().ok()))
     });
-    let (resolved, stderr) = asked?;
+    let (resolved, stderr) = match asked {
+        Err(Error::Engine(engine::Error::ComposeMissing)) => {
+            return without_compose(options, found, &sources);
+        }
+        asked => asked?,
+    };
     // Only needed for names: what is wrong in a service that is not asked for
     // must not stop the others.
     let everything = everything.and_then(Result::ok).map(|(project, _)| project);
-    build_project(&resolved, everything.as_ref(), &stderr, found, &sources)
+    let unset = unset_variables(&stderr);
+    build_project(&resolved, everything.as_ref(), &unset, found, &sources)
+}
+
+/// Reads the project as [`read`] does where there is no Compose.
+pub fn read_without_compose(options: &ProjectOptions) -> Result<Project, Error> {
+    let found = files::find(options)?;
+    let sources = Sources::read(&found.files);
+    without_compose(options, found, &sources)
+}
+
+fn without_compose(
+    options: &ProjectOptions,
+    found: ComposeFiles,
+    sources: &Sources,
+) -> Result<Project, Error> {
+    let raw = fallback::read(options, &found, sources)?;
+    let everything = (!options.all_profiles).then_some(&raw.everything);
+    let project = build_project(&raw.asked, everything, &raw.unset, found, sources)?;
+    Ok(Project {
+        without_compose: true,
+        ..project
+    })
 }
 
 fn build_project(
     resolved: &ResolvedProject,
     everything: Option<&ResolvedProject>,
-    stderr: &str,
+    unset: &[String],
     found: ComposeFiles,
     sources: &Sources,
 ) -> Result<Project, Error> {
-    let unset = unset_variables(stderr);
     let converter = Converter {
-        unset: &unset,
+        unset,
         project: resolved,
         directory: &found.directory,
         sources,
@@ -62,9 +91,10 @@ fn build_project(
         name: resolved.name.clone(),
         services,
         hidden,
-        unset_variables: unset.clone(),
+        unset_variables: unset.to_vec(),
         directory: found.directory,
         files: found.files,
+        without_compose: false,
     })
 }
 
@@ -146,7 +176,7 @@ pub(crate) fn from_config(text: &str, files: &[std::path::PathBuf]) -> Result<Pr
         files: files.to_vec(),
     };
     let sources = Sources::read(files);
-    build_project(&resolved, None, "", found, &sources)
+    build_project(&resolved, None, &[], found, &sources)
 }
 
 #[cfg(test)]
@@ -190,7 +220,13 @@ mod tests {
             files: vec!["/p/compose.yaml".into()],
             directory: "/p".into(),
         };
-        build_project(&resolved, Some(&everything), "", found, &Sources::default())
+        build_project(
+            &resolved,
+            Some(&everything),
+            &[],
+            found,
+            &Sources::default(),
+        )
     }
 
     #[test]

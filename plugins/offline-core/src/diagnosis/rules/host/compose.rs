@@ -41,22 +41,37 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
         }
         // That docker itself is missing is said once, of the engine.
         Err(Error::DockerMissing) => Vec::new(),
-        Err(Error::ComposeMissing) => vec![
-            rule.error(
-                "Compose",
-                Text::fixed("docker compose is not installed", "没有安装 docker compose"),
-            )
-            .remedied_by(Text::fixed(
-                "install the package docker-compose-plugin or docker-compose-v2, then check",
-                "安装软件包 docker-compose-plugin 或 docker-compose-v2，然后检查",
-            ))
-            .run("docker compose version"),
-        ],
+        Err(Error::ComposeMissing) => vec![missing(rule, situation)],
         Err(error) => vec![
             rule.error("Compose", text!("{error}", "无法查询 Compose：{error}"))
                 .run("docker compose version"),
         ],
     }
+}
+
+/// Engines before 23 build with the classic builder, which needs no Compose.
+fn missing(rule: &Rule, situation: &Situation<'_>) -> Finding {
+    let message = Text::fixed("docker compose is not installed", "没有安装 docker compose");
+    let engine = situation.facts.engine.as_ref();
+    let finding = match engine {
+        Ok(engine) if engine.info.generation() < 23 => rule.warning("Compose", message),
+        _ => rule.error("Compose", message),
+    };
+    let read = matches!(situation.sources, Sources::Read(project, _) if project.without_compose);
+    let finding = if read {
+        finding.because(Text::fixed(
+            "the project was read without it: misspelt keys are passed over, and what include or extends fetch from elsewhere is refused",
+            "项目未经 Compose 读取：拼写错误的键会被忽略，include 或 extends 的远程文件会被拒绝",
+        ))
+    } else {
+        finding
+    };
+    finding
+        .remedied_by(Text::fixed(
+            "install the package docker-compose-plugin or docker-compose-v2, then check",
+            "安装软件包 docker-compose-plugin 或 docker-compose-v2，然后检查",
+        ))
+        .run("docker compose version")
 }
 
 fn too_old(rule: &Rule, situation: &Situation<'_>, version: &str, service: &Service) -> Finding {

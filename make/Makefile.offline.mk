@@ -37,10 +37,10 @@ docker_offline_command = \
 		exit 127; \
 	fi;
 
-# Adds the bundle to "$@": the folder where it exists, else the archive that was named, else
-# nothing, and the command looks for one by itself.
-docker_offline_bundle = \
-	if [ -e $(call docker_offline_quote,$(docker_offline_folder)) ]; then set -- "$$@" --bundle $(call docker_offline_quote,$(docker_offline_folder)); \
+# Adds the bundle to "$@": CACHE_DIR, or the usual folder where it exists, else the archive that
+# was named, else nothing, and the command looks for one by itself.
+docker_offline_bundle = set -- "$$@" $(call docker_offline_option,--cache-dir,$(CACHE_DIR)); \
+	if [ -e $(call docker_offline_quote,$(docker_offline_folder)/oci-layout) ]; then $(if $(strip $(CACHE_DIR)),:,set -- "$$@" --bundle $(call docker_offline_quote,$(docker_offline_folder))); \
 	$(if $(filter-out none,$(strip $(OFFLINE_ARCHIVE))),else set -- "$$@" $(call docker_offline_option,--bundle,$(OFFLINE_ARCHIVE));) \
 	fi;
 docker_offline_folder = $(if $(strip $(CACHE_DIR)),$(strip $(CACHE_DIR)),build-cache)

@@ -224,9 +224,22 @@ fn variables_reach_the_commands_word_by_word() {
     let ran = make(&project, &["offline-build", "CACHE_DIR=big disk/cache"]).succeeds();
     assert_eq!(
         ran.stdout.trim_end(),
-        "[offline][build][--bundle][big disk/cache]",
+        "[offline][build][--cache-dir][big disk/cache]",
         "{ran}"
     );
+    // An archive that was named is unpacked there.
+    for (folder, asked) in [
+        ("big disk/cache", "[--cache-dir][big disk/cache]"),
+        ("empty", "[--cache-dir][empty][--bundle][a.tar]"),
+    ] {
+        let variables = [&format!("CACHE_DIR={folder}"), "OFFLINE_ARCHIVE=a.tar"];
+        let ran = make(&project, &["offline-diagnose", variables[0], variables[1]]).succeeds();
+        assert_eq!(
+            ran.stdout.trim_end(),
+            format!("[offline][diagnose]{asked}"),
+            "{ran}"
+        );
+    }
 }
 
 #[test]

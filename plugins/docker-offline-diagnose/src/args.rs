@@ -16,6 +16,10 @@ pub struct Args {
     #[arg(long, value_name = "DIR|ARCHIVE", value_hint = ValueHint::AnyPath)]
     pub bundle: Option<PathBuf>,
 
+    /// Bundle folder of your own, or where one will be unpacked
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cache_dir: Option<PathBuf>,
+
     /// Log of a failed build to explain; "-" is standard input (not built in yet)
     #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
     pub log: Option<PathBuf>,

@@ -54,6 +54,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         project: args.project.options(),
         services: args.project.services.clone(),
         bundle: args.bundle.clone(),
+        cache_dir: args.cache_dir.clone(),
     };
     let report = survey(docker.as_ref(), &options, terminal.reporter())?;
     match args.format {

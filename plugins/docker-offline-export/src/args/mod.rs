@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "build-cache", value_hint = ValueHint::DirPath)]
     pub cache_dir: PathBuf,
 
-    /// Archive to write (.tar.zst, .tar.gz or .tar), or "none" (default: build-cache-YYYYMMDD.tar.zst)
+    /// Archive to write (.tar.zst, .tar.gz or .tar), or "none" (default: build-cache-YYYYMMDD.tar.zst; beside a --cache-dir of your own, of its name)
     #[arg(long, value_name = "FILE|none", value_hint = ValueHint::FilePath)]
     pub archive: Option<Archive>,
 

@@ -25,12 +25,8 @@ pub(super) fn open(
     engine: &Platform,
     reporter: &dyn Reporter,
 ) -> Result<Bundle, Failure> {
-    // A folder named by --cache-dir counts like one named by --bundle.
-    let named = options
-        .bundle
-        .clone()
-        .or_else(|| options.cache_dir.clone().filter(|dir| dir.is_dir()));
-    let folder = match locate(named.as_deref(), &project.directory)? {
+    let (bundle, cache_dir) = (options.bundle.as_deref(), options.cache_dir.as_deref());
+    let folder = match locate(bundle, cache_dir, &project.directory)? {
         Located::Directory(folder) => folder,
         Located::Archive(path) => {
             check_platform(&bundle::read_record(&path)?, engine)?;

@@ -9,7 +9,7 @@ use super::levels::{Level, levels};
 use super::steps::StepCount;
 use crate::bundle::Record;
 use crate::closure::{Closure, StageRef};
-use crate::engine::{BakeFile, BuildLog, Docker};
+use crate::engine::{BakeFile, BuildLog, Docker, local_cache_source};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{Digest, Layout};
@@ -81,11 +81,8 @@ impl Builder<'_> {
             let mut wishes = Map::new();
             wishes.insert("output".into(), json!(["type=cacheonly"]));
             if let Some(manifest) = self.cache_source(stage) {
-                let path = self.layout.path().display();
-                wishes.insert(
-                    "cache-from".into(),
-                    json!([format!("type=local,src={path},digest={manifest}")]),
-                );
+                let source = local_cache_source(self.layout.path(), &manifest.to_string());
+                wishes.insert("cache-from".into(), json!([source]));
             }
             targets.add(&mut file, stage, wishes);
             services.insert(targets.name(stage), stage.service.clone());

@@ -21,10 +21,28 @@ pub enum Located {
 /// `build-cache`, then the newest `build-cache*.tar.zst`, `.tar.gz` or `.tar`
 /// are looked for in the project folder, then in `../<project>-offline`. A
 /// folder wins over an archive beside it unless the archive is another, later
-/// export.
-pub fn locate(explicit: Option<&Path>, project: &Path) -> Result<Located, Error> {
+/// export. Before them all, `cache_dir` is looked at, a bundle folder of the
+/// user's own, with what lies beside it and in it.
+pub fn locate(
+    explicit: Option<&Path>,
+    cache_dir: Option<&Path>,
+    project: &Path,
+) -> Result<Located, Error> {
     if let Some(path) = explicit {
         return explicitly(path);
+    }
+    let mut looked = Vec::new();
+    if let Some(folder) = cache_dir {
+        let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        // Others may keep theirs there too: an archive is told by its name.
+        let beside = either(
+            &whole,
+            newest_archive(&whole.with_file_name(""), &name_of(&whole)),
+        )?;
+        if let Some(found) = beside.map_or_else(|| within(&whole), |found| Ok(Some(found)))? {
+            return Ok(found);
+        }
+        looked.push(whole.display().to_string());
     }
     let mut places = vec![project.to_owned()];
     let absolute = project
@@ -33,7 +51,6 @@ pub fn locate(explicit: Option<&Path>, project: &Path) -> Result<Located, Error>
     if let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) {
         places.push(parent.join(format!("{}-offline", name.to_string_lossy())));
     }
-    let mut looked = Vec::new();
     for place in places {
         if let Some(found) = within(&place)? {
             return Ok(found);
@@ -66,17 +83,34 @@ fn explicitly(path: &Path) -> Result<Located, Error> {
 }
 
 fn within(place: &Path) -> Result<Option<Located>, Error> {
-    let folder = place.join(DEFAULT_NAME);
-    let archive = newest_archive(place);
-    if !is_bundle(&folder) {
+    either(
+        &place.join(DEFAULT_NAME),
+        newest_archive(place, DEFAULT_NAME),
+    )
+}
+
+fn name_of(folder: &Path) -> String {
+    folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// A bundle folder, or the archive that belongs to it.
+fn either(
+    folder: &Path,
+    archive: Option<(PathBuf, Option<Record>)>,
+) -> Result<Option<Located>, Error> {
+    if !is_bundle(folder) {
         return Ok(archive.map(|(path, _)| Located::Archive(path)));
     }
-    let held = Record::read(&folder)?;
+    let held = Record::read(folder)?;
     Ok(Some(match archive {
         Some((path, Some(record))) if record != held && later(&record, &held) => {
             Located::Archive(path)
         }
-        _ => Located::Directory(folder),
+        _ => Located::Directory(folder.to_owned()),
     }))
 }
 
@@ -86,16 +120,14 @@ fn is_bundle(folder: &Path) -> bool {
 
 /// The archive of the latest export. One that cannot be read comes last, but is
 /// still found: its own error says more than "no bundle".
-fn newest_archive(place: &Path) -> Option<(PathBuf, Option<Record>)> {
+fn newest_archive(place: &Path, prefix: &str) -> Option<(PathBuf, Option<Record>)> {
     let mut newest: Option<(PathBuf, Option<Record>)> = None;
     let mut paths: Vec<PathBuf> = fs::read_dir(place)
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(DEFAULT_NAME)
-                && super::Compression::of_name(path).is_ok()
-                && path.is_file()
+            name.starts_with(prefix) && super::Compression::of_name(path).is_ok() && path.is_file()
         })
         .collect();
     paths.sort();
@@ -142,7 +174,7 @@ mod tests {
         let project = dir.path().join("shop");
         fs::create_dir(&project).unwrap();
         let at = |name: &str| project.join(name);
-        let error = locate(None, &project).unwrap_err();
+        let error = locate(None, None, &project).unwrap_err();
         assert!(error.to_string().contains("shop-offline"), "{error}");
 
         // What was carried lies beside the project.
@@ -153,9 +185,9 @@ mod tests {
         pack(&at("build-cache"), &archive, &Silent).unwrap();
         fs::remove_dir_all(at("build-cache")).unwrap();
         let found = Located::Archive(archive.canonicalize().unwrap());
-        assert_eq!(locate(None, &project).unwrap(), found);
+        assert_eq!(locate(None, None, &project).unwrap(), found);
         assert_eq!(
-            locate(Some(&carried), &project).unwrap(),
+            locate(Some(&carried), None, &project).unwrap(),
             Located::Archive(archive)
         );
 
@@ -171,10 +203,32 @@ mod tests {
         let later = Located::Archive(at("build-cache-a.tar"));
         let folder = Located::Directory(at("build-cache"));
         // The folder holds the February bundle, March's archive is later.
-        assert_eq!(locate(None, &project).unwrap(), later);
+        assert_eq!(locate(None, None, &project).unwrap(), later);
         bundle(&at("build-cache"), "2026-04-01T00:00:00Z");
-        assert_eq!(locate(None, &project).unwrap(), folder);
+        assert_eq!(locate(None, None, &project).unwrap(), folder);
         fs::remove_dir_all(at("build-cache")).unwrap();
-        assert_eq!(locate(None, &project).unwrap(), later);
+        assert_eq!(locate(None, None, &project).unwrap(), later);
+    }
+
+    #[test]
+    fn a_folder_of_the_user_s_own_comes_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = dir.path().join("shop");
+        let own = dir.path().join("big disk/cache, mine");
+        for folder in [&project, &own] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let find = || locate(None, Some(&own), &project).unwrap();
+        bundle(&project.join("build-cache"), "2026-01-01T00:00:00Z");
+        // An empty folder is where an archive will be unpacked.
+        let usual = Located::Directory(project.join("build-cache"));
+        assert_eq!(find(), usual);
+        let archive = dir.path().join("big disk/cache, mine-20260102.tar");
+        pack(&project.join("build-cache"), &archive, &Silent).unwrap();
+        let other = archive.with_file_name("build-cache-20260103.tar");
+        fs::copy(&archive, other).unwrap();
+        assert_eq!(find(), Located::Archive(archive));
+        bundle(&own, "2026-02-01T00:00:00Z");
+        assert_eq!(find(), Located::Directory(own.clone()));
     }
 }

@@ -44,10 +44,11 @@ impl<'a> CarriedBundle<'a> {
     /// itself; of an archive that is its first file. Nothing is unpacked.
     pub fn find(
         named: Option<&Path>,
+        cache_dir: Option<&Path>,
         project: &Path,
         reporter: &'a dyn Reporter,
     ) -> Result<Self, Failure> {
-        let located = locate(named, project)?;
+        let located = locate(named, cache_dir, project)?;
         let record = match &located {
             Located::Directory(folder) => Record::read(folder)?,
             Located::Archive(archive) => bundle::read_record(archive)?,
@@ -132,7 +133,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("build-cache");
         let blob = bundle(&folder);
-        let find = || CarriedBundle::find(None, dir.path(), &Silent).unwrap();
+        let find = || CarriedBundle::find(None, None, dir.path(), &Silent).unwrap();
         assert_eq!(find().record().project, "shop");
         assert!(!find().is_archive());
         assert_eq!(find().verify().unwrap(), Wholeness::Whole);
@@ -152,7 +153,7 @@ mod tests {
         let name = "build-cache-1.tar.zst";
         let archive = dir.path().join(name);
         pack(&folder, &archive, &Silent).unwrap();
-        let find = || CarriedBundle::find(Some(&archive), dir.path(), &Silent).unwrap();
+        let find = || CarriedBundle::find(Some(&archive), None, dir.path(), &Silent).unwrap();
         assert!(find().is_archive());
         assert_eq!(find().record().project, "shop");
         assert_eq!(find().verify().unwrap(), Wholeness::Unproven);

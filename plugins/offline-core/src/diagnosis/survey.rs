@@ -22,6 +22,8 @@ pub struct DiagnoseOptions {
     pub services: Vec<String>,
     /// The bundle folder or archive; `None` means to look for one.
     pub bundle: Option<PathBuf>,
+    /// A bundle folder of the user's own, or where one will be.
+    pub cache_dir: Option<PathBuf>,
 }
 
 /// Looks at machine, engine, bundle and project, and reports. Whatever is
@@ -40,7 +42,12 @@ pub fn survey(
     let folder = project::directory(&options.project)
         .or_else(|_| std::env::current_dir())
         .unwrap_or_else(|_| PathBuf::from("."));
-    let bundle = CarriedBundle::find(options.bundle.as_deref(), &folder, reporter);
+    let bundle = CarriedBundle::find(
+        options.bundle.as_deref(),
+        options.cache_dir.as_deref(),
+        &folder,
+        reporter,
+    );
     let platform = platform(&facts, bundle.as_ref().ok());
     let sources = docker.map_or(Sources::Unreadable, |docker| {
         Sources::read(docker, &options.project, &options.services, &platform)
@@ -54,7 +61,7 @@ pub fn survey(
         facts: &facts,
         bundle: view,
         bundle_named: options.bundle.is_some(),
-        unpacked: &unpacked(bundle.as_ref().ok(), &folder),
+        unpacked: &unpacked(bundle.as_ref().ok(), options.cache_dir.as_deref(), &folder),
         folder: &folder,
         sources: &sources,
         local: local.as_ref(),
@@ -84,9 +91,14 @@ fn platform(facts: &Facts, bundle: Option<&CarriedBundle<'_>>) -> Platform {
 }
 
 /// The bundle folder, or where an archive would be unpacked.
-fn unpacked(bundle: Option<&CarriedBundle<'_>>, project: &Path) -> PathBuf {
-    match bundle {
-        Some(bundle) if !bundle.is_archive() => bundle.place().to_owned(),
+fn unpacked(
+    bundle: Option<&CarriedBundle<'_>>,
+    cache_dir: Option<&Path>,
+    project: &Path,
+) -> PathBuf {
+    match (bundle, cache_dir) {
+        (Some(bundle), _) if !bundle.is_archive() => bundle.place().to_owned(),
+        (_, Some(folder)) => folder.to_owned(),
         _ => project.join(crate::bundle::DEFAULT_NAME),
     }
 }

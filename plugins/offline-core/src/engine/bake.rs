@@ -184,9 +184,41 @@ fn is_leave_notice(line: &str) -> bool {
         || line.contains("buildx bake --allow=fs.read=")
 }
 
+/// The cache source for one image of a layout, as a bake file takes it: a line
+/// of CSV, so that a path with a comma or a quote stands in quotes, in which
+/// bake expands `${` and `%{`.
+pub fn local_cache_source(layout: &Path, digest: &str) -> String {
+    let source = format!("src={}", layout.display());
+    let source = if source.contains([',', '"', '\n']) {
+        format!("\"{}\"", source.replace('"', "\"\""))
+    } else {
+        source
+    };
+    let source = source.replace("${", "$${").replace("%{", "%%{");
+    format!("type=local,{source},digest={digest}")
+}
+
 fn scratch_error(scratch: &Path, source: std::io::Error) -> Error {
     Error::Io {
         program: scratch.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_hold_what_csv_and_bake_would_read() {
+        for (path, expected) in [
+            ("/b/c", "type=local,src=/b/c,digest=sha256:1"),
+            ("/a b/c", "type=local,src=/a b/c,digest=sha256:1"),
+            ("/a, b", "type=local,\"src=/a, b\",digest=sha256:1"),
+            ("/a\"b", "type=local,\"src=/a\"\"b\",digest=sha256:1"),
+            ("/${x}", "type=local,src=/$${x},digest=sha256:1"),
+        ] {
+            assert_eq!(local_cache_source(Path::new(path), "sha256:1"), expected);
+        }
     }
 }

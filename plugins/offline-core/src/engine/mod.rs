@@ -11,7 +11,7 @@ mod error;
 mod images;
 mod info;
 
-pub use bake::BakeFile;
+pub use bake::{BakeFile, local_cache_source};
 pub use build_log::{BuildLog, Step, StepFailure};
 pub use classic_log::{ClassicLog, ClassicStep};
 pub use cli::{Docker, Output};

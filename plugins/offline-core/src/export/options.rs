@@ -6,7 +6,8 @@ use crate::project::ProjectOptions;
 /// Where the archive goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ArchiveChoice {
-    /// `build-cache-YYYYMMDD.tar.zst` beside the Compose file.
+    /// `build-cache-YYYYMMDD.tar.zst` beside the Compose file, or
+    /// `<folder>-YYYYMMDD.tar.zst` beside a bundle folder of the user's own.
     #[default]
     Dated,
     /// No archive: the bundle folder is carried as it is.

@@ -25,10 +25,8 @@ pub(super) fn choose(
     closure: &Closure,
     options: &ExportOptions,
 ) -> Result<Outputs, Error> {
-    let dated = format!(
-        "build-cache-{}.tar.zst",
-        jiff::Zoned::now().strftime("%Y%m%d")
-    );
+    let date = jiff::Zoned::now().strftime("%Y%m%d").to_string();
+    let dated = format!("build-cache-{date}.tar.zst");
     let default_cache = project.directory.join("build-cache");
     let default_archive = project.directory.join(&dated);
     let swallowed =
@@ -48,9 +46,16 @@ pub(super) fn choose(
     let archive = match &options.archive {
         ArchiveChoice::None => None,
         ArchiveChoice::File(path) => Some(chosen(&absolute(path))?),
+        // Beside a folder of the user's own, and of its name: whoever chose
+        // another disk for the one has no room for the other elsewhere.
+        ArchiveChoice::Dated if options.cache_dir.is_some() => {
+            let mut name = cache_dir.file_name().unwrap_or_default().to_owned();
+            name.push(format!("-{date}.tar.zst"));
+            Some(chosen(&cache_dir.with_file_name(name))?)
+        }
         ArchiveChoice::Dated => Some(home.join(dated)),
     };
-    let used_home = options.cache_dir.is_none() || options.archive == ArchiveChoice::Dated;
+    let used_home = options.cache_dir.is_none();
     Ok(Outputs {
         cache_dir,
         archive,

@@ -58,7 +58,8 @@ pub enum Kind {
     BundleAltered,
     /// The bundle was written by a newer format.
     BundleNewer,
-    /// The bundle was made for another processor or system.
+    /// The bundle was made, or is wanted, for a processor or system that this
+    /// engine is not.
     OtherPlatform,
     /// The bundle lacks something that this project needs.
     BundleIncomplete,

@@ -55,7 +55,7 @@ const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (Some(Kind::BundleTruncated), code(42, "BundleTruncated", "the archive ends too early")),
     (Some(Kind::BundleAltered), code(43, "BundleAltered", "a byte of the bundle is not what was written")),
     (Some(Kind::BundleNewer), code(44, "BundleNewer", "the bundle was written by a newer format")),
-    (Some(Kind::OtherPlatform), code(45, "OtherPlatform", "the bundle was made for another processor or system")),
+    (Some(Kind::OtherPlatform), code(45, "OtherPlatform", "the bundle was made, or is wanted, for a processor or system that this engine is not")),
     (Some(Kind::BundleIncomplete), code(46, "BundleIncomplete", "the bundle lacks something that this project needs")),
     (Some(Kind::BuildFailed), code(50, "BuildFailed", "a build failed")),
     (Some(Kind::BuildPartial), code(51, "BuildPartial", "some services were built, others were refused")),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{BuildLog, Docker, Error};
+use crate::dockerfile::Platform;
 use crate::event::{Event, Reporter};
 
 /// Runs of a build whose connection to the builder breaks off.
@@ -117,6 +118,13 @@ impl Docker {
         Ok((field("Name:"), field("Driver:")))
     }
 
+    /// The platforms whose programs the active builder can run, by itself or by
+    /// emulation.
+    pub fn builder_platforms(&self) -> Result<Vec<Platform>, Error> {
+        let output = self.output(["buildx", "inspect"])?;
+        Ok(platforms(&String::from_utf8_lossy(&output.stdout)))
+    }
+
     /// Runs a building command and reads its plain progress.
     ///
     /// A connection to the builder that breaks off ends the command although
@@ -167,6 +175,17 @@ impl Docker {
     }
 }
 
+/// The lines `Platforms:` of `docker buildx inspect`; a star marks what the user
+/// has configured.
+fn platforms(inspected: &str) -> Vec<Platform> {
+    inspected
+        .lines()
+        .filter_map(|line| line.strip_prefix("Platforms:"))
+        .flat_map(|list| list.split(','))
+        .filter_map(|one| one.trim().trim_end_matches('*').parse().ok())
+        .collect()
+}
+
 /// Words of gRPC for a stream whose other end is gone.
 fn is_lost_connection(message: &str) -> bool {
     message.contains("error reading from server: EOF") || message.contains("transport is closing")
@@ -208,6 +227,14 @@ fn scratch_error(scratch: &Path, source: std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn platforms_are_read_with_what_is_emulated() {
+        let text = "Name: default\nPlatforms:        linux/amd64*, linux/amd64/v2, linux/arm64\n";
+        let wanted: Platform = "linux/arm64/v8".parse().unwrap();
+        assert_eq!(platforms(text).len(), 3);
+        assert!(platforms(text).contains(&wanted));
+    }
 
     #[test]
     fn a_path_may_hold_what_csv_and_bake_would_read() {

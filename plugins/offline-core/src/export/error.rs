@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use crate::closure::Platform;
 use crate::engine::StepFailure;
 use crate::error::{Explain, Kind, io_kind};
 
@@ -46,6 +47,16 @@ pub enum Error {
     Platform {
         /// What was given.
         text: String,
+    },
+    /// The engine cannot run programs of that platform.
+    #[error("this engine cannot run {platform} programs, which the builds need of service {}", steps.join(", "))]
+    CannotEmulate {
+        /// The platform.
+        platform: Platform,
+        /// The services, with `file:line` of their first RUN.
+        steps: Vec<String>,
+        /// The services that run nothing.
+        others: Vec<String>,
     },
     /// The site's engine cannot use what this one makes.
     #[error("{count} steps of this project would run again on {site}, and need a network there")]
@@ -94,7 +105,7 @@ impl Explain for Error {
             Self::Build { failure } if failure_is_full_disk(failure) => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
             Self::StageLost { .. } => Kind::EngineFailed,
-            Self::Platform { .. } => Kind::OtherPlatform,
+            Self::Platform { .. } | Self::CannotEmulate { .. } => Kind::OtherPlatform,
             Self::SiteCannotBuild { .. } => Kind::EngineIncompatible,
             Self::Write { source, .. } => io_kind(source),
         }
@@ -111,6 +122,19 @@ impl Explain for Error {
             }
             Self::StageLost { .. } => "run the same command again; if it stays so: docker buildx prune, then again".into(),
             Self::Platform { .. } => "name it as os/architecture, e.g. --platform linux/arm64".into(),
+            Self::CannotEmulate { platform, others, .. } => {
+                let mut hint = format!(
+                    "let the kernel emulate it: install the packages qemu-user-static and binfmt-support on the engine's host (or run the image tonistiigi/binfmt with --install {}), until docker buildx inspect lists {platform}; or export on a {platform} machine",
+                    platform.architecture
+                );
+                if !others.is_empty() {
+                    hint += &format!(
+                        ". What runs nothing here goes without: docker offline export {} --platform {platform}",
+                        others.join(" ")
+                    );
+                }
+                hint
+            }
             Self::SiteCannotBuild { .. } => {
                 "see the warnings above for each step; --force exports all the same".into()
             }

@@ -6,6 +6,7 @@
 
 mod bootstrap;
 mod cache_records;
+mod emulation;
 mod error;
 mod images;
 mod options;

@@ -1,5 +1,5 @@
 use super::warnings::warnings;
-use super::{Error, ExportOptions, outputs};
+use super::{Error, ExportOptions, emulation, outputs};
 use crate::closure::{self, Closure, Platform};
 use crate::compatibility::Engine;
 use crate::engine::{Docker, EngineInfo};
@@ -38,7 +38,7 @@ pub fn prepare(
         let project = project::read(docker, &options.project);
         (engine.join(), project)
     });
-    let project = project?;
+    let mut project = project?;
     let engine = match engine {
         Ok(engine) => engine?,
         Err(panic) => std::panic::resume_unwind(panic),
@@ -47,11 +47,16 @@ pub fn prepare(
     let platform: Platform = wanted.parse().map_err(|_| Error::Platform {
         text: wanted.clone(),
     })?;
+    if engine.platform.parse().as_ref() != Ok(&platform) {
+        emulation::build_for(&mut project, &platform);
+    }
     let closure = closure::resolve(&project, &options.services, &platform)?;
     if !closure.services.iter().any(|s| s.build.is_some()) {
         // Without builds there is nothing that buildx would be needed for.
     } else if engine.buildx.is_none() {
         return Err(crate::engine::Error::BuildxMissing.into());
+    } else if is_foreign(&closure, &engine) {
+        emulation::check(&closure, &docker.builder_platforms()?)?;
     }
     let made = Engine::from(&engine);
     let (warnings, lost_on_site) = warnings(&project, &closure, &made, options.site.as_ref());
@@ -65,4 +70,11 @@ pub fn prepare(
         lost_on_site,
         outputs,
     })
+}
+
+/// Whether a stage is of another platform than the engine.
+fn is_foreign(closure: &Closure, engine: &EngineInfo) -> bool {
+    let builds = closure.services.iter().filter_map(|s| s.build.as_ref());
+    let mut stages = builds.flat_map(|build| &build.stages);
+    stages.any(|stage| stage.platform.parse::<Platform>() != engine.platform.parse())
 }

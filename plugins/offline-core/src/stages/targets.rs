@@ -85,6 +85,10 @@ impl StageTargets<'_> {
         );
         target.insert("target".into(), json!(build.stage(stage.stage)?.name));
         target.insert("attest".into(), json!(["type=provenance,disabled=true"]));
+        // Of several platforms a site runs one, its own; a cache is carried for it.
+        if source.platforms.len() > 1 {
+            target.insert("platforms".into(), json!([build.platform]));
+        }
         if !self.pins.is_empty() {
             let contexts = target.entry("contexts").or_insert_with(|| json!({}));
             if let Value::Object(contexts) = contexts {

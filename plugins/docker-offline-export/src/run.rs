@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use offline_core::compatibility::Engine;
 use offline_core::engine::Store;
-use offline_core::export::{self, ArchiveChoice, ExportOptions, Prepared, Summary};
+use offline_core::export::{self, ArchiveChoice, BuilderChoice, ExportOptions, Prepared, Summary};
 use offline_core::{Event, Failure, Reporter as _, plan};
 use offline_terminal::{Format, Terminal, bytes, seconds};
 
@@ -17,9 +17,6 @@ const BINARIES: [&str; 4] = [
 ];
 
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
-    if args.builder != Builder::Buildkit {
-        return Err(crate::ClassicNotCarried.into());
-    }
     let docker = terminal.docker()?;
     let options = options(args);
     let prepared = export::prepare(&docker, &options, terminal.reporter())?;
@@ -44,6 +41,12 @@ fn options(args: &Args) -> ExportOptions {
             None => ArchiveChoice::Dated,
             Some(Archive::None) => ArchiveChoice::None,
             Some(Archive::File(path)) => ArchiveChoice::File(path.clone()),
+        },
+        builder: match args.builder {
+            None => BuilderChoice::Auto,
+            Some(Builder::Buildkit) => BuilderChoice::Buildkit,
+            Some(Builder::Classic) => BuilderChoice::Classic,
+            Some(Builder::Both) => BuilderChoice::Both,
         },
         platform: args.platform.clone(),
         site: args.site_engine.as_ref().map(|site| Engine {
@@ -103,17 +106,46 @@ fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(
 }
 
 fn words(summary: &Summary) -> String {
+    let kinds: Vec<String> = [
+        (summary.stages, "BuildKit"),
+        (summary.classic_stages, "classic"),
+    ]
+    .iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, builder)| format!("{number} {builder} stages"))
+    .collect();
+    let stages = match kinds.as_slice() {
+        [] => "no stages".into(),
+        kinds => kinds.join(" and "),
+    };
     let mut text = format!(
-        "{}: {} images, {} stages of {} services in {} ({}, {} new) in {}\n",
+        "{}: {} images, {stages} of {} services in {} ({}, {} new) in {}\n",
         summary.project,
         summary.images,
-        summary.stages,
         summary.services.len(),
         summary.bundle.display(),
         bytes(summary.bundle_bytes),
         bytes(summary.new_bytes),
         seconds(summary.elapsed),
     );
+    let sizes = [
+        (summary.sizes.images, "images"),
+        (summary.sizes.buildkit_stages, "BuildKit stages"),
+        (summary.sizes.classic_stages, "classic stages"),
+        (summary.sizes.other, "other"),
+    ];
+    let sizes: Vec<String> = sizes
+        .iter()
+        .filter(|(size, _)| *size > 0)
+        .map(|(size, kind)| format!("{kind} {}", bytes(*size)))
+        .collect();
+    text += &format!("Shared layers counted once: {}\n", sizes.join(", "));
+    if !summary.not_classic.is_empty() {
+        text += &format!(
+            "Not for --classic, see the warnings: {}\n",
+            summary.not_classic.join(", ")
+        );
+    }
     if !summary.hidden.is_empty() {
         text += &format!(
             "Not carried, no active profile enables them: {} (--profile NAME or --all-profiles)\n",

@@ -22,6 +22,11 @@ pub enum Work {
         /// How many stages.
         stages: usize,
     },
+    /// Building services with the classic builder.
+    BuildClassic {
+        /// How many services.
+        services: usize,
+    },
     /// Copying stage images from the engine into the layout.
     SaveImages {
         /// How many images.

@@ -27,9 +27,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE|none", value_hint = ValueHint::FilePath)]
     pub archive: Option<Archive>,
 
-    /// Whose build cache to carry
-    #[arg(long, value_enum, value_name = "BUILDER", default_value_t)]
-    pub builder: Builder,
+    /// Whose build cache to carry (default: both, or BuildKit's alone on an engine without the classic builder)
+    #[arg(long, value_enum, value_name = "BUILDER")]
+    pub builder: Option<Builder>,
 
     /// Platform to export for, like linux/arm64 (default: what the project says, else the engine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
@@ -57,14 +57,13 @@ pub struct Args {
 }
 
 /// Whose build cache a bundle carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Builder {
     /// That of BuildKit
-    #[default]
     Buildkit,
-    /// That of the classic builder (not built in yet)
+    /// That of the classic builder, the only one that crosses engine generations
     Classic,
-    /// Both (not built in yet)
+    /// Both
     Both,
 }
 

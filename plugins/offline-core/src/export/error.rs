@@ -42,6 +42,12 @@ pub enum Error {
         /// The stage.
         stage: String,
     },
+    /// The engine does not build with the classic builder.
+    #[error("this engine's classic builder does not start: {message}")]
+    NoClassicBuilder {
+        /// What docker said.
+        message: String,
+    },
     /// The platform cannot be read.
     #[error("{text:?} is no platform such as linux/amd64")]
     Platform {
@@ -104,7 +110,7 @@ impl Explain for Error {
             Self::Image { source, .. } => source.kind(),
             Self::Build { failure } if failure_is_full_disk(failure) => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
-            Self::StageLost { .. } => Kind::EngineFailed,
+            Self::StageLost { .. } | Self::NoClassicBuilder { .. } => Kind::EngineFailed,
             Self::Platform { .. } | Self::CannotEmulate { .. } => Kind::OtherPlatform,
             Self::SiteCannotBuild { .. } => Kind::EngineIncompatible,
             Self::Write { source, .. } => io_kind(source),
@@ -121,6 +127,9 @@ impl Explain for Error {
                 "the project must build on this connected machine first; see it alone with: docker compose build --progress plain".into()
             }
             Self::StageLost { .. } => "run the same command again; if it stays so: docker buildx prune, then again".into(),
+            Self::NoClassicBuilder { .. } => {
+                "export with --builder buildkit, or on an engine that builds with DOCKER_BUILDKIT=0 docker build".into()
+            }
             Self::Platform { .. } => "name it as os/architecture, e.g. --platform linux/arm64".into(),
             Self::CannotEmulate { platform, others, .. } => {
                 let mut hint = format!(

@@ -1,11 +1,13 @@
 //! `docker offline export`: everything a project will ask for, into one bundle.
 //!
 //! [`prepare`] reads and decides and changes nothing; [`run`] fetches images,
-//! builds every reachable stage with an inline cache, copies the stage images
-//! into the layout, writes the record and packs the archive.
+//! builds every reachable stage with an inline cache and, where it can, with the
+//! classic builder, copies the stage images into the layout, writes the record and packs the archive.
 
 mod bootstrap;
 mod cache_records;
+mod classic_build;
+mod classic_images;
 mod emulation;
 mod error;
 mod images;
@@ -21,8 +23,8 @@ mod warnings;
 pub use error::Error;
 pub(crate) use error::{build_failure, failure_is_full_disk};
 pub(crate) use images::diff_ids;
-pub use options::{ArchiveChoice, ExportOptions};
+pub use options::{ArchiveChoice, BuilderChoice, ExportOptions};
 pub(crate) use outputs::{beside, swallows};
-pub use prepare::{Prepared, prepare};
+pub use prepare::{ClassicPlan, Prepared, prepare};
 pub use run::run;
-pub use summary::Summary;
+pub use summary::{Sizes, Summary};

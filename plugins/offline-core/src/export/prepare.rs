@@ -1,11 +1,23 @@
-use super::warnings::warnings;
+use std::collections::BTreeMap;
+
+use super::options::BuilderChoice;
+use super::warnings::{Carried, warnings};
 use super::{Error, ExportOptions, emulation, outputs};
 use crate::closure::{self, Closure, Platform};
-use crate::compatibility::Engine;
+use crate::compatibility::{Engine, Obstacle, classic_obstacles};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Warning, Work};
 use crate::project::{self, Project};
+
+/// What the classic builder is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ClassicPlan {
+    /// Every service that is built, with what keeps the classic builder from it.
+    pub obstacles: BTreeMap<String, Vec<Obstacle>>,
+    /// Whether the export fails on an engine without the classic builder.
+    pub required: bool,
+}
 
 /// All that is known before anything is changed.
 #[derive(Debug)]
@@ -18,6 +30,8 @@ pub struct Prepared {
     pub project: Project,
     /// Its closure.
     pub closure: Closure,
+    /// What the classic builder will build; `None` where its cache is not carried.
+    pub classic: Option<ClassicPlan>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
     /// Steps that the named site would have to run again with a network.
@@ -53,19 +67,26 @@ pub fn prepare(
     let closure = closure::resolve(&project, &options.services, &platform)?;
     if !closure.services.iter().any(|s| s.build.is_some()) {
         // Without builds there is nothing that buildx would be needed for.
-    } else if engine.buildx.is_none() {
+    } else if engine.buildx.is_none() && options.builder.buildkit() {
         return Err(crate::engine::Error::BuildxMissing.into());
-    } else if is_foreign(&closure, &engine) {
+    } else if options.builder.buildkit() && is_foreign(&closure, &engine) {
         emulation::check(&closure, &docker.builder_platforms()?)?;
     }
     let made = Engine::from(&engine);
-    let (warnings, lost_on_site) = warnings(&project, &closure, &made, options.site.as_ref());
+    let classic = classic_plan(&closure, &engine, options.builder);
+    let carried = Carried {
+        buildkit: options.builder.buildkit(),
+        classic: classic.as_ref(),
+    };
+    let (warnings, lost_on_site) =
+        warnings(&project, &closure, carried, &made, options.site.as_ref());
     let outputs = outputs::choose(&project, &closure, options)?;
     Ok(Prepared {
         engine,
         platform,
         project,
         closure,
+        classic,
         warnings,
         lost_on_site,
         outputs,
@@ -77,4 +98,24 @@ fn is_foreign(closure: &Closure, engine: &EngineInfo) -> bool {
     let builds = closure.services.iter().filter_map(|s| s.build.as_ref());
     let mut stages = builds.flat_map(|build| &build.stages);
     stages.any(|stage| stage.platform.parse::<Platform>() != engine.platform.parse())
+}
+
+fn classic_plan(
+    closure: &Closure,
+    engine: &EngineInfo,
+    builder: BuilderChoice,
+) -> Option<ClassicPlan> {
+    if !builder.classic() {
+        return None;
+    }
+    let builds = closure
+        .services
+        .iter()
+        .filter_map(|service| Some((service.name.clone(), service.build.as_ref()?)));
+    Some(ClassicPlan {
+        obstacles: builds
+            .map(|(name, build)| (name, classic_obstacles(build, &engine.platform)))
+            .collect(),
+        required: builder != BuilderChoice::Auto,
+    })
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::classic_images::ClassicImages;
 use super::images::{CarriedImage, size};
 use super::stage_images::StageImage;
 use super::{ExportOptions, Prepared};
@@ -10,7 +11,7 @@ use crate::bundle::{
 use crate::closure::BuildClosure;
 use crate::engine::Store;
 use crate::error::Failure;
-use crate::layout::{Descriptor, IndexEntry, Layout, media_type};
+use crate::layout::{Descriptor, IndexEntry, Layout, Manifest, media_type};
 use crate::project::BuildContext;
 
 /// Writes `index.json` and `manifest.json` for all images and stages.
@@ -33,16 +34,30 @@ pub(super) fn write_index(
         })
         .collect();
     for service in &record.services {
-        for stage in &service.stages {
-            let Some(size) = layout.blob_size(&stage.manifest) else {
+        let buildkit = service.stages.iter().map(|stage| {
+            let name = stage_reference(&record.project, &service.name, &stage.name);
+            (name, stage.manifest)
+        });
+        let classic = service.classic.iter().flat_map(|c| &c.stages).map(|stage| {
+            let name = classic_reference(&record.project, &service.name, &stage.name);
+            (name, stage.manifest)
+        });
+        for (name, manifest) in buildkit.chain(classic) {
+            let Some(size) = layout.blob_size(&manifest) else {
                 continue;
             };
-            let name = stage_reference(&record.project, &service.name, &stage.name);
             if entries.iter().any(|e| e.ref_name == name) {
                 continue;
             }
+            // A classic stage without a step is its base, with the registry's manifest.
+            let written = layout.read_json_blob::<Manifest>(&manifest);
+            let own = written.map(|m| m.media_type).unwrap_or_default();
+            let kind = match own.as_str() {
+                "" => media_type::OCI_MANIFEST,
+                own => own,
+            };
             entries.push(IndexEntry {
-                descriptor: Descriptor::new(media_type::OCI_MANIFEST, stage.manifest, size),
+                descriptor: Descriptor::new(kind, manifest, size),
                 repo_tags: vec![name.clone()],
                 ref_name: name,
                 annotations: BTreeMap::new(),
@@ -87,6 +102,11 @@ pub(crate) fn stage_reference(project: &str, service: &str, stage: &str) -> Stri
     )
 }
 
+/// The name of a stage's image as the classic builder builds it.
+pub(crate) fn classic_reference(project: &str, service: &str, stage: &str) -> String {
+    stage_reference(project, service, &format!("classic-{stage}"))
+}
+
 /// The record of this export.
 pub(super) fn record(
     layout: &Layout,
@@ -94,6 +114,7 @@ pub(super) fn record(
     options: &ExportOptions,
     images: &[CarriedImage],
     stages: &[StageImage],
+    classic: Option<&ClassicImages>,
 ) -> Result<Record, Failure> {
     let mut extra_blobs: Vec<Descriptor> = Vec::new();
     let mut services = Vec::new();
@@ -113,7 +134,7 @@ pub(super) fn record(
             target: build.target.clone(),
             final_stage: build.stage(build.target_stage).map(|s| s.name.clone()),
             stages: stage_records(&service.name, build, stages),
-            classic: None,
+            classic: classic.and_then(|c| c.services.get(&service.name)).cloned(),
             more: BTreeMap::new(),
         });
         if let Some(blob) = inventory

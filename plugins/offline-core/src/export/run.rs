@@ -1,10 +1,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::classic_build::ClassicBuilder;
+use super::classic_images::ClassicImages;
 use super::images::{CarriedImage, fetch_all};
 use super::record::{previous, record, write_index};
-use super::stage_images::StageBuilder;
-use super::{Error, ExportOptions, Prepared, Summary, bootstrap};
+use super::stage_images::{StageBuilder, StageImage};
+use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap};
 use crate::bundle::{self, Record};
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -68,7 +70,12 @@ fn fill(
 ) -> Result<Summary, Failure> {
     let layout = Layout::create(&prepared.outputs.cache_dir)?;
     let previous = previous(&layout);
-    let (images, stages, mut new_bytes) = gather(
+    let Gathered {
+        images,
+        stages,
+        classic,
+        mut new_bytes,
+    } = gather(
         docker,
         prepared,
         options,
@@ -77,7 +84,14 @@ fn fill(
         reporter,
     )?;
     new_bytes += images.iter().map(|i| i.new_bytes).sum::<u64>();
-    let mut record = record(&layout, prepared, options, &images, &stages)?;
+    let mut record = record(
+        &layout,
+        prepared,
+        options,
+        &images,
+        &stages,
+        classic.as_ref(),
+    )?;
     write_index(&layout, &images, &stages, &record)?;
     record.write(&layout)?;
     if let Some(previous) = previous
@@ -101,6 +115,9 @@ fn fill(
             .collect(),
         images: images.len(),
         stages: stages.len(),
+        classic_stages: classic.as_ref().map_or(0, ClassicImages::stages),
+        not_classic: classic.iter().flat_map(ClassicImages::refused).collect(),
+        sizes: Sizes::of(&layout, &record)?,
         bundle: layout.path().to_owned(),
         bundle_bytes: layout
             .reachable(record.extra_roots())?
@@ -116,7 +133,14 @@ fn fill(
     })
 }
 
-type Gathered = (Vec<CarriedImage>, Vec<super::stage_images::StageImage>, u64);
+/// What a bundle is made of.
+struct Gathered {
+    images: Vec<CarriedImage>,
+    stages: Vec<StageImage>,
+    classic: Option<ClassicImages>,
+    /// Bytes of stage images that the layout did not hold before.
+    new_bytes: u64,
+}
 
 /// Fetches and builds at once: the network is busy while the processor is.
 fn gather(
@@ -133,27 +157,55 @@ fn gather(
         config_dir: options.docker_config.clone(),
         ..RegistryOptions::default()
     })?;
-    let builder = StageBuilder {
+    let buildkit = StageBuilder {
         docker,
         prepared,
         reporter,
     };
-    let (images, built) = std::thread::scope(|scope| {
-        let images = scope.spawn(|| fetch_all(docker, prepared, &registry, layout, reporter));
-        let built = builder.build();
-        (images.join(), built)
-    });
-    let images = match images {
-        Ok(images) => images,
-        Err(panic) => std::panic::resume_unwind(panic),
+    let classic = ClassicBuilder {
+        docker,
+        prepared,
+        reporter,
     };
+    let (images, by_buildkit, by_classic) = std::thread::scope(|scope| {
+        let images = scope.spawn(|| fetch_all(docker, prepared, &registry, layout, reporter));
+        let by_classic = scope.spawn(|| classic.build());
+        let by_buildkit = options
+            .builder
+            .buildkit()
+            .then(|| buildkit.build())
+            .transpose();
+        (joined(images), by_buildkit, joined(by_classic))
+    });
     // An image that does not exist is the cause; the build's failure follows from it.
     let images = images?;
-    let built = built?;
-    let saved = builder.save(&built, layout, &images, previous);
-    built.untag(docker)?;
-    let (stages, new_bytes) = saved?;
-    Ok((images, stages, new_bytes))
+    let by_buildkit = by_buildkit?;
+    let by_classic = by_classic?;
+    let mut gathered = Gathered {
+        images,
+        stages: Vec::new(),
+        classic: None,
+        new_bytes: 0,
+    };
+    if let Some(built) = by_buildkit {
+        let saved = buildkit.save(&built, layout, &gathered.images, previous);
+        built.untag(docker)?;
+        let (stages, new_bytes) = saved?;
+        gathered.stages = stages;
+        gathered.new_bytes += new_bytes;
+    }
+    if let Some(built) = by_classic {
+        let saved = classic.save(&built, layout, &gathered.images, previous)?;
+        gathered.new_bytes += saved.new_bytes;
+        gathered.classic = Some(saved);
+    }
+    Ok(gathered)
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 type Packed = (Option<PathBuf>, Option<u64>, Vec<PathBuf>);

@@ -149,7 +149,7 @@ impl StageBuilder<'_> {
         if !self.uses_sibling(stage) {
             wishes.insert("pull".into(), json!(true));
         }
-        let args = Self::proxy_args();
+        let args = proxy_args();
         if !args.is_empty() {
             wishes.insert("args".into(), self.merged_args(stage, args));
         }
@@ -164,22 +164,6 @@ impl StageBuilder<'_> {
             .into_iter()
             .flatten()
             .any(|s| !s.sibling_services.is_empty())
-    }
-
-    /// Predefined proxy arguments are part of no cache key (fact 7).
-    fn proxy_args() -> Vec<(String, String)> {
-        const NAMES: [&str; 5] = [
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "FTP_PROXY",
-            "ALL_PROXY",
-            "NO_PROXY",
-        ];
-        NAMES
-            .iter()
-            .flat_map(|name| [(*name).to_owned(), name.to_lowercase()])
-            .filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?)))
-            .collect()
     }
 
     fn merged_args(&self, stage: &StageRef, proxies: Vec<(String, String)>) -> Value {
@@ -423,7 +407,7 @@ fn held(previous: Option<&Record>, layout: &Layout, config: &Digest) -> Option<(
 
 /// Words of containerd's resolver, Go's net package and BuildKit for a registry
 /// that could not be reached or broke off.
-fn is_weak_network(message: &str) -> bool {
+pub(super) fn is_weak_network(message: &str) -> bool {
     const WORDS: [&str; 12] = [
         "i/o timeout",
         "TLS handshake timeout",
@@ -439,4 +423,21 @@ fn is_weak_network(message: &str) -> bool {
         "429 Too Many Requests",
     ];
     WORDS.iter().any(|w| message.contains(w))
+}
+
+/// Predefined proxy arguments are part of no cache key (fact 7), of the
+/// classic builder neither unless a Dockerfile declares them.
+pub(super) fn proxy_args() -> Vec<(String, String)> {
+    const NAMES: [&str; 5] = [
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "FTP_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    ];
+    NAMES
+        .iter()
+        .flat_map(|name| [(*name).to_owned(), name.to_lowercase()])
+        .filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?)))
+        .collect()
 }

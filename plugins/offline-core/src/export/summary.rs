@@ -1,5 +1,9 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::bundle::Record;
+use crate::layout::{Digest, Error, Layout, Manifest};
 
 /// What an export did.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -12,12 +16,18 @@ pub struct Summary {
     pub hidden: Vec<String>,
     /// How many images from registries are carried.
     pub images: usize,
-    /// How many stages are carried.
+    /// How many stages are carried as BuildKit builds them.
     pub stages: usize,
+    /// How many stages are carried as the classic builder builds them.
+    pub classic_stages: usize,
+    /// Services that the classic builder cannot build, where it was asked for.
+    pub not_classic: Vec<String>,
     /// The bundle folder.
     pub bundle: PathBuf,
     /// Its size in bytes.
     pub bundle_bytes: u64,
+    /// Its size by kind.
+    pub sizes: Sizes,
     /// How many bytes of blobs are new since the last export into it.
     pub new_bytes: u64,
     /// Bytes of blobs that nothing needed any more and that were removed.
@@ -35,4 +45,60 @@ pub struct Summary {
 
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
+}
+
+/// The bytes of a bundle's blobs by kind. What several share counts once, for the
+/// first of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Sizes {
+    /// Images from registries: bases, frontends, images that are only run.
+    pub images: u64,
+    /// What BuildKit's stages have besides.
+    pub buildkit_stages: u64,
+    /// What the classic builder's stages have besides.
+    pub classic_stages: u64,
+    /// Inventories of build contexts.
+    pub other: u64,
+}
+
+impl Sizes {
+    /// The sizes of a bundle's blobs.
+    pub(super) fn of(layout: &Layout, record: &Record) -> Result<Self, Error> {
+        let mut counted: BTreeSet<Digest> = BTreeSet::new();
+        let mut count = |roots: Vec<Digest>| {
+            let mut sum = 0;
+            for root in roots {
+                // An index is read as no manifest: its own bytes count, and those of
+                // the platform's manifest come after it.
+                let manifest = layout.read_json_blob::<Manifest>(&root).ok();
+                let blobs = manifest
+                    .iter()
+                    .flat_map(|m| m.layers.iter().chain([&m.config]));
+                for blob in blobs.map(|b| b.digest).chain([root]) {
+                    if counted.insert(blob) {
+                        sum += layout.blob_size(&blob).unwrap_or(0);
+                    }
+                }
+            }
+            sum
+        };
+        let images = record.images.iter().flat_map(|i| [i.root, i.manifest]);
+        let images = count(images.collect());
+        let stages = record.services.iter().flat_map(|s| &s.stages);
+        let buildkit_stages = count(stages.map(|s| s.manifest).collect());
+        let classic = record.services.iter().filter_map(|s| s.classic.as_ref());
+        let classic = classic.flat_map(|c| &c.stages).map(|s| s.manifest);
+        let classic_stages = count(classic.collect());
+        let all: u64 = layout
+            .reachable(record.extra_roots())?
+            .values()
+            .flatten()
+            .sum();
+        Ok(Self {
+            images,
+            buildkit_stages,
+            classic_stages,
+            other: all.saturating_sub(images + buildkit_stages + classic_stages),
+        })
+    }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::ClassicPlan;
 use crate::closure::{Closure, StageBase};
 use crate::compatibility::{Engine, misses};
 use crate::engine::Store;
@@ -11,6 +12,7 @@ use crate::project::Project;
 pub(super) fn warnings(
     project: &Project,
     closure: &Closure,
+    carried: Carried<'_>,
     made: &Engine,
     site: Option<&Engine>,
 ) -> (Vec<Warning>, usize) {
@@ -37,8 +39,12 @@ pub(super) fn warnings(
             remedy: Some("put it into the build context and COPY it".into()),
         });
     }
-    if let Some(site) = site {
-        let (found, lost) = named_site(closure, made, site);
+    all.extend(refusals(closure, carried));
+    if !carried.buildkit {
+        all.extend(without_buildkit(closure));
+        (all, 0)
+    } else if let Some(site) = site {
+        let (found, lost) = named_site(closure, carried, made, site);
         all.extend(found);
         (all, lost)
     } else {
@@ -47,8 +53,70 @@ pub(super) fn warnings(
     }
 }
 
+/// Which caches the bundle will hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Carried<'a> {
+    pub(super) buildkit: bool,
+    pub(super) classic: Option<&'a ClassicPlan>,
+}
+
+impl Carried<'_> {
+    /// Whether the classic builder can build this service.
+    fn by_classic(self, service: &str) -> bool {
+        let obstacles = self.classic.and_then(|plan| plan.obstacles.get(service));
+        obstacles.is_some_and(Vec::is_empty)
+    }
+}
+
+/// The services that the classic builder cannot build.
+fn refusals(closure: &Closure, carried: Carried<'_>) -> Vec<Warning> {
+    let obstacles = carried.classic.iter().flat_map(|plan| &plan.obstacles);
+    let mut all = Vec::new();
+    for (name, obstacles) in obstacles.filter(|(_, o)| !o.is_empty()) {
+        let build = closure.service(name).and_then(|s| s.build.as_ref());
+        let Some(build) = build else { continue };
+        let mut lines: Vec<String> = obstacles.iter().map(|o| o.line.to_string()).collect();
+        lines.dedup();
+        let mut whats: Vec<&str> = obstacles.iter().map(|o| o.what.as_str()).collect();
+        whats.sort_unstable();
+        whats.dedup();
+        let rest = if carried.buildkit {
+            "the bundle carries its BuildKit cache alone"
+        } else {
+            "the bundle carries no cache for it"
+        };
+        all.push(Warning {
+            what: format!("service {name}: the classic builder cannot build it; {rest}"),
+            subject: Some(format!("{}:{}", build.dockerfile_path.display(), lines.join(","))),
+            why: Some(format!("it does not know {}", whats.join(", "))),
+            remedy: Some(if carried.buildkit {
+                "nothing, where the site builds with BuildKit; for sites with --classic, write these lines without it".into()
+            } else {
+                "export with --builder both, or write these lines without it".into()
+            }),
+        });
+    }
+    all
+}
+
+/// What it means to carry the classic builder's cache alone.
+fn without_buildkit(closure: &Closure) -> Option<Warning> {
+    let builds = closure.services.iter().any(|s| s.build.is_some());
+    builds.then(|| Warning {
+        what: "no BuildKit cache is carried: plain docker compose build and up --build will run every step again on site".into(),
+        subject: None,
+        why: Some("they build with BuildKit, which does not find the classic builder's cache".into()),
+        remedy: Some("build there with docker offline build --classic only, or export with --builder both".into()),
+    })
+}
+
 /// The site is known: name each step that will run again there.
-fn named_site(closure: &Closure, made: &Engine, site: &Engine) -> (Vec<Warning>, usize) {
+fn named_site(
+    closure: &Closure,
+    carried: Carried<'_>,
+    made: &Engine,
+    site: &Engine,
+) -> (Vec<Warning>, usize) {
     let mut all = Vec::new();
     let mut lost = 0;
     for miss in misses(closure, made, site) {
@@ -56,7 +124,12 @@ fn named_site(closure: &Closure, made: &Engine, site: &Engine) -> (Vec<Warning>,
             .service(&miss.service)
             .and_then(|s| s.build.as_ref());
         let offset = build.map_or(0, |b| b.line_offset);
+        let by_classic = carried.by_classic(&miss.service);
         let what = match &miss.network {
+            _ if by_classic => format!(
+                "service {}: on {site}, BuildKit runs steps of stage {} again; only build --classic finds them",
+                miss.service, miss.stage
+            ),
             Some((line, tool)) => {
                 lost += 1;
                 format!(
@@ -76,7 +149,11 @@ fn named_site(closure: &Closure, made: &Engine, site: &Engine) -> (Vec<Warning>,
             what,
             subject: build.map(|b| b.location(miss.line).to_string()),
             why: Some(miss.reason.words(made, site)),
-            remedy: Some(miss.reason.remedy(made, site)),
+            remedy: Some(if by_classic {
+                "build there with: docker offline build --classic".into()
+            } else {
+                miss.reason.remedy(made, site)
+            }),
         });
     }
     (all, lost)

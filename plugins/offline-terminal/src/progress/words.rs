@@ -15,6 +15,10 @@ pub(super) fn work(work: &Work) -> String {
         Work::ReadProject => "Reading the project".into(),
         Work::FetchImage { image } => format!("Fetching {image}"),
         Work::BuildStages { stages } => format!("Building {}", count(*stages, "stage")),
+        Work::BuildClassic { services } => format!(
+            "Building {} with the classic builder",
+            count(*services, "service")
+        ),
         Work::SaveImages { images } => format!("Saving {}", count(*images, "image")),
         Work::Pack { archive } => format!("Packing {archive}"),
         Work::Unpack { archive } => format!("Unpacking {archive}"),
@@ -39,6 +43,7 @@ pub(super) fn work_name(work: &Work) -> &'static str {
         Work::ReadProject => "read_project",
         Work::FetchImage { .. } => "fetch_image",
         Work::BuildStages { .. } => "build_stages",
+        Work::BuildClassic { .. } => "build_classic",
         Work::SaveImages { .. } => "save_images",
         Work::Pack { .. } => "pack",
         Work::Unpack { .. } => "unpack",
@@ -54,7 +59,10 @@ pub(super) fn work_name(work: &Work) -> &'static str {
 pub(super) fn builds(work: &Work) -> bool {
     matches!(
         work,
-        Work::BuildStages { .. } | Work::Warm { .. } | Work::BuildServices { .. }
+        Work::BuildStages { .. }
+            | Work::BuildClassic { .. }
+            | Work::Warm { .. }
+            | Work::BuildServices { .. }
     )
 }
 

@@ -28,6 +28,10 @@ pub struct Args {
     #[arg(long, value_name = "ID", value_parser = rule)]
     pub explain: Option<&'static Rule>,
 
+    /// Say of each step of a service whether it is in the bundle's cache, and of the first that is not, why
+    #[arg(long, value_name = "SERVICE", conflicts_with_all = ["explain", "log", "strict"])]
+    pub why: Option<String>,
+
     /// Exit with 1 where there are warnings and no errors
     #[arg(long)]
     pub strict: bool,

@@ -2,6 +2,7 @@
 
 mod args;
 mod run;
+mod steps;
 mod text;
 mod wrap;
 

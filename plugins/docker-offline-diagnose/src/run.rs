@@ -1,11 +1,11 @@
-use offline_core::diagnosis::{DiagnoseOptions, Document, survey};
+use offline_core::diagnosis::{DiagnoseOptions, Document, WhyDocument, survey, why};
 use offline_core::engine::Error;
 use offline_core::error::Explain;
 use offline_core::{Failure, Kind};
 use offline_terminal::{Format, Terminal};
 
 use crate::text::Page;
-use crate::{Args, text};
+use crate::{Args, steps, text};
 
 /// Why a diagnosis did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,14 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         bundle: args.bundle.clone(),
         cache_dir: args.cache_dir.clone(),
     };
+    if let Some(service) = &args.why {
+        let docker = docker.ok_or(Error::DockerMissing)?;
+        let trace = why(&docker, &options, service, terminal.reporter())?;
+        return Ok(match args.format {
+            Format::Json => terminal.print_json(&WhyDocument::of(&trace, page.language))?,
+            Format::Text => terminal.print(&steps::words(&trace, page))?,
+        });
+    }
     let report = survey(docker.as_ref(), &options, terminal.reporter())?;
     match args.format {
         Format::Json => terminal.print_json(&Document::of(&report, page.language))?,

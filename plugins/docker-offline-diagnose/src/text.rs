@@ -39,7 +39,7 @@ impl Page {
         format!("{painted}{}", " ".repeat(pad))
     }
 
-    fn wrapped(self, text: &str, indent: usize) -> Vec<String> {
+    pub(crate) fn wrapped(self, text: &str, indent: usize) -> Vec<String> {
         match self.width {
             Some(width) => wrap(text, width.saturating_sub(indent).max(20)),
             None => vec![text.to_owned()],

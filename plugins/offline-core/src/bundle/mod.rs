@@ -21,7 +21,7 @@ pub use inventory::{Change, Difference, EntryKind, Inventory, InventoryEntry, ig
 pub use locate::{DEFAULT_NAME, Located, locate};
 pub use record::{
     ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
-    ServiceRecord, SourceEngine, StageRecord,
+    ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord,
 };
 pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};
 pub use unpack::{Unpacked, read_record, unpack};

@@ -111,11 +111,34 @@ pub struct ServiceRecord {
     pub final_stage: Option<String>,
     /// The stages that are built, in order.
     pub stages: Vec<StageRecord>,
+    /// What it was built from, so that a miss can be explained; `None` in
+    /// bundles of older versions.
+    pub sources: Option<SourcesRecord>,
     /// What the classic builder can take; `None` where it was not exported for.
     pub classic: Option<ClassicRecord>,
     /// Anything a later version adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// What a service was built from, besides the files of its context.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SourcesRecord {
+    /// The network of its RUN steps (`build.network`).
+    pub network: Option<String>,
+    /// The instructions of each stage, by the stage's name.
+    pub stages: BTreeMap<String, Vec<StepRecord>>,
+}
+
+/// One instruction that cache keys are made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct StepRecord {
+    /// Its line, 1-based.
+    pub line: u32,
+    /// What it said, with ARGs as the build had them.
+    pub text: String,
 }
 
 /// The classic builder's cache of one service: an image a stage, as it builds

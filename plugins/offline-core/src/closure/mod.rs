@@ -9,6 +9,7 @@ mod cycles;
 mod error;
 mod externals;
 mod inputs;
+mod key_steps;
 mod model;
 mod needs;
 mod network_tools;
@@ -26,7 +27,7 @@ mod waves;
 pub use crate::dockerfile::Platform;
 pub use error::Error;
 pub use model::{
-    BuildClosure, Closure, CopyStep, NeededImage, Role, RunStep, ServiceClosure, StageBase,
+    BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure, StageBase,
     StageClosure, StageRef, Unbundled,
 };
 pub use resolve::resolve;

@@ -85,6 +85,27 @@ pub struct StageClosure {
     pub remote_adds: Vec<(u32, RemoteSource)>,
     /// Where it uses a named context, and the name.
     pub named_contexts: Vec<(u32, String)>,
+    /// All instructions that cache keys are made of, FROM first.
+    pub steps: Vec<KeyStep>,
+}
+
+/// An instruction that cache keys are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyStep {
+    /// Its line.
+    pub line: u32,
+    /// Its keyword: FROM, ARG, ENV, WORKDIR, USER, SHELL, RUN, COPY or ADD.
+    pub keyword: &'static str,
+    /// What it says, with ARGs as the build has them; equal texts give equal
+    /// keys as long as what they read is equal.
+    pub text: String,
+    /// What it reads of the build context: sources of COPY and ADD, and of
+    /// `RUN --mount=type=bind`.
+    pub sources: Vec<String>,
+    /// The stages of the same file whose files it takes.
+    pub stages: Vec<usize>,
+    /// A program in it that usually needs the network.
+    pub network_tool: Option<&'static str>,
 }
 
 /// What a stage starts from.

@@ -4,7 +4,53 @@
 //! decide what is built.
 
 /// Programs that need it whatever they are asked.
-const ALWAYS: &[&str] = &["aria2c", "curl", "ftp", "lftp", "rsync", "scp", "wget"];
+const ALWAYS: &[&str] = &[
+    "add-apt-repository",
+    "aria2c",
+    "curl",
+    "ftp",
+    "lftp",
+    "nltk.downloader",
+    "rsync",
+    "scp",
+    "wget",
+];
+
+/// Calls in scripts (`python -c`, heredocs) that download, and what to call them.
+const CALLS: &[(&str, &str)] = &[
+    ("nltk.download(", "nltk"),
+    ("nltk.downloader", "nltk"),
+    ("spacy.cli.download(", "spacy"),
+    ("snapshot_download(", "huggingface"),
+    ("hf_hub_download(", "huggingface"),
+    (".from_pretrained(", "huggingface"),
+    ("SentenceTransformer(", "huggingface"),
+    ("load_dataset(", "huggingface"),
+    ("torch.hub.load(", "torch.hub"),
+    ("urlretrieve(", "urllib"),
+    ("urlopen(", "urllib"),
+    ("requests.get(", "requests"),
+    ("install.packages(", "R"),
+];
+
+/// Words with which a tool does without the network.
+const OFFLINE: &[(&str, &[&str])] = &[
+    ("mvn", &["-o", "--offline"]),
+    ("mvnw", &["-o", "--offline"]),
+    ("gradle", &["--offline", "--version"]),
+    ("gradlew", &["--offline"]),
+    ("pip", &["--no-index"]),
+    ("pip3", &["--no-index"]),
+    ("npm", &["--offline"]),
+    ("pnpm", &["--offline"]),
+    ("yarn", &["--offline"]),
+    ("cargo", &["--offline", "--frozen"]),
+    ("go", &["-mod=vendor"]),
+    ("uv", &["--offline", "--no-index"]),
+    ("curl", &["--version"]),
+    ("wget", &["--version"]),
+    ("git", &["config"]),
+];
 
 /// Programs that need it only with one of these words after them; an empty list
 /// means any.
@@ -71,6 +117,7 @@ const WITH: &[(&str, &[&str])] = &[
     ("helm", &["pull", "repo", "dependency"]),
     ("huggingface-cli", &["download"]),
     ("hf", &["download"]),
+    ("luarocks", &["install"]),
     ("lein", &["deps", "uberjar"]),
     ("mamba", &["install", "create", "update", "env"]),
     ("micromamba", &["install", "create", "update", "env"]),
@@ -95,6 +142,7 @@ const WITH: &[(&str, &[&str])] = &[
     ("poetry", &["install", "add", "update", "sync"]),
     ("rustup", &[]),
     ("sbt", &[]),
+    ("spacy", &["download"]),
     ("stack", &["build", "setup", "install"]),
     ("svn", &["checkout", "co", "export"]),
     ("swift", &["build", "package"]),
@@ -149,6 +197,12 @@ const PREFIXES: &[&str] = &[
 
 /// The first program in a shell text that usually needs the network.
 pub(super) fn network_tool(command: &str) -> Option<&'static str> {
+    let of_shell = of_commands(command);
+    let called = || CALLS.iter().find(|(call, _)| command.contains(call));
+    of_shell.or_else(|| called().map(|(_, name)| *name))
+}
+
+fn of_commands(command: &str) -> Option<&'static str> {
     let separated = command
         .replace("&&", "\n")
         .replace("||", "\n")
@@ -174,6 +228,10 @@ fn of_simple_command(line: &str) -> Option<&'static str> {
             return of_simple_command(&rest[1..].join(" "));
         }
         _ => {}
+    }
+    let without = OFFLINE.iter().find(|(tool, _)| *tool == program);
+    if without.is_some_and(|(_, words)| rest.iter().any(|word| words.contains(word))) {
+        return None;
     }
     if let Some(tool) = ALWAYS.iter().find(|tool| **tool == program) {
         return Some(tool);
@@ -230,6 +288,22 @@ mod tests {
             ("mvn -B -o package", None),
             ("pip install --no-index --find-links /w x", None),
             ("set -eux\napk add --no-cache x\n", Some("apk")),
+            ("pip install --no-index -f /wheels x", None),
+            ("mvn -o package", None),
+            ("mvn -B package", Some("mvn")),
+            ("cargo build --release --offline", None),
+            ("python -m spacy download en_core_web_sm", Some("spacy")),
+            ("python -m nltk.downloader punkt", Some("nltk.downloader")),
+            (
+                "python -c \"import nltk; nltk.download('punkt')\"",
+                Some("nltk"),
+            ),
+            (
+                "python -c 'from huggingface_hub import snapshot_download; snapshot_download(\"x\")'",
+                Some("huggingface"),
+            ),
+            ("ollama serve & sleep 5; ollama pull qwen", Some("ollama")),
+            ("hf download x/y", Some("hf")),
         ] {
             assert_eq!(network_tool(command), expected, "{command}");
         }

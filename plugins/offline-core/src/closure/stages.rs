@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contexts::Contexts;
+use super::key_steps::written;
 use super::externals::{External, base_of, used};
 use super::needs::Needs;
 use super::siblings::Siblings;
@@ -66,6 +67,7 @@ impl Walker<'_, '_> {
             copies: Vec::new(),
             remote_adds: Vec::new(),
             named_contexts: Vec::new(),
+            steps: Vec::new(),
         };
         let mut environment = Environment::new();
         let mut triggers = Vec::new();
@@ -84,6 +86,7 @@ impl Walker<'_, '_> {
                 let found = self.context(name, context, from.line, &platform);
                 used(&mut stage, &found);
                 stage.base = base_of(found);
+                stage.steps.push(Self::from_step(&stage));
                 // The stage's own instructions do not run at all.
                 return Ok(stage);
             }
@@ -103,9 +106,15 @@ impl Walker<'_, '_> {
             line: from.line,
             ..trigger
         });
+        stage.steps.push(Self::from_step(&stage));
+        let triggered = triggers.map(|instruction| (instruction, None));
         let own = from.instructions.iter().cloned();
-        for instruction in triggers.chain(own) {
+        let texts = self.written(index).into_iter().map(Some);
+        for (instruction, text) in triggered.chain(own.zip(texts)) {
+            let before = environment.clone();
             self.instruction(&instruction, &mut stage, &mut environment)?;
+            let step = self.key_step(&instruction, text, &before, &environment);
+            stage.steps.extend(step);
         }
         stage.depends_on.sort_unstable();
         stage.depends_on.dedup();
@@ -113,6 +122,20 @@ impl Walker<'_, '_> {
         stage.images.dedup();
         environments.insert(index, environment);
         Ok(stage)
+    }
+
+    /// What stands in the file, for each instruction of a stage.
+    fn written(&self, index: usize) -> Vec<String> {
+        let stages = &self.source.dockerfile.stages;
+        let lines: Vec<u32> = stages[index].instructions.iter().map(|i| i.line).collect();
+        let end = stages.get(index + 1).map_or(u32::MAX, |next| next.line);
+        let end = end.min(u32::try_from(self.source.text.lines().count()).unwrap_or(u32::MAX) + 1);
+        written(
+            &self.source.text,
+            &lines,
+            end,
+            self.source.dockerfile.escape,
+        )
     }
 
     /// ARG and ENV are inherited from stage to stage (BuildKit keeps both in

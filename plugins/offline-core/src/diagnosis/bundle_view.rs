@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use crate::bundle::{self, Located, Record, locate};
+use crate::bundle::{self, Inventory, Located, Record, locate};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
-use crate::layout;
+use crate::layout::{self, Digest, Layout};
 
 /// What diagnosis asks of a bundle.
 pub trait BundleView {
@@ -15,6 +15,10 @@ pub trait BundleView {
 
     /// What the bundle says of itself.
     fn record(&self) -> &Record;
+
+    /// What a build context held at the export; `None` where that is not at
+    /// hand, as in an archive that is not unpacked.
+    fn inventory(&self, digest: &Digest) -> Option<Inventory>;
 
     /// Reads every byte that can be compared with a digest.
     fn verify(&self) -> Result<Wholeness, Failure>;
@@ -79,6 +83,16 @@ impl BundleView for CarriedBundle<'_> {
         &self.record
     }
 
+    fn inventory(&self, digest: &Digest) -> Option<Inventory> {
+        match &self.located {
+            Located::Directory(folder) => {
+                let layout = Layout::open(folder).ok()?;
+                Inventory::load(&layout, digest).ok()
+            }
+            Located::Archive(_) => None,
+        }
+    }
+
     fn verify(&self) -> Result<Wholeness, Failure> {
         let total = self
             .is_archive()
@@ -108,7 +122,7 @@ mod tests {
     use super::*;
     use crate::bundle::{pack, write_sums};
     use crate::event::Silent;
-    use crate::layout::{Damage, Layout};
+    use crate::layout::Damage;
 
     fn bundle(folder: &Path) -> PathBuf {
         let layout = Layout::create(folder).unwrap();

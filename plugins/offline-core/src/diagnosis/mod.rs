@@ -18,6 +18,9 @@ mod rule;
 mod rules;
 mod sources;
 mod survey;
+mod trace;
+mod traces;
+mod why;
 
 pub use crate::__diagnosis_text as text;
 pub use bundle_view::{BundleView, CarriedBundle, Wholeness};
@@ -32,3 +35,5 @@ pub use rule::{Group, Rule};
 pub use rules::{Situation, diagnose, rule, rules};
 pub use sources::Sources;
 pub use survey::{DiagnoseOptions, survey};
+pub use trace::{Reason, ServiceTrace, StageTrace, StepTrace, Verdict};
+pub use why::{WhyDocument, WhyError, why};

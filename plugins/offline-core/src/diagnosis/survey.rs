@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::report::Report;
 use super::rules::{Situation, diagnose};
 use super::sources::Sources;
+use super::traces::traces;
 use crate::closure::Platform;
 use crate::engine::{Docker, LocalImage};
 use crate::error::Failure;
@@ -48,7 +49,7 @@ pub fn survey(
         &folder,
         reporter,
     );
-    let platform = platform(&facts, bundle.as_ref().ok());
+    let platform = platform_of(&facts, bundle.as_ref().ok());
     let sources = docker.map_or(Sources::Unreadable, |docker| {
         Sources::read(docker, &options.project, &options.services, &platform)
     });
@@ -56,7 +57,9 @@ pub fn survey(
     let view = bundle.as_ref().map(|b| b as &dyn BundleView);
     let local = docker
         .filter(|_| facts.engine.is_ok())
-        .and_then(|docker| local_images(docker, &sources, view.ok()));
+        .and_then(|docker| images_of(docker, &sources, view.ok()));
+    let view_of = view.ok();
+    let traces = traces(&sources, view_of, &facts, local.as_ref());
     let report = diagnose(&Situation {
         facts: &facts,
         bundle: view,
@@ -65,6 +68,7 @@ pub fn survey(
         folder: &folder,
         sources: &sources,
         local: local.as_ref(),
+        traces: &traces,
     });
     if let Some(docker) = docker {
         docker.check_interrupt()?;
@@ -73,7 +77,7 @@ pub fn survey(
 }
 
 /// The engine's platform; without an engine the bundle's, then this machine's.
-fn platform(facts: &Facts, bundle: Option<&CarriedBundle<'_>>) -> Platform {
+pub(super) fn platform_of(facts: &Facts, bundle: Option<&CarriedBundle<'_>>) -> Platform {
     let engine = facts.engine.as_ref().ok();
     let known = [
         engine.map(|engine| engine.info.platform.as_str()),
@@ -105,7 +109,7 @@ fn unpacked(
 
 /// The images asked for that the engine has, by the name under which they are
 /// loaded; `None` where the engine does not say.
-fn local_images(
+pub(super) fn images_of(
     docker: &Docker,
     sources: &Sources,
     bundle: Option<&dyn BundleView>,

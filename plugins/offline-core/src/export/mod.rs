@@ -26,5 +26,7 @@ pub(crate) use images::diff_ids;
 pub use options::{ArchiveChoice, BuilderChoice, ExportOptions};
 pub(crate) use outputs::{beside, swallows};
 pub use prepare::{ClassicPlan, Prepared, prepare};
+#[cfg(test)]
+pub(crate) use record::sources;
 pub use run::run;
 pub use summary::{Sizes, Summary};

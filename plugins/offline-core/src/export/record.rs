@@ -6,13 +6,14 @@ use super::images::{CarriedImage, size};
 use super::stage_images::StageImage;
 use super::{ExportOptions, Prepared};
 use crate::bundle::{
-    self, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine, StageRecord,
+    self, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine, SourcesRecord,
+    StageRecord, StepRecord,
 };
-use crate::closure::BuildClosure;
+use crate::closure::{BuildClosure, KeyStep, StageClosure};
 use crate::engine::Store;
 use crate::error::Failure;
 use crate::layout::{Descriptor, IndexEntry, Layout, Manifest, media_type};
-use crate::project::BuildContext;
+use crate::project::{BuildContext, Project};
 
 /// Writes `index.json` and `manifest.json` for all images and stages.
 pub(super) fn write_index(
@@ -135,6 +136,7 @@ pub(super) fn record(
             final_stage: build.stage(build.target_stage).map(|s| s.name.clone()),
             stages: stage_records(&service.name, build, stages),
             classic: classic.and_then(|c| c.services.get(&service.name)).cloned(),
+            sources: Some(sources(network(&prepared.project, &service.name), build)),
             more: BTreeMap::new(),
         });
         if let Some(blob) = inventory
@@ -211,6 +213,31 @@ fn stage_records(service: &str, build: &BuildClosure, stages: &[StageImage]) -> 
         });
     }
     records
+}
+
+/// `build.network` of a service.
+fn network<'a>(project: &'a Project, service: &str) -> Option<&'a str> {
+    let build = project.service(service)?.build.as_ref()?;
+    build.network.as_deref()
+}
+
+/// What the service is built from, so that a miss can be explained by line.
+pub(crate) fn sources(network: Option<&str>, build: &BuildClosure) -> SourcesRecord {
+    let steps = |stage: &StageClosure| -> Vec<StepRecord> {
+        let step = |step: &KeyStep| StepRecord {
+            line: step.line,
+            text: step.text.clone(),
+        };
+        stage.steps.iter().map(step).collect()
+    };
+    SourcesRecord {
+        network: network.map(str::to_owned),
+        stages: build
+            .stages
+            .iter()
+            .map(|stage| (stage.name.clone(), steps(stage)))
+            .collect(),
+    }
 }
 
 /// What the context held at export, so that a miss can be explained by file.

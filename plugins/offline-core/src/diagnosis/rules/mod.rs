@@ -15,6 +15,8 @@ use super::finding::Finding;
 use super::report::Report;
 use super::rule::Rule;
 
+pub(super) use bundle::{engine_words, maker};
+pub(super) use host::{Here, is_here};
 pub use situation::Situation;
 
 /// All rules, in the order in which a user would want to read them.
@@ -25,6 +27,17 @@ pub fn rules() -> Vec<&'static Rule> {
 /// The rule of this id.
 pub fn rule(id: &str) -> Option<&'static Rule> {
     rules().into_iter().find(|rule| rule.id == id)
+}
+
+/// An instruction, short enough for a sentence.
+fn shorten(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    if line.chars().count() <= 40 {
+        return line;
+    }
+    let cut: String = line.chars().take(37).collect();
+    format!("{cut}...")
 }
 
 /// Lets every rule look.

@@ -4,6 +4,7 @@ use std::path::Path;
 use super::super::bundle_view::BundleView;
 use super::super::facts::Facts;
 use super::super::sources::Sources;
+use super::super::trace::ServiceTrace;
 use crate::engine::LocalImage;
 use crate::error::Failure;
 use crate::project::Location;
@@ -25,6 +26,9 @@ pub struct Situation<'a> {
     /// The images that the engine has of those asked for, by the name under
     /// which they are loaded; `None` where it cannot be asked.
     pub local: Option<&'a BTreeMap<String, LocalImage>>,
+    /// What each service's build would find in the bundle's cache; only of
+    /// services that the bundle was made for.
+    pub traces: &'a [ServiceTrace],
 }
 
 impl Situation<'_> {

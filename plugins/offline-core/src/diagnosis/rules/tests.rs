@@ -8,8 +8,9 @@ use super::super::disk::Disk;
 use super::super::facts::{Builder, EngineFacts, Facts};
 use super::super::finding::{Finding, Remedy, Severity};
 use super::super::sources::Sources;
+use super::super::traces::traces;
 use super::*;
-use crate::bundle::{self, ImageRecord, Record, ServiceRecord};
+use crate::bundle::{self, ImageRecord, Inventory, Record, ServiceRecord};
 use crate::closure;
 use crate::engine::{EngineInfo, Error, LocalImage, Store};
 use crate::error::Failure;
@@ -20,6 +21,7 @@ use crate::reference::ImageReference;
 struct Bundle {
     record: Record,
     damaged: bool,
+    inventory: Option<Inventory>,
 }
 
 impl BundleView for Bundle {
@@ -31,6 +33,9 @@ impl BundleView for Bundle {
     }
     fn record(&self) -> &Record {
         &self.record
+    }
+    fn inventory(&self, _: &Digest) -> Option<Inventory> {
+        self.inventory.clone()
     }
     fn verify(&self) -> Result<Wholeness, Failure> {
         if !self.damaged {
@@ -88,6 +93,7 @@ impl Scene {
             bundle: Ok(Bundle {
                 record,
                 damaged: false,
+                inventory: None,
             }),
             bundle_named: false,
             sources: Sources::Read(Box::new(project), Box::new(closure)),
@@ -118,6 +124,8 @@ impl Scene {
 
     fn findings(&self) -> Vec<Finding> {
         let view = self.bundle.as_ref().map(|bundle| bundle as &dyn BundleView);
+        let local = self.facts.engine.is_ok().then_some(&self.local);
+        let traces = traces(&self.sources, view.ok(), &self.facts, local);
         let report = diagnose(&Situation {
             facts: &self.facts,
             bundle: view,
@@ -125,7 +133,8 @@ impl Scene {
             unpacked: Path::new("build-cache"),
             folder: self.folder.path(),
             sources: &self.sources,
-            local: self.facts.engine.is_ok().then_some(&self.local),
+            local,
+            traces: &traces,
         });
         report.findings
     }

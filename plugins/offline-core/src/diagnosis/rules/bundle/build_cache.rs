@@ -90,7 +90,7 @@ fn missed(
             )
         }
     };
-    let (why, remedy) = words(miss.reason, from, to);
+    let (why, remedy) = engine_words(miss.reason, from, to);
     Some(
         finding
             .of_service(service)
@@ -100,7 +100,8 @@ fn missed(
     )
 }
 
-fn words(reason: Reason, from: &Engine, to: &Engine) -> (Text, Text) {
+/// Why an engine makes another key, and what to do.
+pub(in crate::diagnosis) fn engine_words(reason: Reason, from: &Engine, to: &Engine) -> (Text, Text) {
     let (there, here) = (from.generation(), to.generation());
     let store = |engine: &Engine, other: &str| {
         engine

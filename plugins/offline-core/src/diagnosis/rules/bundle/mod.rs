@@ -9,6 +9,8 @@ mod whole;
 
 use super::super::rule::Rule;
 
+pub(in crate::diagnosis) use build_cache::{engine_words, maker};
+
 pub(super) const RULES: &[&Rule] = &[
     &present::RULE,
     &whole::RULE,

@@ -107,10 +107,14 @@ fn words(
     findings
 }
 
-enum Here {
+/// Whether the engine has an image, and the right one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::diagnosis) enum Here {
+    /// It has.
     Yes,
     /// Another image has the name.
     Other,
+    /// It has not.
     No,
 }
 
@@ -125,7 +129,7 @@ fn wanted(situation: &Situation<'_>, carried: &[ImageRecord]) -> Vec<ImageRefere
     }
 }
 
-fn is_here(
+pub(in crate::diagnosis) fn is_here(
     reference: &ImageReference,
     carried: Option<&ImageRecord>,
     local: &BTreeMap<String, LocalImage>,

@@ -11,6 +11,8 @@ mod images_present;
 
 use super::super::rule::Rule;
 
+pub(in crate::diagnosis) use images_present::{Here, is_here};
+
 pub(super) const RULES: &[&Rule] = &[
     &engine_reachable::RULE,
     &engine_version::RULE,

@@ -1,0 +1,102 @@
+use std::fmt::Write as _;
+
+use offline_core::diagnosis::{Language, ServiceTrace, StageTrace, StepTrace, Verdict};
+
+use crate::text::Page;
+
+/// What `--why` prints: every step with its fate, and under the first that
+/// misses the reason.
+pub(crate) fn words(trace: &ServiceTrace, page: Page) -> String {
+    let zh = page.language == Language::Chinese;
+    let mut text = String::new();
+    for stage in &trace.stages {
+        let title = if zh {
+            format!("阶段 {}", stage.name)
+        } else {
+            format!("stage {}", stage.name)
+        };
+        let _ = writeln!(text, "{}", page.colours.bold(&title));
+        for step in &stage.steps {
+            one(&mut text, step, page);
+        }
+    }
+    let _ = writeln!(text, "\n{}", summary(trace, page));
+    for unknown in unknown(trace, zh) {
+        for line in page.wrapped(unknown, 0) {
+            let _ = writeln!(text, "{}", page.colours.dim(&line));
+        }
+    }
+    text
+}
+
+fn one(text: &mut String, step: &StepTrace, page: Page) {
+    let zh = page.language == Language::Chinese;
+    let mark = match (&step.verdict, zh) {
+        (Verdict::Hit, false) => page.colours.good("hit "),
+        (Verdict::Hit, true) => page.colours.good("命中"),
+        (Verdict::Miss(_), false) => page.colours.error("miss"),
+        (Verdict::Miss(_), true) => page.colours.error("失效"),
+        (Verdict::Follows, false) => page.colours.warning("runs"),
+        (Verdict::Follows, true) => page.colours.warning("重跑"),
+    };
+    let runs = step.verdict != Verdict::Hit;
+    let tool = match step.network_tool.filter(|_| runs) {
+        Some(tool) if zh => format!("（{tool} 需要网络）"),
+        Some(tool) => format!(" ({tool} needs a network)"),
+        None => String::new(),
+    };
+    let _ = writeln!(text, "  {mark} {:>4}  {}{tool}", step.line, step.text);
+    if let Verdict::Miss(reason) = &step.verdict {
+        let why = if zh { "原因：" } else { "because " };
+        let words = format!("{why}{}", reason.words().get(page.language));
+        for line in page.wrapped(&words, 13) {
+            let _ = writeln!(text, "             {line}");
+        }
+    }
+}
+
+fn summary(trace: &ServiceTrace, page: Page) -> String {
+    let zh = page.language == Language::Chinese;
+    let all = trace.steps().count();
+    let hit = trace.steps().filter(|(_, s)| s.verdict == Verdict::Hit).count();
+    let network = trace
+        .steps()
+        .filter(|(_, s)| s.verdict != Verdict::Hit && s.network_tool.is_some())
+        .count();
+    let service = &trace.service;
+    let missing = trace.stages.iter().any(|s: &StageTrace| s.first_miss().is_some());
+    match (missing, zh) {
+        (false, false) => page
+            .colours
+            .good(&format!("service {service}: all {all} steps are in the cache")),
+        (false, true) => page
+            .colours
+            .good(&format!("服务 {service}：全部 {all} 个步骤都在缓存中")),
+        (true, false) => format!(
+            "service {service}: {hit} of {all} steps are in the cache; of the others, {network} need a network"
+        ),
+        (true, true) => format!(
+            "服务 {service}：{all} 个步骤中有 {hit} 个在缓存中；其余步骤中 {network} 个需要网络"
+        ),
+    }
+}
+
+/// What could not be compared, so that nobody takes it for equal.
+fn unknown(trace: &ServiceTrace, zh: bool) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    if !trace.files_known {
+        all.push(if zh {
+            "无法比较文件：离线包还是压缩包，或没有记录文件清单。"
+        } else {
+            "Files could not be compared: the bundle is an archive that is not unpacked, or has no list of them."
+        });
+    }
+    if !trace.lines_known {
+        all.push(if zh {
+            "无法比较 Dockerfile：离线包由较早的版本导出，没有记录。"
+        } else {
+            "The Dockerfile could not be compared: the bundle was exported by an older version, which kept no record of it."
+        });
+    }
+    all
+}

@@ -1,0 +1,13 @@
+//! Step by step: what a service's build would find in the bundle's cache, and
+//! for the first step that misses, why.
+
+mod alignment;
+mod model;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod words;
+
+pub use model::{Reason, ServiceTrace, StageTrace, StepTrace, Verdict};
+pub(super) use walk::{Inputs, trace};

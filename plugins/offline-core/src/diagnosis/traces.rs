@@ -1,0 +1,88 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::bundle_view::BundleView;
+use super::facts::Facts;
+use super::rules::{Here, is_here, maker};
+use super::sources::Sources;
+use super::trace::{Inputs, ServiceTrace, trace};
+use crate::bundle::{Difference, Inventory, Record};
+use crate::closure::BuildClosure;
+use crate::compatibility::{Engine, misses};
+use crate::engine::LocalImage;
+use crate::project::BuildContext;
+use crate::reference::ImageReference;
+
+/// Traces every service that the bundle was made for.
+pub(super) fn traces(
+    sources: &Sources,
+    bundle: Option<&dyn BundleView>,
+    facts: &Facts,
+    local: Option<&BTreeMap<String, LocalImage>>,
+) -> Vec<ServiceTrace> {
+    let (Sources::Read(project, closure), Some(bundle)) = (sources, bundle) else {
+        return Vec::new();
+    };
+    let record = bundle.record();
+    let from = maker(record);
+    let to = facts.engine.as_ref().ok().map(|e| Engine::from(&e.info));
+    let misses = to
+        .as_ref()
+        .map(|to| misses(closure, &from, to))
+        .unwrap_or_default();
+    let other_images = local.map(|l| others(record, l)).unwrap_or_default();
+    let mut contexts = Contexts::default();
+    let mut traces = Vec::new();
+    for service in &closure.services {
+        let carried = record.services.iter().find(|s| s.name == service.name);
+        let (Some(build), Some(carried)) = (&service.build, carried) else {
+            continue;
+        };
+        let then = carried.inventory.and_then(|digest| bundle.inventory(&digest));
+        let differences: Option<Vec<Difference>> =
+            then.and_then(|then| Some(then.compare(contexts.of(build)?)));
+        let own = misses.iter().filter(|m| m.service == service.name);
+        let target = project.service(&service.name).and_then(|s| s.build.as_ref());
+        traces.push(trace(&Inputs {
+            service: &service.name,
+            build,
+            network: target.and_then(|t| t.network.as_deref()),
+            carried,
+            differences: differences.as_deref(),
+            other_images: &other_images,
+            misses: &own.cloned().collect::<Vec<_>>(),
+            from: &from,
+            to: to.as_ref(),
+        }));
+    }
+    traces
+}
+
+/// The build contexts as they are, each read once.
+#[derive(Default)]
+struct Contexts {
+    read: BTreeMap<(PathBuf, PathBuf), Option<Inventory>>,
+}
+
+impl Contexts {
+    fn of(&mut self, build: &BuildClosure) -> Option<&Inventory> {
+        let BuildContext::Directory(context) = &build.context else {
+            return None;
+        };
+        let key = (context.clone(), build.dockerfile_path.clone());
+        let read = self.read.entry(key).or_insert_with(|| {
+            Inventory::of_context(context, Some(&build.dockerfile_path)).ok()
+        });
+        read.as_ref()
+    }
+}
+
+/// The images of which the engine has another one than the bundle.
+fn others(record: &Record, local: &BTreeMap<String, LocalImage>) -> BTreeSet<String> {
+    let is_other = |image: &&crate::bundle::ImageRecord| {
+        ImageReference::parse(&image.reference)
+            .is_ok_and(|reference| is_here(&reference, Some(image), local) == Here::Other)
+    };
+    let images = record.images.iter().filter(is_other);
+    images.map(|image| image.reference.clone()).collect()
+}

@@ -1,4 +1,8 @@
-use offline_core::diagnosis::{DiagnoseOptions, Document, WhyDocument, survey, why};
+use std::path::PathBuf;
+
+use offline_core::diagnosis::{
+    DiagnoseOptions, Document, MachineSources, WhyDocument, survey, why,
+};
 use offline_core::engine::Error;
 use offline_core::error::Explain;
 use offline_core::{Failure, Kind};
@@ -55,14 +59,17 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         services: args.project.services.clone(),
         bundle: args.bundle.clone(),
         cache_dir: args.cache_dir.clone(),
+        machine: machine(),
+        tool_version: env!("CARGO_PKG_VERSION").into(),
     };
     if let Some(service) = &args.why {
         let docker = docker.ok_or(Error::DockerMissing)?;
         let trace = why(&docker, &options, service, terminal.reporter())?;
-        return Ok(match args.format {
+        match args.format {
             Format::Json => terminal.print_json(&WhyDocument::of(&trace, page.language))?,
             Format::Text => terminal.print(&steps::words(&trace, page))?,
-        });
+        }
+        return Ok(());
     }
     let report = survey(docker.as_ref(), &options, terminal.reporter())?;
     match args.format {
@@ -71,4 +78,17 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         Format::Text => terminal.print(&text::words(&report, page))?,
     }
     Ok(report.conclude(args.strict)?)
+}
+
+/// This machine and this user's docker configuration.
+fn machine() -> MachineSources {
+    let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let home = || Some(PathBuf::from(variable("HOME")?).join(".docker"));
+    MachineSources {
+        root: None,
+        docker_config: variable("DOCKER_CONFIG").map(PathBuf::from).or_else(home),
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+    }
 }

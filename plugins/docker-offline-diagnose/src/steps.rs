@@ -58,17 +58,23 @@ fn one(text: &mut String, step: &StepTrace, page: Page) {
 fn summary(trace: &ServiceTrace, page: Page) -> String {
     let zh = page.language == Language::Chinese;
     let all = trace.steps().count();
-    let hit = trace.steps().filter(|(_, s)| s.verdict == Verdict::Hit).count();
+    let hit = trace
+        .steps()
+        .filter(|(_, s)| s.verdict == Verdict::Hit)
+        .count();
     let network = trace
         .steps()
         .filter(|(_, s)| s.verdict != Verdict::Hit && s.network_tool.is_some())
         .count();
     let service = &trace.service;
-    let missing = trace.stages.iter().any(|s: &StageTrace| s.first_miss().is_some());
+    let missing = trace
+        .stages
+        .iter()
+        .any(|s: &StageTrace| s.first_miss().is_some());
     match (missing, zh) {
-        (false, false) => page
-            .colours
-            .good(&format!("service {service}: all {all} steps are in the cache")),
+        (false, false) => page.colours.good(&format!(
+            "service {service}: all {all} steps are in the cache"
+        )),
         (false, true) => page
             .colours
             .good(&format!("服务 {service}：全部 {all} 个步骤都在缓存中")),

@@ -100,36 +100,14 @@ impl Inventory {
     /// Walks a build context as BuildKit would send it.
     ///
     /// The rules are those of `<dockerfile>.dockerignore` if it exists, else of
-    /// `.dockerignore` in the context. What an export left in it is passed over:
-    /// no step takes it by name, and it is gigabytes that are never the same.
+    /// `.dockerignore` in the context.
     pub fn of_context(context: &Path, dockerfile: Option<&Path>) -> Result<Self, Error> {
-        let rules = ignore_rules(context, dockerfile)?;
         let mut inventory = Self::default();
-        let mut folders = vec![(String::new(), Inherited::new())];
-        while let Some((folder, inherited)) = folders.pop() {
-            let path = context.join(&folder);
-            for entry in fs::read_dir(&path).map_err(Error::io("read", &path))? {
-                let entry = entry.map_err(Error::io("read", &path))?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                let below = if folder.is_empty() {
-                    name
-                } else {
-                    format!("{folder}/{name}")
-                };
-                let (excluded, own) = rules.matches(&below, &inherited);
-                let metadata = entry.metadata().map_err(Error::io("read", entry.path()))?;
-                if is_of_an_export(&entry.path(), &metadata) {
-                    continue;
-                }
-                if metadata.is_dir() && (!excluded || rules.has_exceptions()) {
-                    folders.push((below.clone(), own));
-                }
-                if !excluded {
-                    let found = InventoryEntry::read(&entry.path(), &metadata)?;
-                    inventory.entries.insert(below, found);
-                }
-            }
-        }
+        walk_context(context, dockerfile, &mut |below, path, metadata| {
+            let found = InventoryEntry::read(path, metadata)?;
+            inventory.entries.insert(below.to_owned(), found);
+            Ok(())
+        })?;
         Ok(inventory)
     }
 
@@ -234,6 +212,46 @@ impl InventoryEntry {
             None
         }
     }
+}
+
+/// Takes one entry: its path below the context with slashes, its path, and what
+/// the file system says of it.
+type Visit<'a> = &'a mut dyn FnMut(&str, &Path, &fs::Metadata) -> Result<(), Error>;
+
+/// Visits what a build context holds once its ignore file is applied, without
+/// reading any file. What an export left in it is passed over: no step takes it
+/// by name, and it is gigabytes that are never the same.
+pub fn walk_context(
+    context: &Path,
+    dockerfile: Option<&Path>,
+    visit: Visit<'_>,
+) -> Result<(), Error> {
+    let rules = ignore_rules(context, dockerfile)?;
+    let mut folders = vec![(String::new(), Inherited::new())];
+    while let Some((folder, inherited)) = folders.pop() {
+        let path = context.join(&folder);
+        for entry in fs::read_dir(&path).map_err(Error::io("read", &path))? {
+            let entry = entry.map_err(Error::io("read", &path))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let below = if folder.is_empty() {
+                name
+            } else {
+                format!("{folder}/{name}")
+            };
+            let (excluded, own) = rules.matches(&below, &inherited);
+            let metadata = entry.metadata().map_err(Error::io("read", entry.path()))?;
+            if is_of_an_export(&entry.path(), &metadata) {
+                continue;
+            }
+            if !excluded {
+                visit(&below, &entry.path(), &metadata)?;
+            }
+            if metadata.is_dir() && (!excluded || rules.has_exceptions()) {
+                folders.push((below, own));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The rules of a build: those of `<dockerfile>.dockerignore` if it exists, else

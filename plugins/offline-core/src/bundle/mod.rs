@@ -17,7 +17,9 @@ pub use archive::{ArchiveSummary, pack};
 pub use compression::Compression;
 pub use error::Error;
 pub use ignore::IgnoreRules;
-pub use inventory::{Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules};
+pub use inventory::{
+    Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules, walk_context,
+};
 pub use locate::{DEFAULT_NAME, Located, locate};
 pub use record::{
     ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,

@@ -113,20 +113,20 @@ impl Walker<'_, '_> {
         words.extend(copy.checksum.iter().map(|sum| format!("--checksum={sum}")));
         words.extend(copy.link.then(|| "--link".to_owned()));
         words.extend(sources.iter().cloned());
-        words.extend(copy.heredocs.iter().map(|body| format!("<<{}", expanded(body))));
+        words.extend(
+            copy.heredocs
+                .iter()
+                .map(|body| format!("<<{}", expanded(body))),
+        );
         words.push(expanded(&copy.destination));
         step.text = words.join(" ");
-        match copy.from.as_deref() {
-            Some(from) => {
-                let number = from.parse::<usize>().ok();
-                step.stages.extend(number.or_else(|| self.graph.named(from)));
-            }
-            None => {
-                let local = |source: &String| {
-                    keyword == "COPY" || RemoteSource::of(source).is_none()
-                };
-                step.sources = sources.into_iter().filter(local).collect();
-            }
+        if let Some(from) = copy.from.as_deref() {
+            let number = from.parse::<usize>().ok();
+            step.stages
+                .extend(number.or_else(|| self.graph.named(from)));
+        } else {
+            let local = |source: &String| keyword == "COPY" || RemoteSource::of(source).is_none();
+            step.sources = sources.into_iter().filter(local).collect();
         }
     }
 }
@@ -146,7 +146,9 @@ pub(super) fn written(text: &str, lines: &[u32], end: u32, escape: char) -> Vec<
             if part.first().is_some_and(|first| first.contains("<<")) {
                 return part.join("\n").trim_end().to_owned();
             }
-            let kept = part.iter().filter(|line| !line.trim_start().starts_with('#'));
+            let kept = part
+                .iter()
+                .filter(|line| !line.trim_start().starts_with('#'));
             let joined: String = kept
                 .map(|line| {
                     let line = line.trim_end();

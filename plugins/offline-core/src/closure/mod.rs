@@ -27,8 +27,8 @@ mod waves;
 pub use crate::dockerfile::Platform;
 pub use error::Error;
 pub use model::{
-    BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure, StageBase,
-    StageClosure, StageRef, Unbundled,
+    BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure,
+    StageBase, StageClosure, StageRef, Unbundled,
 };
 pub use resolve::resolve;
 pub use waves::waves;

@@ -33,25 +33,6 @@ const CALLS: &[(&str, &str)] = &[
     ("install.packages(", "R"),
 ];
 
-/// Words with which a tool does without the network.
-const OFFLINE: &[(&str, &[&str])] = &[
-    ("mvn", &["-o", "--offline"]),
-    ("mvnw", &["-o", "--offline"]),
-    ("gradle", &["--offline", "--version"]),
-    ("gradlew", &["--offline"]),
-    ("pip", &["--no-index"]),
-    ("pip3", &["--no-index"]),
-    ("npm", &["--offline"]),
-    ("pnpm", &["--offline"]),
-    ("yarn", &["--offline"]),
-    ("cargo", &["--offline", "--frozen"]),
-    ("go", &["-mod=vendor"]),
-    ("uv", &["--offline", "--no-index"]),
-    ("curl", &["--version"]),
-    ("wget", &["--version"]),
-    ("git", &["config"]),
-];
-
 /// Programs that need it only with one of these words after them; an empty list
 /// means any.
 const WITH: &[(&str, &[&str])] = &[
@@ -170,6 +151,8 @@ const NEVER_WITH: &[(&str, &str)] = &[
     ("", "--no-index"),
     ("mvn", "-o"),
     ("mvnw", "-o"),
+    ("cargo", "--frozen"),
+    ("go", "-mod=vendor"),
 ];
 
 /// The words that stand before a command without being one.
@@ -228,10 +211,6 @@ fn of_simple_command(line: &str) -> Option<&'static str> {
             return of_simple_command(&rest[1..].join(" "));
         }
         _ => {}
-    }
-    let without = OFFLINE.iter().find(|(tool, _)| *tool == program);
-    if without.is_some_and(|(_, words)| rest.iter().any(|word| words.contains(word))) {
-        return None;
     }
     if let Some(tool) = ALWAYS.iter().find(|tool| **tool == program) {
         return Some(tool);

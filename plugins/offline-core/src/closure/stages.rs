@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contexts::Contexts;
-use super::key_steps::written;
 use super::externals::{External, base_of, used};
+use super::key_steps::written;
 use super::needs::Needs;
 use super::siblings::Siblings;
 use super::source::Source;

@@ -14,6 +14,10 @@ pub struct Disk {
     pub size: u64,
     /// What an ordinary user may still write, in bytes.
     pub available: u64,
+    /// Files it can hold at all; 0 where it has no such limit.
+    pub inodes: u64,
+    /// Files that can still be made.
+    pub inodes_free: u64,
 }
 
 impl Disk {
@@ -33,6 +37,8 @@ impl Disk {
             path: path.to_path_buf(),
             size: stat.f_blocks.checked_mul(stat.f_frsize)?,
             available: stat.f_bavail.checked_mul(stat.f_frsize)?,
+            inodes: stat.f_files,
+            inodes_free: stat.f_favail,
         })
     }
 

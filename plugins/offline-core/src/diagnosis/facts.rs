@@ -1,5 +1,6 @@
 use serde::Deserialize;
 
+use super::containers::{Container, containers};
 use super::disk::Disk;
 use crate::engine::{Docker, EngineInfo, Error};
 
@@ -14,6 +15,8 @@ pub struct Facts {
     pub compose: Result<String, Error>,
     /// The builder that builds go to.
     pub builder: Result<Builder, Error>,
+    /// The engine's containers; none where it does not say.
+    pub containers: Vec<Container>,
 }
 
 /// What is known of an engine that answers.
@@ -25,6 +28,8 @@ pub struct EngineFacts {
     pub api_version: String,
     /// The disk of its data, where the engine runs on this machine.
     pub disk: Option<Disk>,
+    /// Whether it runs on this machine.
+    pub local: bool,
 }
 
 /// The active builder of buildx.
@@ -46,17 +51,48 @@ impl Facts {
                 buildx: Err(Error::DockerMissing),
                 compose: Err(Error::DockerMissing),
                 builder: Err(Error::DockerMissing),
+                containers: Vec::new(),
             };
         };
-        Self {
-            engine: engine(docker),
-            buildx: text(docker, &["buildx", "version"]),
-            compose: text(docker, &["compose", "version", "--short"]),
-            builder: docker
-                .active_builder()
-                .map(|(name, driver)| Builder { name, driver }),
-        }
+        std::thread::scope(|scope| {
+            let builder = scope.spawn(|| docker.active_builder());
+            let containers = scope.spawn(|| containers(docker).unwrap_or_default());
+            let engine = engine(docker);
+            // What the engine's answer says of the plugins need not be asked again.
+            let known = engine.as_ref().ok().map(|e| &e.info);
+            let (buildx, compose) = match known {
+                Some(info) => (
+                    info.buildx.clone().ok_or(Error::BuildxMissing),
+                    info.compose.clone().ok_or(Error::ComposeMissing),
+                ),
+                None => (
+                    text(docker, &["buildx", "version"]),
+                    compose_version(docker),
+                ),
+            };
+            Self {
+                engine,
+                buildx,
+                compose,
+                builder: builder
+                    .join()
+                    .unwrap_or(Err(Error::Interrupted))
+                    .map(|(name, driver)| Builder { name, driver }),
+                containers: containers.join().unwrap_or_default(),
+            }
+        })
     }
+}
+
+/// Without the plugin, docker takes `compose` for an argument of its own and
+/// does not know the flag.
+fn compose_version(docker: &Docker) -> Result<String, Error> {
+    text(docker, &["compose", "version", "--short"]).map_err(|error| match error {
+        Error::Failed { message, .. } if message.contains("unknown flag: --short") => {
+            Error::ComposeMissing
+        }
+        other => other,
+    })
 }
 
 /// The part of `GET /version` that is used.
@@ -67,8 +103,12 @@ struct Server {
 }
 
 fn engine(docker: &Docker) -> Result<EngineFacts, Error> {
-    let server: Server = json(docker, &["version", "--format", "{{json .Server}}"])?;
-    let info = EngineInfo::read(docker)?;
+    let (server, info) = std::thread::scope(|scope| {
+        let server = scope.spawn(|| json(docker, &["version", "--format", "{{json .Server}}"]));
+        let info = EngineInfo::read(docker);
+        (server.join().unwrap_or(Err(Error::Interrupted)), info)
+    });
+    let (server, info): (Server, EngineInfo) = (server?, info?);
     let host = [
         "context",
         "inspect",
@@ -79,6 +119,7 @@ fn engine(docker: &Docker) -> Result<EngineFacts, Error> {
     Ok(EngineFacts {
         api_version: server.api_version,
         disk: Disk::of_existing(&info.root).filter(|_| local),
+        local,
         info,
     })
 }

@@ -7,11 +7,14 @@
 //! is changed but the note in a bundle folder that its bytes were verified.
 
 mod bundle_view;
+mod containers;
+mod contexts;
 mod disk;
 mod document;
 mod facts;
 mod finding;
 mod language;
+mod machine;
 mod reference;
 mod report;
 mod rule;
@@ -24,11 +27,14 @@ mod why;
 
 pub use crate::__diagnosis_text as text;
 pub use bundle_view::{BundleView, CarriedBundle, Wholeness};
+pub use containers::Container;
+pub use contexts::TakenContext;
 pub use disk::{Disk, KEPT_FREE};
 pub use document::Document;
 pub use facts::{Builder, EngineFacts, Facts};
 pub use finding::{Finding, Remedy, Severity};
 pub use language::{Language, Text};
+pub use machine::{Accelerators, Machine, MachineSources, Network};
 pub use reference::{pages, suggestion};
 pub use report::{FindingsFound, Report};
 pub use rule::{Group, Rule};

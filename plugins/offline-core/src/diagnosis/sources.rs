@@ -17,22 +17,31 @@ pub enum Sources {
 }
 
 impl Sources {
-    /// Reads the project and finds what these services ask for.
-    pub fn read(
+    /// Reads the project without going out for what it includes.
+    pub(super) fn project_of(
         docker: &Docker,
         options: &ProjectOptions,
-        services: &[String],
-        platform: &Platform,
-    ) -> Self {
+    ) -> Result<Project, project::Error> {
         // A remote `include` would be fetched: diagnosis waits for no network
         // (compose, `pkg/remote/git.go` and `oci.go`).
         let docker = docker
             .clone()
             .with_env("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "false")
             .with_env("COMPOSE_EXPERIMENTAL_OCI_REMOTE", "false");
-        let project = match project::read(&docker, options) {
+        project::read(&docker, options)
+    }
+
+    /// Finds what these services of a project ask for.
+    pub(super) fn resolve(
+        project: Result<Project, project::Error>,
+        services: &[String],
+        platform: &Platform,
+    ) -> Self {
+        let project = match project {
             Ok(project) => project,
-            Err(project::Error::Engine(engine::Error::ComposeMissing)) => return Self::Unreadable,
+            Err(project::Error::Engine(
+                engine::Error::ComposeMissing | engine::Error::DockerMissing,
+            )) => return Self::Unreadable,
             Err(error) => {
                 let failure = Failure::from(error);
                 return if failure.kind() == Kind::NoComposeFile {

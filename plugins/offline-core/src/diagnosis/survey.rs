@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::bundle_view::{BundleView, CarriedBundle};
+use super::contexts::contexts;
 use super::facts::Facts;
+use super::machine::{Machine, MachineSources};
 use super::report::Report;
 use super::rules::{Situation, diagnose};
 use super::sources::Sources;
@@ -25,6 +27,10 @@ pub struct DiagnoseOptions {
     pub bundle: Option<PathBuf>,
     /// A bundle folder of the user's own, or where one will be.
     pub cache_dir: Option<PathBuf>,
+    /// Where the machine is read from.
+    pub machine: MachineSources,
+    /// This tool's version.
+    pub tool_version: String,
 }
 
 /// Looks at machine, engine, bundle and project, and reports. Whatever is
@@ -38,7 +44,6 @@ pub fn survey(
     reporter: &dyn Reporter,
 ) -> Result<Report, Failure> {
     let task = Task::start(reporter, Work::ReadProject, None);
-    let facts = Facts::gather(docker);
     // The project folder is known even where the project cannot be read.
     let folder = project::directory(&options.project)
         .or_else(|_| std::env::current_dir())
@@ -49,10 +54,18 @@ pub fn survey(
         &folder,
         reporter,
     );
-    let platform = platform_of(&facts, bundle.as_ref().ok());
-    let sources = docker.map_or(Sources::Unreadable, |docker| {
-        Sources::read(docker, &options.project, &options.services, &platform)
+    let (facts, project) = std::thread::scope(|scope| {
+        let facts = scope.spawn(|| Facts::gather(docker));
+        let project = docker.map(|docker| Sources::project_of(docker, &options.project));
+        let facts = facts.join().unwrap_or_else(|_| Facts::gather(None));
+        (facts, project)
     });
+    let platform = platform_of(&facts, bundle.as_ref().ok());
+    let sources = project.map_or(Sources::Unreadable, |project| {
+        Sources::resolve(project, &options.services, &platform)
+    });
+    let missing_env_files = project::missing_env_files(&options.project);
+    let machine = Machine::read(&options.machine);
     drop(task);
     let view = bundle.as_ref().map(|b| b as &dyn BundleView);
     let local = docker
@@ -69,6 +82,10 @@ pub fn survey(
         sources: &sources,
         local: local.as_ref(),
         traces: &traces,
+        machine: &machine,
+        missing_env_files: &missing_env_files,
+        contexts: &sources.closure().map(contexts).unwrap_or_default(),
+        tool_version: &options.tool_version,
     });
     if let Some(docker) = docker {
         docker.check_interrupt()?;

@@ -38,11 +38,15 @@ pub(super) fn traces(
         let (Some(build), Some(carried)) = (&service.build, carried) else {
             continue;
         };
-        let then = carried.inventory.and_then(|digest| bundle.inventory(&digest));
+        let then = carried
+            .inventory
+            .and_then(|digest| bundle.inventory(&digest));
         let differences: Option<Vec<Difference>> =
             then.and_then(|then| Some(then.compare(contexts.of(build)?)));
         let own = misses.iter().filter(|m| m.service == service.name);
-        let target = project.service(&service.name).and_then(|s| s.build.as_ref());
+        let target = project
+            .service(&service.name)
+            .and_then(|s| s.build.as_ref());
         traces.push(trace(&Inputs {
             service: &service.name,
             build,
@@ -70,9 +74,10 @@ impl Contexts {
             return None;
         };
         let key = (context.clone(), build.dockerfile_path.clone());
-        let read = self.read.entry(key).or_insert_with(|| {
-            Inventory::of_context(context, Some(&build.dockerfile_path)).ok()
-        });
+        let read = self
+            .read
+            .entry(key)
+            .or_insert_with(|| Inventory::of_context(context, Some(&build.dockerfile_path)).ok());
         read.as_ref()
     }
 }

@@ -40,6 +40,11 @@ pub struct EngineInfo {
     pub mirrors: Vec<String>,
     /// Hosts and networks the daemon talks plain HTTP to.
     pub insecure_registries: Vec<String>,
+    /// Names of the container runtimes that are registered (`runc`, `nvidia`,
+    /// `ascend`).
+    pub runtimes: Vec<String>,
+    /// The daemon's own proxies.
+    pub proxies: Vec<String>,
     /// The buildx plugin's version.
     pub buildx: Option<String>,
     /// The Compose plugin's version.
@@ -93,6 +98,9 @@ struct RawInfo {
     registry_config: Option<RawRegistries>,
     client_info: Option<RawClient>,
     server_errors: Vec<String>,
+    runtimes: Option<std::collections::BTreeMap<String, serde_json::Value>>,
+    http_proxy: String,
+    https_proxy: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -157,6 +165,11 @@ impl From<RawInfo> for EngineInfo {
             root: raw.docker_root_dir,
             mirrors: registries.mirrors.unwrap_or_default(),
             insecure_registries: insecure,
+            runtimes: raw.runtimes.unwrap_or_default().into_keys().collect(),
+            proxies: [raw.http_proxy, raw.https_proxy]
+                .into_iter()
+                .filter(|proxy| !proxy.is_empty())
+                .collect(),
             buildx: plugin("buildx"),
             compose: plugin("compose"),
         }

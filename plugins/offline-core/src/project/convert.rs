@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::resolved::{ResolvedBuild, ResolvedProject, ResolvedSecret, ResolvedService, text_of};
 use super::source_lines::Sources;
 use super::{
-    BuildContext, BuildSecret, BuildTarget, DockerfileSource, Error, NamedContext, SecretSource,
-    Service, Ulimit,
+    BuildContext, BuildSecret, BuildTarget, DockerfileSource, Error, NamedContext, RunNeeds,
+    SecretSource, Service, Ulimit,
 };
 use crate::reference::ImageReference;
 
@@ -65,6 +65,7 @@ impl Converter<'_> {
             platform,
             depends_on: from.depends_on.clone(),
             image_volumes,
+            run: RunNeeds::of(from, self.directory),
             location: self.sources.key(&["services", name]),
         })
     }

@@ -9,6 +9,7 @@ mod bake;
 mod build_target;
 mod convert;
 mod diagnose_stderr;
+mod env_files;
 mod error;
 mod fallback;
 mod files;
@@ -16,6 +17,7 @@ mod model;
 mod options;
 mod read;
 mod resolved;
+mod run_needs;
 mod source_lines;
 
 pub use bake::BakeIdentity;
@@ -23,6 +25,7 @@ pub(crate) use build_target::existing_dockerfile;
 pub use build_target::{
     BuildContext, BuildSecret, BuildTarget, DockerfileSource, NamedContext, SecretSource, Ulimit,
 };
+pub use env_files::{MissingEnvFile, missing_env_files};
 pub use error::Error;
 pub use files::directory;
 pub use model::{HiddenService, Location, Project, Service};
@@ -30,3 +33,4 @@ pub use options::ProjectOptions;
 #[cfg(test)]
 pub(crate) use read::from_config;
 pub use read::{read, read_without_compose};
+pub use run_needs::{PublishedPort, RunNeeds};

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::BuildTarget;
+use super::{BuildTarget, RunNeeds};
 use crate::event::Warning;
 use crate::reference::ImageReference;
 
@@ -83,6 +83,8 @@ pub struct Service {
     pub depends_on: Vec<String>,
     /// Images mounted as volumes (`type: image`).
     pub image_volumes: Vec<ImageReference>,
+    /// What it asks of the host that it runs on.
+    pub run: RunNeeds,
     /// Where the service begins in a Compose file, where found.
     pub location: Option<Location>,
 }

@@ -36,6 +36,16 @@ pub(super) struct ResolvedService {
     pub(super) provider: Option<Value>,
     #[serde(deserialize_with = "null_is_default")]
     pub(super) volumes: Vec<Value>,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(super) ports: Vec<Value>,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(super) devices: Vec<Value>,
+    #[serde(deserialize_with = "scalar")]
+    pub(super) container_name: Option<String>,
+    #[serde(deserialize_with = "scalar")]
+    pub(super) runtime: Option<String>,
+    pub(super) gpus: Value,
+    pub(super) deploy: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]

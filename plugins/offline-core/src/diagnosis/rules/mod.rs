@@ -7,6 +7,10 @@
 mod bundle;
 mod host;
 mod project;
+#[cfg(test)]
+mod project_tests;
+#[cfg(test)]
+mod scene;
 mod situation;
 #[cfg(test)]
 mod tests;

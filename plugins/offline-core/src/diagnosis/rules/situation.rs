@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::super::bundle_view::BundleView;
+use super::super::contexts::TakenContext;
 use super::super::facts::Facts;
+use super::super::machine::Machine;
 use super::super::sources::Sources;
 use super::super::trace::ServiceTrace;
 use crate::engine::LocalImage;
 use crate::error::Failure;
-use crate::project::Location;
+use crate::project::{Location, MissingEnvFile};
 
 /// What the rules look at.
 pub struct Situation<'a> {
@@ -29,9 +31,23 @@ pub struct Situation<'a> {
     /// What each service's build would find in the bundle's cache; only of
     /// services that the bundle was made for.
     pub traces: &'a [ServiceTrace],
+    /// This machine.
+    pub machine: &'a Machine,
+    /// Every `env_file` that is missing.
+    pub missing_env_files: &'a [MissingEnvFile],
+    /// What each build takes from its context.
+    pub contexts: &'a [TakenContext],
+    /// This tool's version.
+    pub tool_version: &'a str,
 }
 
 impl Situation<'_> {
+    /// Whether the engine runs on this machine, so that what is read of the
+    /// machine is true of the engine.
+    pub(super) fn engine_is_here(&self) -> bool {
+        self.facts.engine.as_ref().is_ok_and(|engine| engine.local)
+    }
+
     /// A place as a reader in the project's folder would write it.
     pub fn place(&self, location: &Location) -> String {
         let file = self.short(&location.file);

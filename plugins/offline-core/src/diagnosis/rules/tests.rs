@@ -1,209 +1,10 @@
-//! What the rules find, without an engine.
+//! What the rules find of host, engine and bundle.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 
-use super::super::bundle_view::{BundleView, Wholeness};
-use super::super::disk::Disk;
-use super::super::facts::{Builder, EngineFacts, Facts};
-use super::super::finding::{Finding, Remedy, Severity};
-use super::super::sources::Sources;
-use super::super::traces::traces;
+use super::scene::{Scene, image, loaded};
 use super::*;
-use crate::bundle::{self, ImageRecord, Inventory, Record, ServiceRecord};
-use crate::closure;
-use crate::engine::{EngineInfo, Error, LocalImage, Store};
-use crate::error::Failure;
-use crate::layout::{Damage, Digest, Finding as Blob};
-use crate::project::from_config;
-use crate::reference::ImageReference;
-
-struct Bundle {
-    record: Record,
-    damaged: bool,
-    inventory: Option<Inventory>,
-}
-
-impl BundleView for Bundle {
-    fn place(&self) -> &Path {
-        Path::new("build-cache")
-    }
-    fn is_archive(&self) -> bool {
-        false
-    }
-    fn record(&self) -> &Record {
-        &self.record
-    }
-    fn inventory(&self, _: &Digest) -> Option<Inventory> {
-        self.inventory.clone()
-    }
-    fn verify(&self) -> Result<Wholeness, Failure> {
-        if !self.damaged {
-            return Ok(Wholeness::Whole);
-        }
-        Ok(Wholeness::Damaged(vec![Blob {
-            digest: Digest::of(b"x"),
-            what: Damage::Missing,
-        }]))
-    }
-}
-
-/// A machine, a bundle and a project, of which a test spoils one thing.
-struct Scene {
-    facts: Facts,
-    bundle: Result<Bundle, Failure>,
-    bundle_named: bool,
-    sources: Sources,
-    local: BTreeMap<String, LocalImage>,
-    folder: tempfile::TempDir,
-}
-
-const DOCKERFILE: &str = "FROM debian:12\nRUN echo plain\nRUN --mount=type=cache,target=/c apt-get update\nCOPY --link a /a\nRUN echo after\n";
-
-impl Scene {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("Dockerfile"), DOCKERFILE).unwrap();
-        let config = format!(
-            r#"{{"name": "shop", "services": {{
-                "api": {{"build": {{"context": "{}", "dockerfile": "Dockerfile",
-                    "additional_contexts": {{"db": "service:db"}}}}}},
-                "db": {{"image": "redis:7"}}}}}}"#,
-            folder.path().display()
-        );
-        let project = from_config(&config, &[folder.path().join("compose.yaml")]).unwrap();
-        let platform = "linux/amd64".parse().unwrap();
-        let closure = closure::resolve(&project, &[], &platform).unwrap();
-        let images = ["docker.io/library/debian:12", "docker.io/library/redis:7"];
-        let mut record = Record {
-            project: "shop".into(),
-            platform: "linux/amd64".into(),
-            images: images.map(image).to_vec(),
-            services: vec![ServiceRecord {
-                name: "api".into(),
-                ..ServiceRecord::default()
-            }],
-            ..Record::default()
-        };
-        record.engine.version = "28.5.2".into();
-        record.engine.store = "overlay2".into();
-        let local = record.images.iter().map(loaded).collect();
-        Self {
-            facts: facts(),
-            bundle: Ok(Bundle {
-                record,
-                damaged: false,
-                inventory: None,
-            }),
-            bundle_named: false,
-            sources: Sources::Read(Box::new(project), Box::new(closure)),
-            local,
-            folder,
-        }
-    }
-
-    fn engine(&mut self) -> &mut EngineFacts {
-        self.facts.engine.as_mut().unwrap()
-    }
-
-    fn record(&mut self) -> &mut Record {
-        &mut self.bundle.as_mut().unwrap().record
-    }
-
-    fn without_engine(&mut self) {
-        let message = "no such file".to_owned();
-        self.facts.engine = Err(Error::Unreachable { message });
-        // As buildx 0.29 prints it.
-        self.facts.builder.as_mut().unwrap().driver = String::new();
-    }
-
-    fn without_bundle(&mut self) {
-        let looked = vec!["build-cache".into()];
-        self.bundle = Err(bundle::Error::NotFound { looked }.into());
-    }
-
-    fn findings(&self) -> Vec<Finding> {
-        let view = self.bundle.as_ref().map(|bundle| bundle as &dyn BundleView);
-        let local = self.facts.engine.is_ok().then_some(&self.local);
-        let traces = traces(&self.sources, view.ok(), &self.facts, local);
-        let report = diagnose(&Situation {
-            facts: &self.facts,
-            bundle: view,
-            bundle_named: self.bundle_named,
-            unpacked: Path::new("build-cache"),
-            folder: self.folder.path(),
-            sources: &self.sources,
-            local,
-            traces: &traces,
-        });
-        report.findings
-    }
-
-    /// Everything that is not as it should be.
-    fn wrong(&self) -> Vec<(&'static str, Severity)> {
-        let findings = self.findings().into_iter();
-        findings
-            .filter(|f| f.severity != Severity::Ok)
-            .map(|f| (f.id, f.severity))
-            .collect()
-    }
-}
-
-fn image(reference: &str) -> ImageRecord {
-    ImageRecord {
-        reference: reference.into(),
-        platform: "linux/amd64".into(),
-        roles: Vec::new(),
-        root: Digest::of(format!("root {reference}").as_bytes()),
-        manifest: Digest::of(format!("manifest {reference}").as_bytes()),
-        config: Digest::of(format!("config {reference}").as_bytes()),
-        size: 1,
-        more: BTreeMap::new(),
-    }
-}
-
-/// The image as a graphdriver store shows it after loading.
-fn loaded(image: &ImageRecord) -> (String, LocalImage) {
-    let name = ImageReference::parse(&image.reference).unwrap().load_name();
-    let local = LocalImage {
-        id: image.config.to_string(),
-        repo_digests: None,
-        repo_tags: None,
-        root_fs: None,
-    };
-    (name, local)
-}
-
-fn facts() -> Facts {
-    let root = PathBuf::from("/var/lib/docker");
-    Facts {
-        engine: Ok(EngineFacts {
-            info: EngineInfo {
-                version: "28.5.2".into(),
-                store: Store::Graphdriver,
-                driver: "overlay2".into(),
-                platform: "linux/amd64".into(),
-                root: root.clone(),
-                mirrors: Vec::new(),
-                insecure_registries: Vec::new(),
-                buildx: None,
-                compose: None,
-            },
-            api_version: "1.51".into(),
-            disk: Some(Disk {
-                path: root,
-                size: 100,
-                available: 50,
-            }),
-        }),
-        buildx: Ok("github.com/docker/buildx 0.29.1 abc".into()),
-        compose: Ok("2.40.0".into()),
-        builder: Ok(Builder {
-            name: "default".into(),
-            driver: "docker".into(),
-        }),
-    }
-}
+use crate::diagnosis::{Container, Remedy, Severity};
 
 #[test]
 fn nothing_is_wrong_where_all_is_well() {
@@ -250,6 +51,8 @@ fn another_processor_is_an_error() {
     scene.record().platform = "linux/arm64/v8".into();
     assert_eq!(scene.wrong(), [("architecture", Severity::Error)]);
     scene.engine().info.platform = "linux/arm64".into();
+    // The project was read for the other one.
+    scene.machine.emulated.insert("x86_64".into());
     assert_eq!(scene.wrong(), []);
 }
 
@@ -330,4 +133,183 @@ fn images_are_told_by_what_they_are_and_not_by_name_alone() {
     let findings = scene.findings();
     let note = findings.iter().find(|f| f.severity == Severity::Note);
     assert!(note.unwrap().message.en.contains("other images"));
+}
+
+#[test]
+fn a_clock_before_the_export_is_named() {
+    let mut scene = Scene::new();
+    scene.machine.now = 1_000_000_000;
+    assert_eq!(scene.wrong(), [("clock", Severity::Warning)]);
+    scene.without_bundle();
+    assert!(scene.wrong().contains(&("clock", Severity::Warning)));
+}
+
+#[test]
+fn memory_and_inodes_run_out() {
+    let mut scene = Scene::new();
+    scene.machine.memory = Some(100 << 20);
+    assert_eq!(scene.wrong(), [("memory", Severity::Warning)]);
+    scene.engine().local = false;
+    assert_eq!(scene.wrong(), [], "another machine's memory is not known");
+    let mut scene = Scene::new();
+    scene.engine().disk.as_mut().unwrap().inodes_free = 3;
+    assert_eq!(scene.wrong(), [("inodes", Severity::Warning)]);
+}
+
+#[test]
+fn proxies_and_mirrors_matter_where_there_is_no_way_out() {
+    let mut scene = Scene::new();
+    let proxy = "http://user:secret@proxy.example:3128".to_owned();
+    scene.machine.proxies = vec![("$HTTP_PROXY".into(), proxy.clone())];
+    scene.engine().info.proxies = vec![proxy];
+    scene.engine().info.mirrors = vec!["https://mirror.example".into()];
+    let wrong = scene.wrong();
+    let expected = [
+        ("proxy", Severity::Warning),
+        ("registry-mirror", Severity::Warning),
+    ];
+    assert_eq!(wrong, expected);
+    assert!(!format!("{:?}", scene.findings()).contains("secret"));
+    scene.machine.network.has_default_route = true;
+    assert_eq!(scene.wrong(), []);
+    let mut scene = Scene::new();
+    scene.engine().info.mirrors = vec!["http://127.0.0.1:5000/".into()];
+    assert_eq!(scene.wrong(), []);
+}
+
+#[test]
+fn a_silent_gateway_is_a_black_hole() {
+    let mut scene = Scene::new();
+    scene.machine.network.name_servers = vec!["10.0.0.2".into()];
+    assert_eq!(scene.wrong(), []);
+    scene.machine.network.silent = vec!["10.0.0.1".into()];
+    assert_eq!(scene.wrong(), [("dns-black-hole", Severity::Warning)]);
+}
+
+#[test]
+fn an_old_buildx_has_not_been_tried() {
+    let mut scene = Scene::new();
+    scene.facts.buildx = Ok("github.com/docker/buildx v0.10.4 abc".into());
+    assert_eq!(scene.wrong(), [("buildx", Severity::Warning)]);
+    scene.facts.buildx = Ok("0.13.1".into());
+    assert_eq!(scene.wrong(), []);
+}
+
+#[test]
+fn another_version_of_the_tool_is_worth_knowing() {
+    let mut scene = Scene::new();
+    scene.record().tool_version = "0.2.0".into();
+    assert_eq!(scene.wrong(), [("tool-version", Severity::Note)]);
+}
+
+const BUILD: &str = r#""build": {"context": "{dir}", "dockerfile": "Dockerfile"}"#;
+
+fn service(keys: &str) -> Scene {
+    Scene::of(
+        &[("Dockerfile", "FROM debian:12\n")],
+        &format!("{BUILD}, {keys}"),
+    )
+}
+
+#[test]
+fn another_processor_needs_an_emulator() {
+    let files = [(
+        "Dockerfile",
+        "FROM --platform=linux/arm64 debian:12\nRUN make\n",
+    )];
+    let mut scene = Scene::of(&files, BUILD);
+    assert_eq!(scene.wrong(), [("emulation", Severity::Error)]);
+    scene.machine.emulated.insert("aarch64".into());
+    assert_eq!(scene.wrong(), []);
+    let files = [(
+        "Dockerfile",
+        "FROM --platform=linux/386 debian:12\nRUN make\n",
+    )];
+    assert_eq!(Scene::of(&files, BUILD).wrong(), []);
+}
+
+#[test]
+fn nvidia_needs_driver_toolkit_and_runtime() {
+    let keys = r#""runtime": "nvidia", "deploy": {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"]}]}}}"#;
+    let mut scene = service(keys);
+    let said = |scene: &Scene| {
+        let findings = scene.findings();
+        let gpu = findings.into_iter().find(|f| f.id == "gpu");
+        gpu.map(|f| f.message.en.into_owned())
+    };
+    assert!(said(&scene).unwrap().contains("no NVIDIA driver"));
+    scene.machine.accelerators.nvidia_driver = Some("550.54.15".into());
+    assert!(said(&scene).unwrap().contains("nvidia-container-toolkit"));
+    scene.machine.accelerators.nvidia_toolkit = true;
+    assert!(said(&scene).unwrap().contains("nvidia runtime"));
+    scene.engine().info.runtimes.push("nvidia".into());
+    assert_eq!(said(&scene), None);
+    assert_eq!(scene.wrong(), []);
+}
+
+#[test]
+fn ascend_needs_its_devices_driver_and_runtime() {
+    let mut scene =
+        service(r#""runtime": "ascend", "devices": ["/dev/davinci0", "/dev/davinci1"]"#);
+    assert_eq!(scene.wrong(), [("gpu", Severity::Error); 2]);
+    let here = &mut scene.machine.accelerators;
+    here.ascend_devices = vec!["/dev/davinci0".into()];
+    here.ascend_driver = Some("24.1.rc1".into());
+    scene.engine().info.runtimes.push("ascend".into());
+    let findings = scene.findings();
+    let gpu = findings.iter().find(|f| f.id == "gpu").unwrap();
+    assert!(gpu.message.en.contains("/dev/davinci1"), "{gpu:?}");
+    scene
+        .machine
+        .accelerators
+        .ascend_devices
+        .push("/dev/davinci1".into());
+    assert_eq!(scene.wrong(), []);
+}
+
+#[test]
+fn a_taken_port_is_named_unless_the_project_holds_it() {
+    let keys = r#""ports": [{"target": 80, "published": "8080", "protocol": "tcp"}]"#;
+    let mut scene = service(keys);
+    assert_eq!(scene.wrong(), []);
+    scene.machine.listening.insert(("tcp".into(), 8080));
+    assert_eq!(scene.wrong(), [("port-in-use", Severity::Error)]);
+    let mut container = Container {
+        name: "shop-api-1".into(),
+        project: Some("shop".into()),
+        service: Some("api".into()),
+        ports: vec![("tcp".into(), 8080)],
+    };
+    scene.facts.containers = vec![container.clone()];
+    assert_eq!(scene.wrong(), []);
+    container.project = Some("other".into());
+    scene.facts.containers = vec![container];
+    assert_eq!(scene.wrong(), [("port-in-use", Severity::Error)]);
+}
+
+#[test]
+fn a_container_name_belongs_to_one_project() {
+    let mut scene = service(r#""container_name": "api""#);
+    assert_eq!(scene.wrong(), []);
+    let container = |project: Option<&str>| Container {
+        name: "api".into(),
+        project: project.map(str::to_owned),
+        service: Some("api".into()),
+        ports: Vec::new(),
+    };
+    scene.facts.containers = vec![container(None)];
+    assert_eq!(scene.wrong(), [("container-name", Severity::Error)]);
+    scene.facts.containers = vec![container(Some("shop"))];
+    assert_eq!(scene.wrong(), []);
+}
+
+#[test]
+fn a_bind_mount_must_exist_here() {
+    let scene =
+        service(r#""volumes": [{"type": "bind", "source": "/not/there/models", "target": "/m"}]"#);
+    assert_eq!(scene.wrong(), [("bind-mount", Severity::Warning)]);
+    let scene = service(
+        r#""volumes": [{"type": "bind", "source": "/tmp", "target": "/m"}, {"type": "bind", "source": "{dir}/data", "target": "/d"}]"#,
+    );
+    assert_eq!(scene.wrong(), []);
 }

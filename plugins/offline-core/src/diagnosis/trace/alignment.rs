@@ -54,7 +54,10 @@ fn added(step: &KeyStep) -> Reason {
 }
 
 fn changed(old: &StepRecord, step: &KeyStep) -> Reason {
-    match (old.text.strip_prefix("ARG "), step.text.strip_prefix("ARG ")) {
+    match (
+        old.text.strip_prefix("ARG "),
+        step.text.strip_prefix("ARG "),
+    ) {
         (Some(was), Some(is)) => argument(was, is),
         _ => None,
     }

@@ -10,4 +10,5 @@ mod walk;
 mod words;
 
 pub use model::{Reason, ServiceTrace, StageTrace, StepTrace, Verdict};
+pub(super) use sources::takes;
 pub(super) use walk::{Inputs, trace};

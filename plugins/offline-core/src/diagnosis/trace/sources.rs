@@ -1,6 +1,6 @@
 /// Whether a COPY with this source takes this path of the context: the source
 /// itself, what a pattern matches, and all that lies below.
-pub(super) fn takes(source: &str, path: &str) -> bool {
+pub(in crate::diagnosis) fn takes(source: &str, path: &str) -> bool {
     let mut source = source.split('/').filter(|part| !matches!(*part, "" | "."));
     let mut path = path.split('/');
     source.all(|pattern| path.next().is_some_and(|name| matches(pattern, name)))

@@ -122,7 +122,12 @@ impl Scene {
 fn nothing_misses_where_nothing_changed() {
     let scene = Scene::new();
     assert_eq!(scene.first(), []);
-    assert!(scene.trace().steps().all(|(_, s)| s.verdict == Verdict::Hit));
+    assert!(
+        scene
+            .trace()
+            .steps()
+            .all(|(_, s)| s.verdict == Verdict::Hit)
+    );
 }
 
 #[test]
@@ -131,14 +136,26 @@ fn an_edited_file_is_named_at_the_copy_that_takes_it() {
     scene.write("app/main.py", "print(2)\n");
     assert_eq!(
         scene.first(),
-        [(12, "it takes files that differ from the export: app/main.py (changed)".into())]
+        [(
+            12,
+            "it takes files that differ from the export: app/main.py (changed)".into()
+        )]
     );
     scene.write("requirements.txt", "flask\ncelery\n");
     let first = scene.first();
     assert_eq!(first[0].0, 6);
-    assert!(first[0].1.ends_with("requirements.txt (changed)"), "{first:?}");
+    assert!(
+        first[0].1.ends_with("requirements.txt (changed)"),
+        "{first:?}"
+    );
     // The stage that takes its files follows.
-    assert_eq!(first[1], (10, "it uses stage builder, which runs again from line 6 on".into()));
+    assert_eq!(
+        first[1],
+        (
+            10,
+            "it uses stage builder, which runs again from line 6 on".into()
+        )
+    );
 }
 
 #[test]
@@ -146,10 +163,18 @@ fn mode_line_ends_new_and_vanished_files_are_told_apart() {
     let scene = Scene::new();
     let path = scene.path("app/main.py");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(scene.first()[0].1.ends_with("app/main.py (other permissions)"));
+    assert!(
+        scene.first()[0]
+            .1
+            .ends_with("app/main.py (other permissions)")
+    );
     let scene = Scene::new();
     scene.write("app/main.py", "print(1)\r\n");
-    assert!(scene.first()[0].1.ends_with("app/main.py (other line ends)"));
+    assert!(
+        scene.first()[0]
+            .1
+            .ends_with("app/main.py (other line ends)")
+    );
     let scene = Scene::new();
     scene.write("app/notes.txt", "x");
     assert!(scene.first()[0].1.ends_with("app/notes.txt (new)"));
@@ -165,28 +190,46 @@ fn a_changed_argument_misses_at_the_next_run() {
     let first = scene.first();
     assert_eq!(
         first[0],
-        (5, "the build argument MODE was fast at the export, and is slow".into())
+        (
+            5,
+            "the build argument MODE was fast at the export, and is slow".into()
+        )
     );
 }
 
 #[test]
 fn another_base_image_misses_at_once() {
     let scene = Scene::new();
-    scene.write("Dockerfile", &DOCKERFILE.replacen("debian:12", "debian:13", 1));
+    scene.write(
+        "Dockerfile",
+        &DOCKERFILE.replacen("debian:12", "debian:13", 1),
+    );
     let first = scene.first();
     assert_eq!(first[0].0, 2);
-    assert!(first[0].1.contains("debian:12") && first[0].1.contains("debian:13"), "{first:?}");
+    assert!(
+        first[0].1.contains("debian:12") && first[0].1.contains("debian:13"),
+        "{first:?}"
+    );
 }
 
 #[test]
 fn an_edited_added_or_removed_line_is_named() {
     let scene = Scene::new();
-    scene.write("Dockerfile", &DOCKERFILE.replace("RUN make", "RUN make all"));
+    scene.write(
+        "Dockerfile",
+        &DOCKERFILE.replace("RUN make", "RUN make all"),
+    );
     assert_eq!(
         scene.first(),
-        [(13, "line 13 said at the export: RUN make; it says: RUN make all".into())]
+        [(
+            13,
+            "line 13 said at the export: RUN make; it says: RUN make all".into()
+        )]
     );
-    scene.write("Dockerfile", &DOCKERFILE.replace("RUN make", "RUN echo\nRUN make"));
+    scene.write(
+        "Dockerfile",
+        &DOCKERFILE.replace("RUN make", "RUN echo\nRUN make"),
+    );
     assert_eq!(
         scene.first(),
         [(13, "line 13 was added since the export: RUN echo".into())]
@@ -204,7 +247,10 @@ fn an_edited_added_or_removed_line_is_named() {
 #[test]
 fn comments_cmd_and_stage_names_cost_nothing() {
     let scene = Scene::new();
-    scene.write("Dockerfile", &DOCKERFILE.replace("CMD run", "# why\nCMD other"));
+    scene.write(
+        "Dockerfile",
+        &DOCKERFILE.replace("CMD run", "# why\nCMD other"),
+    );
     assert_eq!(scene.first(), []);
     scene.write("Dockerfile", &format!("# a comment\n{DOCKERFILE}"));
     assert_eq!(scene.first(), []);
@@ -233,7 +279,10 @@ fn another_network_misses_at_the_first_run() {
 fn an_old_bundle_says_that_it_knows_no_lines() {
     let mut scene = Scene::new();
     scene.carried.sources = None;
-    scene.write("Dockerfile", &DOCKERFILE.replace("RUN make", "RUN make all"));
+    scene.write(
+        "Dockerfile",
+        &DOCKERFILE.replace("RUN make", "RUN make all"),
+    );
     let trace = scene.trace();
     assert!(!trace.lines_known && trace.files_known);
     assert_eq!(scene.first(), []);

@@ -68,7 +68,11 @@ fn named(files: &[Difference], zh: bool) -> String {
         .iter()
         .take(NAMED)
         .map(|file| {
-            let word = if zh { chinese(file.what) } else { file.what.words() };
+            let word = if zh {
+                chinese(file.what)
+            } else {
+                file.what.words()
+            };
             format!("{} ({word})", file.path)
         })
         .collect();

@@ -101,7 +101,11 @@ fn missed(
 }
 
 /// Why an engine makes another key, and what to do.
-pub(in crate::diagnosis) fn engine_words(reason: Reason, from: &Engine, to: &Engine) -> (Text, Text) {
+pub(in crate::diagnosis) fn engine_words(
+    reason: Reason,
+    from: &Engine,
+    to: &Engine,
+) -> (Text, Text) {
     let (there, here) = (from.generation(), to.generation());
     let store = |engine: &Engine, other: &str| {
         engine

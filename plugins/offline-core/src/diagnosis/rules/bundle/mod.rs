@@ -5,6 +5,7 @@ mod build_cache;
 mod complete;
 mod disk;
 mod present;
+mod tool_version;
 mod whole;
 
 use super::super::rule::Rule;
@@ -18,4 +19,5 @@ pub(super) const RULES: &[&Rule] = &[
     &architecture::RULE,
     &complete::RULE,
     &build_cache::RULE,
+    &tool_version::RULE,
 ];

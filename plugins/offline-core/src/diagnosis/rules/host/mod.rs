@@ -2,12 +2,20 @@
 
 mod builder;
 mod buildx;
+mod clock;
 mod compose;
+mod dns;
+mod emulation;
 mod engine_disk;
 mod engine_reachable;
 mod engine_version;
+mod gpu;
 mod image_store;
 mod images_present;
+mod inodes;
+mod memory;
+mod mirrors;
+mod proxies;
 
 use super::super::rule::Rule;
 
@@ -21,5 +29,13 @@ pub(super) const RULES: &[&Rule] = &[
     &builder::RULE,
     &compose::RULE,
     &engine_disk::RULE,
+    &inodes::RULE,
+    &memory::RULE,
+    &clock::RULE,
+    &emulation::RULE,
+    &gpu::RULE,
+    &proxies::RULE,
+    &mirrors::RULE,
+    &dns::RULE,
     &images_present::RULE,
 ];

@@ -2,9 +2,7 @@ use std::collections::BTreeSet;
 
 use super::super::Situation;
 use crate::closure::{BuildClosure, KeyStep, StageBase, StageClosure};
-use crate::diagnosis::{
-    Finding, Group, Reason, Rule, ServiceTrace, Severity, Text, Verdict, text,
-};
+use crate::diagnosis::{Finding, Group, Reason, Rule, ServiceTrace, Severity, Text, Verdict, text};
 
 pub(super) static RULE: Rule = Rule {
     id: "network-step",
@@ -37,7 +35,15 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
         for stage in &build.stages {
             for step in &stage.steps {
                 if let Some(tool) = step.network_tool {
-                    findings.push(one(rule, situation, &service.name, build, stage, step, tool));
+                    findings.push(one(
+                        rule,
+                        situation,
+                        &service.name,
+                        build,
+                        stage,
+                        step,
+                        tool,
+                    ));
                 }
             }
         }

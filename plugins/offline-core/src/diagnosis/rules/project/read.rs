@@ -1,6 +1,6 @@
 use super::super::Situation;
 use crate::diagnosis::{Finding, Group, Rule, Severity, Sources, Text, text};
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 
 pub(super) static RULE: Rule = Rule {
     id: "project",
@@ -32,6 +32,13 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
                 "只有在项目旁才能判断离线包是否完整",
             );
             return vec![with_hint(rule.note("project", message), failure).because(why)];
+        }
+        // `env-file` names all that are missing.
+        Sources::Broken(failure)
+            if failure.kind() == Kind::EnvFileMissing
+                && !situation.missing_env_files.is_empty() =>
+        {
+            return Vec::new();
         }
         Sources::Broken(failure) => {
             let message = text!("{failure}", "无法读取项目：{failure}");

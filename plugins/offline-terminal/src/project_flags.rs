@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 /// those of `docker compose`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProjectFlags {
-    /// Services to work on, with what they depend on (default: all)
+    /// Services to work on, and what they are built upon (default: all); an export adds what they need to run
     #[arg(value_name = "SERVICE")]
     pub services: Vec<String>,
 

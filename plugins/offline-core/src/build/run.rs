@@ -29,7 +29,7 @@ pub fn run(
     }
     check_tools(docker, &engine)?;
     let platform = parse_platform(&engine.platform)?;
-    let closure = closure::resolve(&project, &options.services, &platform)?;
+    let closure = closure::resolve_to_build(&project, &options.services, &platform)?;
     let bundle = open(&project, &closure, options, &platform, reporter)?;
     let foresight = foresee(&project, &closure, &bundle.record, &bundle.layout, &engine)?;
     for warning in &foresight.warnings {
@@ -57,7 +57,7 @@ pub fn run(
         elapsed: started.elapsed(),
     };
     if options.setup {
-        summary.next = "docker offline build".into();
+        summary.next = after_setup(&options.project);
         return Ok((summary, None));
     }
     let (compose, override_file) = compose_args(&project, &closure, options, &overrides)?;
@@ -77,8 +77,8 @@ pub fn run(
     finish(docker, &project, options, &foresight, &mut results)?;
     let refused = refusals(&results);
     summary.next = next_command(&compose, override_file.is_some(), &options.project);
-    if refused.is_some() {
-        summary.next = next_without_refused(&summary.next, &closure, &results);
+    if refused.is_some() || !options.services.is_empty() {
+        summary.next = next_for_those_built(&summary.next, &closure, &results);
     }
     summary.override_file = override_file;
     summary.services = results;
@@ -201,8 +201,9 @@ fn refusals(results: &[ServiceResult]) -> Option<Failure> {
     (!services.is_empty()).then(|| Error::Refused { services, all }.into())
 }
 
-/// Plain Compose would run the network steps of refused services: name the others.
-fn next_without_refused(command: &str, closure: &Closure, results: &[ServiceResult]) -> String {
+/// Plain Compose would run the network steps of services that were refused, or
+/// not asked for and not warmed: name the others.
+fn next_for_those_built(command: &str, closure: &Closure, results: &[ServiceResult]) -> String {
     let refused = |name: &str| {
         results
             .iter()
@@ -228,6 +229,15 @@ fn next_command(compose: &[OsString], generated: bool, flags: &ProjectOptions) -
             .collect()
     };
     format!("docker {} up -d --build", words.join(" "))
+}
+
+/// The images are loaded: the same project, without `--setup`.
+fn after_setup(flags: &ProjectOptions) -> String {
+    let words = flags.compose_args();
+    let flags = words.iter().skip(1);
+    flags.fold("docker offline build".to_owned(), |command, word| {
+        format!("{command} {}", quoted(&word.to_string_lossy()))
+    })
 }
 
 fn quoted(word: &str) -> String {
@@ -258,6 +268,8 @@ mod tests {
             next_command(&flags.compose_args(), false, &flags),
             "docker compose -f 'a b.yaml' up -d --build"
         );
+        assert_eq!(after_setup(&plain), "docker offline build");
+        assert_eq!(after_setup(&flags), "docker offline build -f 'a b.yaml'");
     }
 
     #[test]

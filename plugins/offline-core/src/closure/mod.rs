@@ -30,5 +30,5 @@ pub use model::{
     BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure,
     StageBase, StageClosure, StageRef, Unbundled,
 };
-pub use resolve::resolve;
+pub use resolve::{resolve, resolve_to_build};
 pub use waves::waves;

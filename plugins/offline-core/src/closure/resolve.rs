@@ -25,9 +25,30 @@ pub fn resolve(
     services: &[String],
     platform: &Platform,
 ) -> Result<Closure, Error> {
+    find_all(project, services, platform, true)
+}
+
+/// The same for building these services and no others: a service that a chosen
+/// one depends on only when it runs is left out where it is built itself, as
+/// `docker compose build SERVICE` leaves it out.
+pub fn resolve_to_build(
+    project: &Project,
+    services: &[String],
+    platform: &Platform,
+) -> Result<Closure, Error> {
+    find_all(project, services, platform, services.is_empty())
+}
+
+fn find_all(
+    project: &Project,
+    services: &[String],
+    platform: &Platform,
+    builds_dependencies: bool,
+) -> Result<Closure, Error> {
     let mut resolver = Resolver {
         project,
         platform,
+        builds_dependencies,
         siblings: Siblings::of(project),
         needs: Needs::default(),
         waiting: Vec::new(),
@@ -60,6 +81,7 @@ pub fn resolve(
 struct Resolver<'a> {
     project: &'a Project,
     platform: &'a Platform,
+    builds_dependencies: bool,
     siblings: Siblings<'a>,
     needs: Needs,
     waiting: Vec<String>,
@@ -68,7 +90,16 @@ struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     fn service(&mut self, name: &str) -> Result<ServiceClosure, Error> {
         let service = find(self.project, name)?;
-        self.waiting.extend(service.depends_on.iter().cloned());
+        for name in &service.depends_on {
+            let built = || {
+                self.project
+                    .service(name)
+                    .is_some_and(|s| s.build.is_some())
+            };
+            if self.builds_dependencies || !built() {
+                self.waiting.push(name.clone());
+            }
+        }
         let build = service
             .build
             .as_ref()

@@ -387,3 +387,27 @@ fn run_steps_are_described() {
     assert_eq!(stage.runs[1].command, "<<EOF; curl y");
     assert_eq!(stage.copy_links, [8]);
 }
+
+#[test]
+fn building_a_service_leaves_alone_what_it_only_runs_beside() {
+    let fixture = Fixture::new()
+        .build("database", "FROM redis:7\n", "")
+        .build("base", "FROM debian:1\n", "")
+        .with("mail", r#""image": "mail:1""#);
+    let context = fixture.folder.path().join("base");
+    let fixture = fixture.with(
+        "api",
+        &format!(
+            r#""build": {{"context": "{}", "dockerfile_inline": "FROM p-base\nRUN x\n"}},
+            "depends_on": {{"database": {{"condition": "service_healthy"}}, "mail": {{"condition": "service_started"}}}}"#,
+            context.display()
+        ),
+    );
+    let of = |services: &[String]| -> Vec<String> {
+        let platform = "linux/amd64".parse().unwrap();
+        let closure = resolve_to_build(&fixture.project(), services, &platform).unwrap();
+        closure.services.into_iter().map(|s| s.name).collect()
+    };
+    assert_eq!(of(&["api".to_owned()]), ["api", "base", "mail"]);
+    assert_eq!(of(&[]), ["api", "base", "database", "mail"]);
+}

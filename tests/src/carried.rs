@@ -23,6 +23,13 @@ impl Carried {
     /// process: its stories begin where the export ends. The engine is gone
     /// afterwards, so that nothing but the folders can be what crosses.
     pub fn example(name: &str, kind: &str) -> Arc<Self> {
+        Self::made_once(name, kind, || {
+            let connected = Engine::with_plugin(kind);
+            Self::export(&connected, Workspace::of_example(name), &[])
+        })
+    }
+
+    pub(crate) fn made_once(name: &str, kind: &str, export: impl FnOnce() -> Self) -> Arc<Self> {
         static MADE: Mutex<BTreeMap<(String, String), Arc<Carried>>> = Mutex::new(BTreeMap::new());
         let key = (name.to_owned(), kind.to_owned());
         let mut made = MADE
@@ -31,8 +38,7 @@ impl Carried {
         if let Some(carried) = made.get(&key) {
             return Arc::clone(carried);
         }
-        let connected = Engine::with_plugin(kind);
-        let carried = Arc::new(Self::export(&connected, Workspace::of_example(name), &[]));
+        let carried = Arc::new(export());
         made.insert(key, Arc::clone(&carried));
         carried
     }

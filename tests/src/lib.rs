@@ -8,6 +8,7 @@
 mod binaries;
 mod build_log;
 mod carried;
+mod datamate;
 mod engine;
 mod invocation;
 mod janitor;
@@ -21,6 +22,7 @@ mod wrong_input;
 pub use binaries::binaries;
 pub use build_log::{BuildLog, Outcome, Step};
 pub use carried::{Carried, archive_in};
+pub use datamate::{DATAMATE_SERVICES, Datamate, variable};
 pub use engine::Engine;
 pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};

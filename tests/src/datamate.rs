@@ -112,12 +112,11 @@ impl<'a> Datamate<'a> {
     pub fn rebuild(&self, bundle: &Path) -> Ran {
         let script = repository().join("scripts/rebuild.sh");
         self.engine
-            .run_in(&self.folder, "env")
-            .arg("REBUILD_TIMEOUT=60")
-            .arg(script)
+            .run_in(&self.folder, script)
             .args(FILES)
             .arg("--bundle")
             .arg(bundle)
+            .within(600)
             .run()
     }
 

@@ -2,9 +2,10 @@
 # Exports what a Compose project needs to be built and run without a network.
 # Run it in the project's folder, on a machine with a network.
 #
-# Usage: export-cache.sh [BUNDLE] [SERVICE | FLAG]...
+# Usage: export-cache.sh [BUNDLE] [FLAG | SERVICE]...
 #
-#   BUNDLE   the folder to export to, with a slash in it or that exists (default: build-cache)
+#   BUNDLE   the folder to export to (default: build-cache); "-" for the default, to be able to
+#            name a SERVICE
 #   FLAG     as docker offline export --help lists them, for example -f FILE
 set -euo pipefail
 
@@ -30,7 +31,9 @@ offline() {
 }
 
 words=("$@")
-if [ $# -gt 0 ] && [[ $1 != -* ]] && { [[ $1 == */* ]] || [ -d "$1" ]; }; then
+if [ "${1:-}" = - ]; then
+    words=("${@:2}")
+elif [ $# -gt 0 ] && [[ $1 != -* ]]; then
     words=(--cache-dir "$1" "${@:2}")
 fi
 offline export ${words[@]+"${words[@]}"}

@@ -1,5 +1,6 @@
 //! `make/Makefile.offline.mk` in the Makefiles of others: it parses everywhere,
-//! takes nothing that is theirs, and says to the commands what it was told.
+//! takes nothing that is theirs, and says to the commands what it was told; and
+//! `scripts/` does, for those without make.
 //!
 //! `TEST_MAKE=/path/to/make` tries another GNU make; 3.81 is the oldest that is
 //! promised.
@@ -253,4 +254,58 @@ fn without_the_commands_it_says_how_to_get_them() {
     assert_eq!(ran.code, 2, "{ran}");
     ran.assert_in_words();
     assert!(ran.stderr.contains("install.sh"), "{ran}");
+}
+
+#[test]
+fn the_scripts_pass_on_every_word() {
+    let project = project("");
+    for (script, words, asked) in [
+        ("export-cache.sh", &[][..], "[offline][export]"),
+        (
+            "export-cache.sh",
+            &["/mnt/big disk/cache", "-f", "a.yml"],
+            "[offline][export][--cache-dir][/mnt/big disk/cache][-f][a.yml]",
+        ),
+        ("export-cache.sh", &["-", "bin"], "[offline][export][bin]"),
+        ("build-offline.sh", &[], "[offline][build]"),
+        (
+            "build-offline.sh",
+            &["/mnt/cache", "v1.0.0", "--progress", "plain", "backend"],
+            "[offline][build][--bundle][/mnt/cache][--version][v1.0.0][--progress][plain][backend]",
+        ),
+        (
+            "build-offline.sh",
+            &["-", "v1.0.0"],
+            "[offline][build][--version][v1.0.0]",
+        ),
+        (
+            "build-offline-classic.sh",
+            &["it's here"],
+            "[offline][build][--classic][--bundle][it's here]",
+        ),
+        (
+            "diagnose.sh",
+            &["--strict"],
+            "[offline][diagnose][--strict]",
+        ),
+        (
+            "diagnose.sh",
+            &["/mnt/cache", "-f", "a.yml"],
+            "[offline][diagnose][--bundle][/mnt/cache][-f][a.yml]",
+        ),
+    ] {
+        let run = |path: &str| {
+            on_machine("env")
+                .arg(format!("PATH={path}:/usr/bin:/bin"))
+                .arg(repository().join("scripts").join(script))
+                .args(words)
+                .quietly()
+        };
+        let ran = run(&project.join("bin").to_string_lossy()).succeeds();
+        assert_eq!(ran.stdout.trim_end(), asked, "{ran}");
+
+        let ran = run("/nonexistent").run();
+        assert_eq!(ran.code, 127, "{ran}");
+        ran.assert_in_words();
+    }
 }

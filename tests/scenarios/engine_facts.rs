@@ -167,3 +167,26 @@ fn facts_23_and_24_of_the_cli() {
         .succeeds();
     assert!(ran.all().contains("Usage"), "{ran}");
 }
+
+#[test]
+fn fact_33_of_the_old_compose() {
+    let site = Engine::start("20-overlay2-airgapped");
+    let services = "x-wait: &wait {interval: 2s}\nservices:\n  db: {image: 'redis:7'}\n  web:\n    image: nginx:1.27\n    \
+        depends_on: {db: {condition: service_healthy}}\n    healthcheck: {test: ['CMD', 'true'], <<: *wait}\n";
+    let project = Workspace::of_files(
+        "old-compose",
+        &[
+            ("named.yml", &format!("name: shop\n{services}")),
+            ("plain.yml", services),
+        ],
+    );
+    let config = |file: &str| {
+        site.run_in(project.path(), "docker-compose")
+            .args(["-f", file, "config", "--services"])
+            .run()
+    };
+    let ran = config("named.yml");
+    assert!(!ran.ok() && ran.stderr.contains("'name'"), "{ran}");
+    let ran = config("plain.yml");
+    assert!(ran.ok() && ran.stdout.contains("web"), "{ran}");
+}

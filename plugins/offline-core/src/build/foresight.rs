@@ -9,6 +9,7 @@ use crate::error::Failure;
 use crate::event::Warning;
 use crate::layout::Layout;
 use crate::project::{BuildContext, NamedContext, Project};
+use crate::stages::takes;
 
 /// The first Compose that reads `service:` in `additional_contexts`.
 const SERVICE_CONTEXTS_SINCE: (u32, u32) = (2, 33);
@@ -293,17 +294,6 @@ impl Foresight {
             self.refused.extend(found);
         }
     }
-}
-
-fn takes(source: &str, path: &str) -> bool {
-    let source = source.trim_start_matches("./").trim_matches('/');
-    source.is_empty()
-        || source == "."
-        || source.contains(['*', '?', '['])
-        || path == source
-        || path
-            .strip_prefix(source)
-            .is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn major_minor(version: &str) -> Option<(u32, u32)> {

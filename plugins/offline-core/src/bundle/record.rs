@@ -116,6 +116,11 @@ pub struct ServiceRecord {
     pub sources: Option<SourcesRecord>,
     /// What the classic builder can take; `None` where it was not exported for.
     pub classic: Option<ClassicRecord>,
+    /// What each step of a stage depends on, by the stage's name: the FROM first,
+    /// then one key an instruction (`stages::step_keys`). They say after which step
+    /// of the carried stage images a build has to go on.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub steps: BTreeMap<String, Vec<Digest>>,
     /// Anything a later version adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, serde_json::Value>,

@@ -9,11 +9,12 @@ use crate::bundle::{
     self, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine, SourcesRecord,
     StageRecord, StepRecord,
 };
-use crate::closure::{BuildClosure, KeyStep, StageClosure};
+use crate::closure::{BuildClosure, Closure, KeyStep, StageClosure, StageRef};
 use crate::engine::Store;
 use crate::error::Failure;
-use crate::layout::{Descriptor, IndexEntry, Layout, Manifest, media_type};
+use crate::layout::{Descriptor, Digest, IndexEntry, Layout, Manifest, media_type};
 use crate::project::{BuildContext, Project};
+use crate::stages::{StepKeys, step_keys};
 
 /// Writes `index.json` and `manifest.json` for all images and stages.
 pub(super) fn write_index(
@@ -119,11 +120,13 @@ pub(super) fn record(
 ) -> Result<Record, Failure> {
     let mut extra_blobs: Vec<Descriptor> = Vec::new();
     let mut services = Vec::new();
+    let inventories = inventories(&prepared.closure)?;
+    let keys = step_keys(&prepared.project, &prepared.closure, &inventories);
     for service in &prepared.closure.services {
         let Some(build) = &service.build else {
             continue;
         };
-        let inventory = inventory(layout, build)?;
+        let inventory = stored(layout, inventories.get(&service.name))?;
         services.push(ServiceRecord {
             name: service.name.clone(),
             image: service.image.clone(),
@@ -137,6 +140,7 @@ pub(super) fn record(
             stages: stage_records(&service.name, build, stages),
             classic: classic.and_then(|c| c.services.get(&service.name)).cloned(),
             sources: Some(sources(network(&prepared.project, &service.name), build)),
+            steps: keys_of(&service.name, build, &keys),
             more: BTreeMap::new(),
         });
         if let Some(blob) = inventory
@@ -240,15 +244,39 @@ pub(crate) fn sources(network: Option<&str>, build: &BuildClosure) -> SourcesRec
     }
 }
 
-/// What the context held at export, so that a miss can be explained by file.
-fn inventory(layout: &Layout, build: &BuildClosure) -> Result<Option<Descriptor>, Failure> {
-    let BuildContext::Directory(context) = &build.context else {
+/// What the contexts held at export, by service.
+pub(crate) fn inventories(closure: &Closure) -> Result<BTreeMap<String, Inventory>, bundle::Error> {
+    let mut inventories = BTreeMap::new();
+    for service in &closure.services {
+        if let Some(build) = &service.build
+            && let BuildContext::Directory(context) = &build.context
+        {
+            let found = Inventory::of_context(context, Some(&build.dockerfile_path))?;
+            inventories.insert(service.name.clone(), found);
+        }
+    }
+    Ok(inventories)
+}
+
+/// Kept, so that a miss can be explained by file.
+fn stored(layout: &Layout, inventory: Option<&Inventory>) -> Result<Option<Descriptor>, Failure> {
+    let Some(inventory) = inventory else {
         return Ok(None);
     };
-    let inventory = Inventory::of_context(context, Some(&build.dockerfile_path))?;
     let stored = inventory.store(layout)?;
     let kind = "application/vnd.docker-offline.inventory.v1+json";
     Ok(Some(Descriptor::new(kind, stored.digest, stored.size)))
+}
+
+fn keys_of(service: &str, build: &BuildClosure, keys: &StepKeys) -> BTreeMap<String, Vec<Digest>> {
+    let of_stage = build.stages.iter().filter_map(|stage| {
+        let reference = StageRef {
+            service: service.to_owned(),
+            stage: stage.index,
+        };
+        Some((stage.name.clone(), keys.get(&reference)?.clone()))
+    });
+    of_stage.collect()
 }
 
 fn relative(path: &Path, base: &Path) -> String {

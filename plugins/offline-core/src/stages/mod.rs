@@ -7,8 +7,11 @@
 
 mod classic;
 mod dockerfiles;
+mod step_keys;
 mod targets;
 
 pub use classic::{ClassicBuild, Substitutes};
 pub use dockerfiles::{Dockerfiles, Error};
+pub(crate) use step_keys::takes;
+pub use step_keys::{StepKeys, step_keys};
 pub use targets::StageTargets;

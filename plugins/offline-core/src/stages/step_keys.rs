@@ -1,0 +1,197 @@
+//! What a step of a Dockerfile depends on, as one digest a step.
+//!
+//! The engine's own keys do not cross for the classic builder: Engine 20.10 hashes
+//! the files of a COPY otherwise than 26 and 28 do, and the containerd store of 28
+//! cannot restore a step that makes no layer (engine facts 30 and 31). These keys
+//! are computed on both sides of the gap by the same code, so that the step after
+//! which a build has to go on is known on any engine.
+
+use std::collections::BTreeMap;
+
+use crate::bundle::Inventory;
+use crate::closure::{Closure, StageBase, StageClosure, StageRef, waves};
+use crate::compatibility::Lines;
+use crate::dockerfile::{self, Arg, Copy, Dockerfile, Instruction, InstructionKind};
+use crate::layout::Digest;
+use crate::project::Project;
+
+/// The keys of every stage: first that of its FROM, then one an instruction. Each
+/// holds the one before it. A stage that cannot be read has none.
+pub type StepKeys = BTreeMap<StageRef, Vec<Digest>>;
+
+/// Computes the keys of all stages; `inventories` is what the services' contexts
+/// hold, by service.
+pub fn step_keys(
+    project: &Project,
+    closure: &Closure,
+    inventories: &BTreeMap<String, Inventory>,
+) -> StepKeys {
+    let mut keys = StepKeys::new();
+    for reference in waves(closure).into_iter().flatten() {
+        let build = closure
+            .service(&reference.service)
+            .and_then(|s| s.build.as_ref());
+        let Some((build, stage)) = build.and_then(|b| Some((b, b.stage(reference.stage)?))) else {
+            continue;
+        };
+        let Ok(file) = dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path) else {
+            continue;
+        };
+        let given = project
+            .service(&reference.service)
+            .and_then(|s| s.build.as_ref())
+            .map(|b| &b.args);
+        let one = OneStage {
+            closure,
+            stage,
+            service: &reference.service,
+            file: &file,
+            lines: Lines::new(
+                build.named_dockerfile.trim_start_matches('\u{feff}'),
+                file.escape,
+            ),
+            given,
+            inventory: inventories.get(&reference.service),
+            known: &keys,
+        };
+        let Some(own) = one.keys() else { continue };
+        keys.insert(reference, own);
+    }
+    keys
+}
+
+struct OneStage<'a> {
+    closure: &'a Closure,
+    stage: &'a StageClosure,
+    service: &'a str,
+    file: &'a Dockerfile,
+    lines: Lines<'a>,
+    given: Option<&'a BTreeMap<String, Option<String>>>,
+    inventory: Option<&'a Inventory>,
+    known: &'a StepKeys,
+}
+
+impl OneStage<'_> {
+    fn keys(&self) -> Option<Vec<Digest>> {
+        let base = match &self.stage.base {
+            StageBase::Image(image) => format!("image {image}"),
+            StageBase::Stage(index) => format!("stage {}", self.end_of(self.service, *index)?),
+            StageBase::SiblingService(name) => format!("service {}", self.result_of(name)?),
+            StageBase::Context(name) => format!("context {name}"),
+            StageBase::Scratch => "scratch".to_owned(),
+        };
+        let mut last = digest(&["FROM", &base, &self.stage.platform]);
+        let mut keys = vec![last];
+        for instruction in &self.file.stages.get(self.stage.index)?.instructions {
+            let text = self.lines.instruction(instruction.line);
+            let inputs = self.inputs(instruction)?;
+            last = digest(&[&last.to_string(), text.trim(), &inputs]);
+            keys.push(last);
+        }
+        Some(keys)
+    }
+
+    /// What an instruction depends on besides its text and the steps before it.
+    fn inputs(&self, instruction: &Instruction) -> Option<String> {
+        match &instruction.kind {
+            InstructionKind::Arg(args) => Some(args.iter().map(|arg| self.value_of(arg)).collect()),
+            InstructionKind::Copy(copy) | InstructionKind::Add(copy) => {
+                self.copied(copy, instruction.line)
+            }
+            _ => Some(String::new()),
+        }
+    }
+
+    /// The value a build was given, or else where the default comes from.
+    fn value_of(&self, arg: &Arg) -> String {
+        let given = |name: &str| self.given.and_then(|g| g.get(name)).cloned().flatten();
+        if let Some(value) = given(&arg.name) {
+            return format!("{}={value:?};", arg.name);
+        }
+        if arg.default.is_some() {
+            return String::new();
+        }
+        // Inherited from before the first FROM, where one ARG may build on others.
+        let global = self.file.global_args.iter();
+        global
+            .map(|one| format!("{}={:?}{:?};", one.name, one.default, given(&one.name)))
+            .collect()
+    }
+
+    fn copied(&self, copy: &Copy, line: u32) -> Option<String> {
+        let Some(from) = &copy.from else {
+            return Some(self.files(line));
+        };
+        let earlier = &self.file.stages[..self.stage.index];
+        let stage = match from.parse::<usize>() {
+            Ok(number) => earlier.get(number),
+            Err(_) => earlier.iter().rev().find(|s| s.is_named(from)),
+        };
+        if let Some(stage) = stage {
+            return Some(self.end_of(self.service, stage.index)?.to_string());
+        }
+        // An image: its name is in the text, what a sibling makes of it is not.
+        let siblings = self.stage.sibling_services.iter();
+        let results: Option<Vec<String>> = siblings
+            .map(|name| Some(self.result_of(name)?.to_string()))
+            .collect();
+        Some(results?.join(" "))
+    }
+
+    /// The files of the context that a COPY takes.
+    fn files(&self, line: u32) -> String {
+        let sources = self.stage.copies.iter().find(|c| c.line == line);
+        let Some(inventory) = self.inventory else {
+            return String::new();
+        };
+        let mut text = String::new();
+        for (path, entry) in &inventory.entries {
+            let taken = sources.is_none_or(|copy| copy.sources.iter().any(|s| takes(s, path)));
+            if taken {
+                text += &format!(
+                    "{path} {:?} {:o} {:?} {:?}\n",
+                    entry.kind, entry.mode, entry.sha256, entry.link
+                );
+            }
+        }
+        text
+    }
+
+    fn result_of(&self, service: &str) -> Option<Digest> {
+        let build = self.closure.service(service)?.build.as_ref()?;
+        self.end_of(service, build.target_stage)
+    }
+
+    fn end_of(&self, service: &str, stage: usize) -> Option<Digest> {
+        let reference = StageRef {
+            service: service.to_owned(),
+            stage,
+        };
+        self.known.get(&reference)?.last().copied()
+    }
+}
+
+/// Whether a source of a COPY takes a path of the context; one with a wildcard is
+/// taken to take all.
+pub(crate) fn takes(source: &str, path: &str) -> bool {
+    let source = source.trim_start_matches("./").trim_matches('/');
+    source.is_empty()
+        || source == "."
+        || source.contains(['*', '?', '[', '$'])
+        || path == source
+        || path
+            .strip_prefix(source)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn digest(parts: &[&str]) -> Digest {
+    let mut text = String::new();
+    for part in parts {
+        text += &format!("{}:{part}\n", part.len());
+    }
+    Digest::of(text.as_bytes())
+}
+
+#[cfg(test)]
+#[path = "step_keys_tests.rs"]
+mod tests;

@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "build-cache", value_hint = ValueHint::DirPath)]
     pub cache_dir: PathBuf,
 
-    /// Build with the classic builder (not built in yet)
+    /// Build with the classic builder, which every engine from 20.10 on has (default: by what engine and bundle can do)
     #[arg(long)]
     pub classic: bool,
 

@@ -7,9 +7,6 @@ use offline_terminal::{Format, Table, Terminal, bytes, seconds};
 use crate::Args;
 
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
-    if args.classic {
-        return Err(crate::ClassicNotBuiltIn.into());
-    }
     let docker = terminal.docker()?;
     let default_cache = args.cache_dir == Path::new("build-cache");
     let options = BuildOptions {
@@ -19,6 +16,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         cache_dir: (!default_cache).then(|| args.cache_dir.clone()),
         setup: args.setup,
         version: args.version.clone(),
+        classic: args.classic,
         force: args.force,
     };
     let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
@@ -46,6 +44,13 @@ fn words(summary: &Summary) -> String {
                     "-",
                     &format!("not built: {reason}"),
                 ]),
+                None if one.builder.as_deref() == Some("carried") => table.row([
+                    one.service.as_str(),
+                    "-",
+                    "-",
+                    "-",
+                    &format!("{} (carried, not rebuilt)", one.images.join(", ")),
+                ]),
                 None => table.row([
                     one.service.clone(),
                     one.cached.to_string(),
@@ -62,6 +67,13 @@ fn words(summary: &Summary) -> String {
             "\n{} says what Compose must know on this engine; give it as the last -f.\n",
             file.display()
         );
+    }
+    if !summary.plain_compose_misses.is_empty() {
+        text += "\nPlain docker compose up --build would run steps again here:\n";
+        for miss in &summary.plain_compose_misses {
+            text += &format!("  {} from {}: {}\n", miss.service, miss.at, miss.why);
+        }
+        text += "Build with the command below instead, also after edits.\n";
     }
     text += &format!("\nDone in {}.", seconds(summary.elapsed));
     if !summary.next.is_empty() {

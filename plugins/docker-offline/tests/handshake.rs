@@ -70,7 +70,7 @@ fn completion_answers_in_dockers_protocol() {
     let output = plugin(&["__complete", "offline", "build", "--cl"]);
     assert_eq!(
         stdout(&output),
-        "--classic\tBuild with the classic builder (not built in yet)\n:4\n"
+        "--classic\tBuild with the classic builder, which every engine from 20.10 on has (default: by what engine and bundle can do)\n:4\n"
     );
     let output = plugin(&["__completeNoDesc", "offline", "ex"]);
     assert_eq!(stdout(&output), "export\n:4\n");

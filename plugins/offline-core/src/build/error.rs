@@ -48,6 +48,14 @@ pub enum Error {
         /// Whether there was no other service to build.
         all: bool,
     },
+    /// The bundle has nothing for the classic builder.
+    #[error(
+        "the bundle holds no stage images of the classic builder: it was exported for BuildKit alone, on Engine {builder}"
+    )]
+    NoClassicStages {
+        /// The engine that made it.
+        builder: String,
+    },
     /// The active builder cannot see the engine's images.
     #[error(
         "the active buildx builder {name} uses the {driver} driver, which cannot see the engine's images"
@@ -84,7 +92,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::OtherPlatform { .. } => Kind::OtherPlatform,
-            Self::MissingImages { .. } => Kind::BundleIncomplete,
+            Self::MissingImages { .. } | Self::NoClassicStages { .. } => Kind::BundleIncomplete,
             Self::Damaged { .. } => Kind::BundleAltered,
             Self::Build { failure, .. } if failure_is_full_disk(failure) => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
@@ -111,6 +119,9 @@ impl Explain for Error {
             }
             Self::Refused { .. } => {
                 "see the warnings above for each; --force builds them all the same, with a network step running on site".into()
+            }
+            Self::NoClassicStages { .. } => {
+                "export again on the connected machine with docker offline export --builder both, and carry the new archive; without --classic, docker offline build takes what there is".into()
             }
             Self::Driver { .. } => "docker buildx use default".into(),
             Self::Write { .. } => "free space or check the folder's rights, then run the same command again".into(),

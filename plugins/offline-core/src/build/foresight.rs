@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::by_classic::ServiceWarning;
 use crate::bundle::{Inventory, Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase};
 use crate::compatibility::{Engine, misses};
@@ -18,6 +19,8 @@ const SERVICE_CONTEXTS_SINCE: (u32, u32) = (2, 33);
 #[derive(Debug, Default)]
 pub(super) struct Foresight {
     pub(super) warnings: Vec<Warning>,
+    /// What BuildKit will miss, by service: only for services that it builds.
+    pub(super) misses: Vec<ServiceWarning>,
     /// Services that cannot be built here, with the reason.
     pub(super) refused: BTreeMap<String, String>,
     /// Per service, what to say when a step fails that was cached at export.
@@ -127,12 +130,13 @@ impl Foresight {
                     lines.join(", ")
                 )
             };
-            self.warnings.push(Warning {
+            let warning = Warning {
                 what,
                 subject: Some(subject),
                 why: Some(why),
                 remedy: Some(miss.reason.remedy(&from, &to)),
-            });
+            };
+            self.misses.push((miss.service.clone(), warning));
         }
     }
 
@@ -158,7 +162,7 @@ impl Foresight {
                     "Compose {}.{} cannot read service: in additional_contexts",
                     version.0, version.1
                 );
-                self.warnings.push(Warning {
+                let warning = Warning {
                     what: format!("service {} cannot be built here: {reason}", service.name),
                     subject: project
                         .service(&service.name)
@@ -166,7 +170,8 @@ impl Foresight {
                         .map(ToString::to_string),
                     why: Some("that came with Compose 2.33".into()),
                     remedy: Some("install a newer Compose plugin on this machine".into()),
-                });
+                };
+                self.misses.push((service.name.clone(), warning));
                 self.refused.insert(service.name.clone(), reason);
             }
         }
@@ -257,7 +262,7 @@ impl Foresight {
                 let Some(run) = stage.runs.iter().find(|r| r.network_tool.is_some()) else {
                     continue;
                 };
-                self.warnings.push(Warning {
+                let warning = Warning {
                     what: format!(
                         "service {}: after an edit between line {} and line {}, undoing it does not bring the cached {} step back",
                         service.name,
@@ -266,9 +271,14 @@ impl Foresight {
                         run.network_tool.unwrap_or("network"),
                     ),
                     subject: Some(build.location(stage.line).to_string()),
-                    why: Some(format!("it starts from the image of service {base}, which this engine's containerd store knows by a manifest of its own")),
-                    remedy: Some(format!("take {base} as a build context (additional_contexts: service:{base}), or run docker builder prune and docker offline build when it happened")),
-                });
+                    why: Some(format!(
+                        "it starts from the image of service {base}, which this engine's containerd store knows by a manifest of its own"
+                    )),
+                    remedy: Some(format!(
+                        "take {base} as a build context (additional_contexts: service:{base}), or run docker builder prune and docker offline build when it happened"
+                    )),
+                };
+                self.misses.push((service.name.clone(), warning));
             }
         }
     }

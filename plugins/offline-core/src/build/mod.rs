@@ -4,10 +4,14 @@
 //! images are compared with the closure, cache keys with the engine's
 //! generation and store, contexts with the inventory of the export.
 
+mod by_classic;
+mod choice;
+mod classic;
 mod error;
 mod foresight;
 mod levels;
 mod load;
+mod next;
 mod open;
 mod options;
 mod overrides;
@@ -16,6 +20,7 @@ mod steps;
 mod summary;
 mod warm;
 
+pub use classic::PlainMiss;
 pub use error::Error;
 pub(crate) use levels::levels;
 pub use options::BuildOptions;

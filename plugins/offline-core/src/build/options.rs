@@ -18,6 +18,8 @@ pub struct BuildOptions {
     pub setup: bool,
     /// One more tag for what is built.
     pub version: Option<String>,
+    /// Build with the classic builder, whatever else there is.
+    pub classic: bool,
     /// Build also services whose network steps will miss the cache.
     pub force: bool,
 }

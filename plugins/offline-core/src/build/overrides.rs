@@ -109,6 +109,21 @@ impl Overrides {
         self.services.is_empty()
     }
 
+    /// For `up --no-build`: an image that is built is taken as it is, and one that
+    /// is missing is said to be, not looked for.
+    pub(super) fn without_builds(&mut self, project: &Project) {
+        for service in project.services.iter().filter(|s| s.build.is_some()) {
+            let asks = |policy: &str| goes_out(policy) || policy == "build";
+            if service.pull_policy.as_deref().is_some_and(asks) {
+                let changes = self
+                    .services
+                    .entry(service.name.clone())
+                    .or_insert_with(|| json!({}));
+                changes["pull_policy"] = json!("missing");
+            }
+        }
+    }
+
     /// Writes the file, or removes one that is no longer needed. Returns its path
     /// if Compose must be given it.
     pub(super) fn write(&self, directory: &Path) -> Result<Option<PathBuf>, Error> {

@@ -1,14 +1,17 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
+use super::by_classic::ByClassic;
+use super::choice::{buildkit, choose};
 use super::foresight::{Foresight, foresee};
 use super::load::load;
+use super::next::{after_setup, next_by_classic, next_command, next_for_those_built};
 use super::open::open;
 use super::overrides::{Overrides, overrides};
 use super::warm::Builder;
 use super::{BuildOptions, Error, ServiceResult, Summary};
 use crate::closure::{self, Closure, Platform};
-use crate::engine::{self, Docker, EngineInfo};
+use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Work};
 use crate::export::{beside, swallows};
@@ -27,15 +30,34 @@ pub fn run(
     if let Some(warning) = project.reading_warning() {
         reporter.event(Event::Warning(warning));
     }
-    check_tools(docker, &engine)?;
+    let missing = buildkit(docker, &engine)?;
     let platform = parse_platform(&engine.platform)?;
     let closure = closure::resolve_to_build(&project, &options.services, &platform)?;
-    let bundle = open(&project, &closure, options, &platform, reporter)?;
+    let bundle = match open(&project, &closure, options, &platform, reporter) {
+        Ok(bundle) => bundle,
+        // What the engine lacks is said first: no bundle is the answer to it.
+        Err(error) if options.classic => return Err(error),
+        Err(error) => return Err(missing.map_or(error, |m| m.failure)),
+    };
     let foresight = foresee(&project, &closure, &bundle.record, &bundle.layout, &engine)?;
-    for warning in &foresight.warnings {
+    let no_buildkit = missing.as_ref().map(|m| m.why.clone());
+    let choice = choose(
+        options,
+        missing,
+        &bundle.record,
+        &closure,
+        &foresight,
+        &engine,
+    )?;
+    reporter.event(Event::Note(choice.words.clone()));
+    let of_buildkit = foresight.misses.iter().map(|(_, warning)| warning);
+    for warning in foresight
+        .warnings
+        .iter()
+        .chain(of_buildkit.filter(|_| !choice.classic))
+    {
         reporter.event(Event::Warning(warning.clone()));
     }
-    let overrides = overrides(&project, &closure, &engine);
     let loaded = load(
         docker,
         &engine,
@@ -52,15 +74,18 @@ pub fn run(
         loaded_bytes: loaded.bytes,
         setup_only: options.setup,
         services: Vec::new(),
+        builder: choice.words,
+        plain_compose_misses: Vec::new(),
         override_file: None,
         next: String::new(),
         elapsed: started.elapsed(),
     };
     if options.setup {
-        summary.next = after_setup(&options.project);
+        summary.next = after_setup(&options.project, options.classic);
         return Ok((summary, None));
     }
-    let (compose, override_file) = compose_args(&project, &closure, options, &overrides)?;
+    let mut overrides = overrides(&project, &closure, &engine);
+    let (compose, mut override_file) = compose_args(&project, &closure, options, &overrides)?;
     let builder = Builder {
         docker,
         project: &project,
@@ -73,12 +98,35 @@ pub fn run(
         force: options.force,
         reporter,
     };
-    let mut results = builder.build()?.results(&closure);
-    finish(docker, &project, options, &foresight, &mut results)?;
+    let mut results = if choice.classic {
+        let built = ByClassic {
+            builder,
+            engine: &engine,
+            no_buildkit,
+        }
+        .build()?;
+        summary.loaded += built.loaded.0;
+        summary.loaded_bytes += built.loaded.1;
+        summary.plain_compose_misses = built.misses;
+        built.results
+    } else {
+        let mut results = builder.build()?.results(&closure);
+        refuse(&mut results, options, &foresight);
+        results
+    };
+    finish(docker, &project, options, &mut results)?;
     let refused = refusals(&results);
-    summary.next = next_command(&compose, override_file.is_some(), &options.project);
-    if refused.is_some() || !options.services.is_empty() {
-        summary.next = next_for_those_built(&summary.next, &closure, &results);
+    if summary.plain_compose_misses.is_empty() {
+        summary.next = next_command(&compose, override_file.is_some(), &options.project);
+        if refused.is_some() || !options.services.is_empty() {
+            summary.next = next_for_those_built(&summary.next, &closure, &results);
+        }
+    } else {
+        overrides.without_builds(&project);
+        let (compose, file) = compose_args(&project, &closure, options, &overrides)?;
+        override_file = file;
+        let has_compose = engine.compose.is_some();
+        summary.next = next_by_classic(&compose, override_file.is_some(), options, has_compose);
     }
     summary.override_file = override_file;
     summary.services = results;
@@ -101,21 +149,6 @@ fn read(
         };
         Ok((engine?, project?))
     })
-}
-
-/// Fails early, in words, where the tools cannot do what comes later.
-fn check_tools(docker: &Docker, engine: &EngineInfo) -> Result<(), Failure> {
-    if engine.buildx.is_none() {
-        return Err(engine::Error::BuildxMissing.into());
-    }
-    if engine.compose.is_none() {
-        return Err(engine::Error::ComposeMissing.into());
-    }
-    let (name, driver) = docker.active_builder()?;
-    if driver != "docker" {
-        return Err(Error::Driver { name, driver }.into());
-    }
-    Ok(())
 }
 
 fn parse_platform(text: &str) -> Result<Platform, Failure> {
@@ -145,22 +178,26 @@ fn compose_args(
     Ok((flags.compose_args(), override_file))
 }
 
-/// Sets the version's tag, and says what was refused.
-fn finish(
-    docker: &Docker,
-    project: &Project,
-    options: &BuildOptions,
-    foresight: &Foresight,
-    results: &mut [ServiceResult],
-) -> Result<(), Failure> {
+/// Says what was refused; it has no image of this build.
+fn refuse(results: &mut [ServiceResult], options: &BuildOptions, foresight: &Foresight) {
     for result in results {
         if !options.force
             && let Some(reason) = foresight.refused.get(&result.service)
         {
             result.refused = Some(reason.clone());
             result.images.clear();
-            continue;
         }
+    }
+}
+
+/// Sets the version's tag.
+fn finish(
+    docker: &Docker,
+    project: &Project,
+    options: &BuildOptions,
+    results: &mut [ServiceResult],
+) -> Result<(), Failure> {
+    for result in results.iter_mut().filter(|r| r.refused.is_none()) {
         let service = project.service(&result.service);
         if let Some(build) = service.and_then(|s| s.build.as_ref()) {
             result.images.extend(build.tags.iter().cloned());
@@ -201,76 +238,9 @@ fn refusals(results: &[ServiceResult]) -> Option<Failure> {
     (!services.is_empty()).then(|| Error::Refused { services, all }.into())
 }
 
-/// Plain Compose would run the network steps of services that were refused, or
-/// not asked for and not warmed: name the others.
-fn next_for_those_built(command: &str, closure: &Closure, results: &[ServiceResult]) -> String {
-    let refused = |name: &str| {
-        results
-            .iter()
-            .any(|r| r.service == name && r.refused.is_some())
-    };
-    if results.iter().all(|r| r.refused.is_some()) {
-        return String::new();
-    }
-    let names = closure.services.iter().map(|s| s.name.as_str());
-    let others: Vec<&str> = names.filter(|name| !refused(name)).collect();
-    format!("{command} --no-deps {}", others.join(" "))
-}
-
-/// What to type from now on.
-fn next_command(compose: &[OsString], generated: bool, flags: &ProjectOptions) -> String {
-    let own = *flags == ProjectOptions::default();
-    let words: Vec<String> = if own && !generated {
-        vec!["compose".into()]
-    } else {
-        compose
-            .iter()
-            .map(|w| quoted(&w.to_string_lossy()))
-            .collect()
-    };
-    format!("docker {} up -d --build", words.join(" "))
-}
-
-/// The images are loaded: the same project, without `--setup`.
-fn after_setup(flags: &ProjectOptions) -> String {
-    let words = flags.compose_args();
-    let flags = words.iter().skip(1);
-    flags.fold("docker offline build".to_owned(), |command, word| {
-        format!("{command} {}", quoted(&word.to_string_lossy()))
-    })
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_next_command_is_plain_compose_where_it_can_be() {
-        let plain = ProjectOptions::default();
-        assert_eq!(
-            next_command(&plain.compose_args(), false, &plain),
-            "docker compose up -d --build"
-        );
-        let flags = ProjectOptions {
-            files: vec!["a b.yaml".into()],
-            ..ProjectOptions::default()
-        };
-        assert_eq!(
-            next_command(&flags.compose_args(), false, &flags),
-            "docker compose -f 'a b.yaml' up -d --build"
-        );
-        assert_eq!(after_setup(&plain), "docker offline build");
-        assert_eq!(after_setup(&flags), "docker offline build -f 'a b.yaml'");
-    }
 
     #[test]
     fn a_version_takes_the_place_of_the_tag() {

@@ -50,6 +50,7 @@ impl StepCount {
                     ran: own().filter(|(_, (ran, _))| *ran).count(),
                     seconds: own().map(|(_, (_, seconds))| seconds).sum(),
                     images: vec![service.image.clone()],
+                    builder: None,
                     refused: None,
                 }
             })

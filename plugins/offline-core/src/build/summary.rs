@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::PlainMiss;
+
 /// What a build did.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Summary {
@@ -16,6 +18,11 @@ pub struct Summary {
     pub setup_only: bool,
     /// What became of each service, by name.
     pub services: Vec<ServiceResult>,
+    /// What builds, and why.
+    pub builder: String,
+    /// What plain `docker compose up --build` would run again here, after a build
+    /// by the classic builder.
+    pub plain_compose_misses: Vec<PlainMiss>,
     /// The generated Compose file, where one is needed.
     pub override_file: Option<PathBuf>,
     /// The command to type next.
@@ -38,6 +45,9 @@ pub struct ServiceResult {
     pub seconds: f64,
     /// The image, with all its tags.
     pub images: Vec<String>,
+    /// `classic`, `buildkit`, or `carried` for an image that was loaded and not
+    /// rebuilt; `None` where there was no choice.
+    pub builder: Option<String>,
     /// Why it was not built; `None` if it was.
     pub refused: Option<String>,
 }

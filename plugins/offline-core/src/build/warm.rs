@@ -36,6 +36,23 @@ impl Builder<'_> {
     /// than one source the hits are random (fact 4), and a final stage alone
     /// leaves the earlier ones cold (fact 5).
     pub(super) fn build(&self) -> Result<StepCount, Failure> {
+        let all: BTreeSet<String> = self
+            .closure
+            .services
+            .iter()
+            .filter(|s| s.build.is_some())
+            .filter(|s| self.force || !self.foresight.refused.contains_key(&s.name))
+            .map(|s| s.name.clone())
+            .collect();
+        self.build_only(&all, &all)
+    }
+
+    /// The same for some services, of which only `tagged` are built and tagged.
+    pub(super) fn build_only(
+        &self,
+        services: &BTreeSet<String>,
+        tagged: &BTreeSet<String>,
+    ) -> Result<StepCount, Failure> {
         let dockerfiles = Dockerfiles::write(self.closure)?;
         let targets = StageTargets {
             project: self.project,
@@ -46,15 +63,14 @@ impl Builder<'_> {
         let mut count = StepCount::default();
         let mut levels = levels(self.closure);
         for level in &mut levels {
-            if !self.force {
-                level
-                    .services
-                    .retain(|s| !self.foresight.refused.contains_key(s));
-            }
+            level.services.retain(|s| services.contains(s));
+            level
+                .waves
+                .retain(|wave| wave.iter().any(|s| level.services.contains(&s.service)));
         }
         let waves = levels.iter().map(|l| l.waves.len()).sum();
         let mut wave = 0;
-        for level in levels {
+        for mut level in levels {
             for stages in &level.waves {
                 wave += 1;
                 let stages: Vec<&StageRef> = stages
@@ -63,6 +79,7 @@ impl Builder<'_> {
                     .collect();
                 self.warm(&targets, &stages, (wave, waves), &mut count)?;
             }
+            level.services.retain(|s| tagged.contains(s));
             self.build_level(&level, &mut count)?;
         }
         Ok(count)

@@ -28,5 +28,6 @@ pub(crate) use outputs::{beside, swallows};
 pub use prepare::{ClassicPlan, Prepared, prepare};
 #[cfg(test)]
 pub(crate) use record::sources;
+pub(crate) use record::{classic_reference, inventories};
 pub use run::run;
 pub use summary::{Sizes, Summary};

@@ -83,7 +83,7 @@ impl ClassicBuild {
 }
 
 /// What the Compose file says of the build that the classic builder knows.
-fn key_flags(
+pub(crate) fn key_flags(
     build: &BuildClosure,
     source: &BuildTarget,
     file: &Dockerfile,
@@ -160,7 +160,11 @@ fn predefined(
 
 /// The Dockerfile up to the target, every line with its number: stages that the
 /// target does not need are empty, and each FROM names what it stands for.
-fn rewritten(build: &BuildClosure, file: &Dockerfile, substitutes: &Substitutes) -> String {
+pub(crate) fn rewritten(
+    build: &BuildClosure,
+    file: &Dockerfile,
+    substitutes: &Substitutes,
+) -> String {
     let text = build.named_dockerfile.trim_start_matches('\u{feff}');
     let lines = Lines::new(text, file.escape);
     let mut result: Vec<String> = text.lines().map(str::to_owned).collect();

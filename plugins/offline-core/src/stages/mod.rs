@@ -11,6 +11,7 @@ mod step_keys;
 mod targets;
 
 pub use classic::{ClassicBuild, Substitutes};
+pub(crate) use classic::{key_flags, rewritten};
 pub use dockerfiles::{Dockerfiles, Error};
 pub(crate) use step_keys::takes;
 pub use step_keys::{StepKeys, step_keys};

@@ -113,9 +113,10 @@ impl OneStage<'_> {
         }
         // Inherited from before the first FROM, where one ARG may build on others.
         let global = self.file.global_args.iter();
-        global
-            .map(|one| format!("{}={:?}{:?};", one.name, one.default, given(&one.name)))
-            .collect()
+        let known: Vec<_> = global
+            .map(|one| (&one.name, &one.default, given(&one.name)))
+            .collect();
+        format!("{known:?}")
     }
 
     fn copied(&self, copy: &Copy, line: u32) -> Option<String> {

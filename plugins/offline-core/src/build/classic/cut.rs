@@ -133,3 +133,7 @@ pub(super) fn cut(
         diff_ids,
     }))
 }
+
+#[cfg(test)]
+#[path = "cut_tests.rs"]
+mod tests;

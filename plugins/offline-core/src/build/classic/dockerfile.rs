@@ -125,3 +125,7 @@ fn makes_layer(instruction: &Instruction) -> bool {
         InstructionKind::Run(_) | InstructionKind::Copy(_) | InstructionKind::Add(_)
     )
 }
+
+#[cfg(test)]
+#[path = "dockerfile_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! The engine's own keys do not cross for the classic builder: Engine 20.10 hashes
 //! the files of a COPY otherwise than 26 and 28 do, and the containerd store of 28
-//! cannot restore a step that makes no layer (engine facts 30 and 31). These keys
+//! cannot restore a step that makes no layer (engine facts 34 and 35). These keys
 //! are computed on both sides of the gap by the same code, so that the step after
 //! which a build has to go on is known on any engine.
 

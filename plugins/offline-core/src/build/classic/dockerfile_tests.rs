@@ -52,7 +52,6 @@ fn what_is_in_the_image_is_blank_and_settings_are_repeated() {
 
 
 
-
     FROM img:run.2 AS run
     ENV A=1
 

@@ -2,7 +2,7 @@
 //!
 //! Its own cache does not cross as it should: Engine 20.10 hashes copied files
 //! otherwise than newer ones, and the containerd store of 28.5 cannot restore a step
-//! without a layer, nor any step twice (engine facts 30 and 31). So the builder is
+//! without a layer, nor any step twice (engine facts 34 and 35). So the builder is
 //! not given cache sources. Each stage goes on from the carried stage image, cut
 //! after the last step whose inputs are as they were at the export; what leftovers
 //! of other builds there are in the engine makes no difference to that.

@@ -47,6 +47,8 @@ pub enum Error {
         services: Vec<String>,
         /// Whether there was no other service to build.
         all: bool,
+        /// Whether the classic builder was the one to build.
+        classic: bool,
     },
     /// The bundle has nothing for the classic builder.
     #[error(
@@ -116,6 +118,9 @@ impl Explain for Error {
             Self::Build { explanation: Some(words), .. } => words.clone(),
             Self::Build { .. } => {
                 "if the step needs a network, undo the edit before it, or export again with the edited sources; docker offline diagnose looks at the rest".into()
+            }
+            Self::Refused { classic: true, .. } => {
+                "undo the edit, and the carried image is taken again; or export again with it, or take a newer engine with buildx".into()
             }
             Self::Refused { .. } => {
                 "see the warnings above for each; --force builds them all the same, with a network step running on site".into()

@@ -115,7 +115,7 @@ pub fn run(
         results
     };
     finish(docker, &project, options, &mut results)?;
-    let refused = refusals(&results);
+    let refused = refusals(&results, choice.classic);
     if summary.plain_compose_misses.is_empty() {
         summary.next = next_command(&compose, override_file.is_some(), &options.project);
         if refused.is_some() || !options.services.is_empty() {
@@ -229,13 +229,20 @@ fn versioned(
     ))
 }
 
-fn refusals(results: &[ServiceResult]) -> Option<Failure> {
+fn refusals(results: &[ServiceResult], classic: bool) -> Option<Failure> {
     let services: Vec<String> = results
         .iter()
         .filter_map(|r| Some(format!("{} ({})", r.service, r.refused.as_ref()?)))
         .collect();
     let all = services.len() == results.len();
-    (!services.is_empty()).then(|| Error::Refused { services, all }.into())
+    (!services.is_empty()).then(|| {
+        Error::Refused {
+            services,
+            all,
+            classic,
+        }
+        .into()
+    })
 }
 
 #[cfg(test)]

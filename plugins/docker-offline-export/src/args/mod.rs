@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]
     pub progress: Progress,
 
-    /// Go on where the export would be refused because it may not hold on the site
+    /// Go on where the export would be refused because it cannot work on the site
     #[arg(long)]
     pub force: bool,
 }

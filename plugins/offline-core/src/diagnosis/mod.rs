@@ -6,6 +6,7 @@
 //! network is touched but the way to the engine that the user chose, and nothing
 //! is changed but the note in a bundle folder that its bytes were verified.
 
+mod before_export;
 mod bundle_view;
 mod containers;
 mod contexts;
@@ -26,6 +27,7 @@ mod traces;
 mod why;
 
 pub use crate::__diagnosis_text as text;
+pub use before_export::before_export;
 pub use bundle_view::{BundleView, CarriedBundle, Wholeness};
 pub use containers::Container;
 pub use contexts::TakenContext;

@@ -72,6 +72,12 @@ pub enum Error {
         /// The site's engine.
         site: String,
     },
+    /// The project does something that no bundle can help with.
+    #[error("{count} of the things warned of above cannot work on any site without a network")]
+    CannotWorkOnSite {
+        /// How many.
+        count: usize,
+    },
     /// A file could not be written.
     #[error("cannot write {path}", path = path.display())]
     Write {
@@ -113,6 +119,7 @@ impl Explain for Error {
             Self::StageLost { .. } | Self::NoClassicBuilder { .. } => Kind::EngineFailed,
             Self::Platform { .. } | Self::CannotEmulate { .. } => Kind::OtherPlatform,
             Self::SiteCannotBuild { .. } => Kind::EngineIncompatible,
+            Self::CannotWorkOnSite { .. } => Kind::FindingsError,
             Self::Write { source, .. } => io_kind(source),
         }
     }
@@ -146,6 +153,9 @@ impl Explain for Error {
             }
             Self::SiteCannotBuild { .. } => {
                 "see the warnings above for each step; --force exports all the same".into()
+            }
+            Self::CannotWorkOnSite { .. } => {
+                "do what is said there; --force exports all the same".into()
             }
             Self::Write { .. } => "free space or choose another folder with --cache-dir and --archive, then run the same command again: it goes on where it was".into(),
         })

@@ -5,6 +5,7 @@ use super::warnings::{Carried, warnings};
 use super::{Error, ExportOptions, emulation, outputs};
 use crate::closure::{self, Closure, Platform};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
+use crate::diagnosis::{Severity, before_export};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Warning, Work};
@@ -36,6 +37,8 @@ pub struct Prepared {
     pub warnings: Vec<Warning>,
     /// Steps that the named site would have to run again with a network.
     pub lost_on_site: usize,
+    /// Findings that will fail on any site, whatever the bundle holds.
+    pub hopeless: usize,
     /// Where things will be written.
     pub outputs: outputs::Outputs,
 }
@@ -78,8 +81,10 @@ pub fn prepare(
         buildkit: options.builder.buildkit(),
         classic: classic.as_ref(),
     };
-    let (warnings, lost_on_site) =
+    let (mut all, lost_on_site) =
         warnings(&project, &closure, carried, &made, options.site.as_ref());
+    let diagnosis = before_export(&project, &closure);
+    all.extend(diagnosis.warnings());
     let outputs = outputs::choose(&project, &closure, options)?;
     Ok(Prepared {
         engine,
@@ -87,8 +92,9 @@ pub fn prepare(
         project,
         closure,
         classic,
-        warnings,
+        warnings: all,
         lost_on_site,
+        hopeless: diagnosis.count(Severity::Error),
         outputs,
     })
 }

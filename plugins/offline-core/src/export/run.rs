@@ -37,6 +37,10 @@ pub fn run(
         }
         .into());
     }
+    if prepared.hopeless > 0 && !options.force {
+        let count = prepared.hopeless;
+        return Err(Error::CannotWorkOnSite { count }.into());
+    }
     if let Some(from) = &prepared.outputs.moved_out_of {
         reporter.event(Event::Note(format!(
             "{} is a build context whose COPY would take the bundle into an image; writing to {} instead",

@@ -17,28 +17,6 @@ pub(super) fn warnings(
     site: Option<&Engine>,
 ) -> (Vec<Warning>, usize) {
     let mut all: Vec<Warning> = Vec::from_iter(project.reading_warning());
-    for name in &project.unset_variables {
-        all.push(Warning {
-            what: format!("the variable {name} is not set; Compose puts nothing in its place"),
-            subject: None,
-            why: None,
-            remedy: Some(format!(
-                "set {name} in .env, or give it a default: ${{{name}:-value}}"
-            )),
-        });
-    }
-    for one in &closure.unbundled {
-        let line = one.line.map(|l| format!(":{l}")).unwrap_or_default();
-        all.push(Warning {
-            what: format!(
-                "service {}: {} is fetched by the build and is not in the bundle",
-                one.service, one.what
-            ),
-            subject: Some(format!("{}{line}", one.file.display())),
-            why: Some("BuildKit asks its server again in every build, cached or not".into()),
-            remedy: Some("put it into the build context and COPY it".into()),
-        });
-    }
     all.extend(refusals(closure, carried));
     if !carried.buildkit {
         all.extend(without_buildkit(closure));

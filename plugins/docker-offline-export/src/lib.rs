@@ -3,4 +3,4 @@
 mod args;
 mod run;
 
-pub use args::{Archive, Args, Builder, SiteEngine, SiteEngineError, SiteStore};
+pub use args::{Archive, Args, BuildArg, Builder, SiteEngine, SiteEngineError, SiteStore};

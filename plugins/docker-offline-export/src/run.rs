@@ -57,6 +57,13 @@ fn options(args: &Args) -> ExportOptions {
             }),
             compose: None,
         }),
+        build_args: args
+            .build_args
+            .iter()
+            .map(|arg| (arg.name.clone(), arg.value.clone()))
+            .collect(),
+        http_proxy: args.http_proxy.clone(),
+        ca_file: args.ca_file.clone(),
         force: args.force,
         tool_version: env!("CARGO_PKG_VERSION").into(),
         docker_config: docker_config(),

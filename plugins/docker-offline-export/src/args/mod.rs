@@ -1,9 +1,12 @@
 //! The arguments of `docker offline export`.
 
 mod archive;
+mod build_arg;
+mod network;
 mod site_engine;
 
 pub use archive::Archive;
+pub use build_arg::BuildArg;
 pub use site_engine::{SiteEngine, SiteEngineError, SiteStore};
 
 use std::path::PathBuf;
@@ -38,6 +41,22 @@ pub struct Args {
     /// Engine of the air-gapped site, like 26.1 or 28.5,containerd: says now what cannot be cached there
     #[arg(long, value_name = "VERSION[,STORE]")]
     pub site_engine: Option<SiteEngine>,
+
+    /// Build argument for every service, carried in the bundle, so not for secrets; without a value, the environment's
+    #[arg(
+        long = "build-arg",
+        value_name = "NAME[=VALUE]",
+        help_heading = "Network options"
+    )]
+    pub build_args: Vec<BuildArg>,
+
+    /// Proxy for the registries and for what builds fetch
+    #[arg(long, value_name = "URL", value_parser = network::proxy, help_heading = "Network options")]
+    pub http_proxy: Option<String>,
+
+    /// Authorities to trust at registries besides the system's, in PEM form
+    #[arg(long, value_name = "FILE", value_parser = network::ca_file, value_hint = ValueHint::FilePath, help_heading = "Network options")]
+    pub ca_file: Option<PathBuf>,
 
     /// Print the plan and change nothing
     #[arg(long)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::Error;
+use crate::bundle::Record;
 use crate::closure::Closure;
 use crate::engine::{EngineInfo, Store};
 use crate::project::Project;
@@ -24,7 +25,12 @@ pub(super) struct Overrides {
 }
 
 /// Decides what this engine needs.
-pub(super) fn overrides(project: &Project, closure: &Closure, engine: &EngineInfo) -> Overrides {
+pub(super) fn overrides(
+    project: &Project,
+    closure: &Closure,
+    record: &Record,
+    engine: &EngineInfo,
+) -> Overrides {
     let mut overrides = Overrides::default();
     // A graphdriver store loses digests on load, so no pin resolves there (fact 10);
     // a containerd store finds one by its tag, which another image may have.
@@ -54,6 +60,10 @@ pub(super) fn overrides(project: &Project, closure: &Closure, engine: &EngineInf
             if !pins.is_empty() {
                 own.insert("additional_contexts".into(), json!(pins));
             }
+            let args = arguments(closure, &service.name, record);
+            if !args.is_empty() {
+                own.insert("args".into(), json!(args));
+            }
             if build.pull {
                 own.insert("pull".into(), json!(false));
             }
@@ -79,6 +89,22 @@ pub(super) fn overrides(project: &Project, closure: &Closure, engine: &EngineInf
         }
     }
     overrides
+}
+
+/// The arguments of the export that a service's Dockerfile takes; Compose expands
+/// `$` in the file.
+fn arguments<'a>(
+    closure: &Closure,
+    service: &str,
+    record: &'a Record,
+) -> BTreeMap<&'a str, String> {
+    let build = closure.service(service).and_then(|s| s.build.as_ref());
+    record
+        .build_args
+        .iter()
+        .filter(|(name, _)| build.is_some_and(|b| b.takes(name)))
+        .map(|(name, value)| (name.as_str(), value.replace('$', "$$")))
+        .collect()
 }
 
 /// Policies that ask a registry although the image is there.

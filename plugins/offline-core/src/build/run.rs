@@ -10,6 +10,7 @@ use super::open::open;
 use super::overrides::{Overrides, overrides};
 use super::warm::Builder;
 use super::{BuildOptions, Error, ServiceResult, Summary};
+use crate::bundle::Record;
 use crate::closure::{self, Closure, Platform};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
@@ -39,6 +40,7 @@ pub fn run(
         Err(error) if options.classic => return Err(error),
         Err(error) => return Err(missing.map_or(error, |m| m.failure)),
     };
+    let (project, closure) = with_arguments(project, closure, &bundle.record, options, &platform)?;
     let foresight = foresee(&project, &closure, &bundle.record, &bundle.layout, &engine)?;
     let no_buildkit = missing.as_ref().map(|m| m.why.clone());
     let choice = choose(
@@ -84,7 +86,7 @@ pub fn run(
         summary.next = after_setup(&options.project, options.classic);
         return Ok((summary, None));
     }
-    let mut overrides = overrides(&project, &closure, &engine);
+    let mut overrides = overrides(&project, &closure, &bundle.record, &engine);
     let (compose, mut override_file) = compose_args(&project, &closure, options, &overrides)?;
     let builder = Builder {
         docker,
@@ -149,6 +151,23 @@ fn read(
         };
         Ok((engine?, project?))
     })
+}
+
+/// The project as it was exported: with the build arguments that the export was
+/// given besides those of the Compose files.
+fn with_arguments(
+    mut project: Project,
+    closure: Closure,
+    record: &Record,
+    options: &BuildOptions,
+    platform: &Platform,
+) -> Result<(Project, Closure), Failure> {
+    if record.build_args.is_empty() {
+        return Ok((project, closure));
+    }
+    project.set_arguments(&record.build_args);
+    let closure = closure::resolve_to_build(&project, &options.services, platform)?;
+    Ok((project, closure))
 }
 
 fn parse_platform(text: &str) -> Result<Platform, Failure> {

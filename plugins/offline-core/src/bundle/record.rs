@@ -30,6 +30,9 @@ pub struct Record {
     pub project: String,
     /// The platform that it was exported for.
     pub platform: String,
+    /// Build arguments besides those of the Compose files, which the site's
+    /// builds need too: they are part of keys.
+    pub build_args: BTreeMap<String, String>,
     /// The engine that built it.
     pub engine: SourceEngine,
     /// Every image that is carried.

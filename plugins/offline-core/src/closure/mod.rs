@@ -4,6 +4,7 @@
 //! (`frontend/dockerfile/dockerfile2llb/convert.go`): the stages reachable from
 //! the target, with ARGs expanded, named contexts applied, per platform.
 
+mod arguments;
 mod contexts;
 mod cycles;
 mod error;
@@ -25,6 +26,7 @@ mod tests;
 mod waves;
 
 pub use crate::dockerfile::Platform;
+pub use arguments::is_predefined;
 pub use error::Error;
 pub use model::{
     BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure,

@@ -61,7 +61,13 @@ pub fn survey(
         (facts, project)
     });
     let platform = platform_of(&facts, bundle.as_ref().ok());
-    let sources = project.map_or(Sources::Unreadable, |project| {
+    let carried = bundle.as_ref().map(|b| b.record().build_args.clone());
+    let arguments = carried.unwrap_or_default();
+    let sources = project.map_or(Sources::Unreadable, |mut project| {
+        // What the export was given is part of what the site's builds ask for.
+        if let Ok(project) = &mut project {
+            project.set_arguments(&arguments);
+        }
         Sources::resolve(project, &options.services, &platform)
     });
     let missing_env_files = project::missing_env_files(&options.project);

@@ -4,6 +4,7 @@
 //! builds every reachable stage with an inline cache and, where it can, with the
 //! classic builder, copies the stage images into the layout, writes the record and packs the archive.
 
+mod arguments;
 mod bootstrap;
 mod cache_records;
 mod classic_build;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::compatibility::Engine;
@@ -57,6 +58,12 @@ pub struct ExportOptions {
     pub builder: BuilderChoice,
     /// The platform; `None` means the engine's.
     pub platform: Option<String>,
+    /// Build arguments besides those of the Compose files. They are carried.
+    pub build_args: BTreeMap<String, String>,
+    /// The proxy for registries and for the builds' own network steps.
+    pub http_proxy: Option<String>,
+    /// A PEM file of authorities to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
     /// The engine of the site, where known.
     pub site: Option<Engine>,
     /// Go on where the export would be refused.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::options::BuilderChoice;
 use super::warnings::{Carried, warnings};
-use super::{Error, ExportOptions, emulation, outputs};
+use super::{Error, ExportOptions, arguments, emulation, outputs};
 use crate::closure::{self, Closure, Platform};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
 use crate::diagnosis::{Severity, before_export};
@@ -64,6 +64,7 @@ pub fn prepare(
     let platform: Platform = wanted.parse().map_err(|_| Error::Platform {
         text: wanted.clone(),
     })?;
+    project.set_arguments(&arguments::given(options));
     if engine.platform.parse().as_ref() != Ok(&platform) {
         emulation::build_for(&mut project, &platform);
     }
@@ -85,6 +86,7 @@ pub fn prepare(
         warnings(&project, &closure, carried, &made, options.site.as_ref());
     let diagnosis = before_export(&project, &closure);
     all.extend(diagnosis.warnings());
+    all.extend(arguments::warnings(options, &closure));
     let outputs = outputs::choose(&project, &closure, options)?;
     Ok(Prepared {
         engine,

@@ -158,6 +158,7 @@ pub(super) fn record(
             .to_string(),
         project: prepared.project.name.clone(),
         platform: prepared.platform.to_string(),
+        build_args: super::arguments::carried(options),
         engine: SourceEngine {
             version: engine.version.clone(),
             store: match engine.store {

@@ -159,6 +159,8 @@ fn gather(
         mirrors: prepared.engine.mirrors.clone(),
         insecure: prepared.engine.insecure_registries.clone(),
         config_dir: options.docker_config.clone(),
+        proxy: options.http_proxy.clone(),
+        ca_file: options.ca_file.clone(),
         ..RegistryOptions::default()
     })?;
     let buildkit = StageBuilder {

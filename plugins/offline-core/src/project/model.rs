@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +91,15 @@ pub struct Service {
 }
 
 impl Project {
+    /// Gives every build these arguments, before those of the Compose file, as
+    /// `docker compose build --build-arg` does.
+    pub fn set_arguments(&mut self, arguments: &BTreeMap<String, String>) {
+        for build in self.services.iter_mut().filter_map(|s| s.build.as_mut()) {
+            let given = arguments.iter().map(|(k, v)| (k.clone(), Some(v.clone())));
+            build.args.extend(given);
+        }
+    }
+
     /// What the user should know of how the project was read.
     pub fn reading_warning(&self) -> Option<Warning> {
         self.without_compose.then(|| Warning {

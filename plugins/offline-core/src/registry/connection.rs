@@ -1,23 +1,25 @@
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::OciDistributionError;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, RegistryOperation};
 use reqwest::header::{ACCEPT, AUTHORIZATION, RANGE, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 
-use super::Error;
 use super::credentials;
 use super::endpoint::Endpoint;
 use super::retry::Failed;
+use super::{Error, RegistryOptions};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest wait for the next byte.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// What no proxy is for, as in Go's `ProxyFromEnvironment`.
+const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 const USER_AGENT: &str = concat!("docker-offline/", env!("CARGO_PKG_VERSION"));
 
 /// The clients for one endpoint.
@@ -47,14 +49,24 @@ pub(super) struct Ask<'a> {
 }
 
 impl Connection {
-    pub(super) fn new(endpoint: Endpoint, config_dir: Option<&PathBuf>) -> Result<Self, Error> {
+    pub(super) fn new(endpoint: Endpoint, options: &RegistryOptions) -> Result<Self, Error> {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             // Fails only if the program has installed one already, which serves.
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
         let setup = |message: String| Error::Setup { message };
-        let http = reqwest::Client::builder()
+        let authorities = options.ca_file.as_deref().map(read_authorities);
+        let authorities = authorities.transpose()?.unwrap_or_default();
+        let proxy = options.proxy.as_deref();
+        let mut http = reqwest::Client::builder();
+        if let Some(proxy) = proxy {
+            let proxy = reqwest::Proxy::all(proxy).map_err(|e| setup(chain(&e)))?;
+            http = http.proxy(proxy.no_proxy(reqwest::NoProxy::from_string(LOOPBACK)));
+        }
+        let trusted = reqwest::Certificate::from_pem_bundle(&authorities);
+        let http = http
+            .tls_certs_merge(trusted.map_err(|e| setup(chain(&e)))?)
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(STALL_TIMEOUT)
@@ -71,10 +83,14 @@ impl Connection {
             connect_timeout: Some(CONNECT_TIMEOUT),
             read_timeout: Some(STALL_TIMEOUT),
             user_agent: USER_AGENT,
+            extra_root_certificates: certificates(&authorities),
+            http_proxy: proxy.map(str::to_owned),
+            https_proxy: proxy.map(str::to_owned),
+            no_proxy: proxy.map(|_| LOOPBACK.to_owned()),
             ..ClientConfig::default()
         })
         .map_err(|e| setup(e.to_string()))?;
-        let auth = credentials::find(config_dir.map(PathBuf::as_path), &endpoint);
+        let auth = credentials::find(options.config_dir.as_deref(), &endpoint);
         Ok(Self {
             endpoint,
             http,
@@ -197,7 +213,7 @@ impl Connections {
     pub(super) fn to(
         &self,
         endpoint: &Endpoint,
-        config_dir: Option<&PathBuf>,
+        options: &RegistryOptions,
     ) -> Result<Arc<Connection>, Error> {
         let mut open = self
             .open
@@ -206,10 +222,36 @@ impl Connections {
         if let Some(connection) = open.get(endpoint) {
             return Ok(connection.clone());
         }
-        let connection = Arc::new(Connection::new(endpoint.clone(), config_dir)?);
+        let connection = Arc::new(Connection::new(endpoint.clone(), options)?);
         open.insert(endpoint.clone(), connection.clone());
         Ok(connection)
     }
+}
+
+/// The certificates of a PEM file; it must hold one at least.
+fn read_authorities(path: &Path) -> Result<Vec<u8>, Error> {
+    let unusable = |why: String| Error::Setup {
+        message: format!("{}: {why}", path.display()),
+    };
+    let bytes = std::fs::read(path).map_err(|e| unusable(without_errno(&e.to_string())))?;
+    match reqwest::Certificate::from_pem_bundle(&bytes) {
+        Ok(certificates) if !certificates.is_empty() => Ok(bytes),
+        Ok(_) => Err(unusable("it holds no certificate in PEM form".into())),
+        Err(error) => Err(unusable(chain(&error))),
+    }
+}
+
+/// One by one, as oci-client takes them.
+fn certificates(pem: &[u8]) -> Vec<Certificate> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let text = String::from_utf8_lossy(pem);
+    text.split_inclusive(END)
+        .filter(|one| one.ends_with(END))
+        .map(|one| Certificate {
+            encoding: CertificateEncoding::Pem,
+            data: format!("{one}\n").into_bytes(),
+        })
+        .collect()
 }
 
 fn refuses(body: &str) -> bool {

@@ -118,7 +118,7 @@ impl Fetch<'_> {
         let connection = self
             .registry
             .connections
-            .to(endpoint, options.config_dir.as_ref())
+            .to(endpoint, options)
             .map_err(Failed::Final)?;
         let mut new_bytes = 0;
         let root = self.root(&connection, attempts, &mut new_bytes)?;

@@ -13,6 +13,10 @@ pub struct RegistryOptions {
     pub insecure: Vec<String>,
     /// The folder of the user's Docker configuration, for credentials.
     pub config_dir: Option<PathBuf>,
+    /// The proxy for everything but loopback; `None` takes the environment's.
+    pub proxy: Option<String>,
+    /// A PEM file of authorities to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
     /// How many blobs of an image are downloaded at once. Docker takes 3.
     pub concurrency: usize,
     /// How often a request is tried before it is given up.
@@ -28,6 +32,8 @@ impl Default for RegistryOptions {
             mirrors_only: false,
             insecure: Vec::new(),
             config_dir: None,
+            proxy: None,
+            ca_file: None,
             concurrency: 3,
             attempts: 5,
             first_wait: Duration::from_secs(1),

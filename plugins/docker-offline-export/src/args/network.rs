@@ -33,6 +33,6 @@ mod tests {
         assert!(proxy("proxy:3128").is_err());
         assert!(proxy("http://").is_err());
         assert!(ca_file("/nonexistent").is_err());
-        assert!(ca_file("/proc/self/exe").unwrap_err().contains("PEM"));
+        assert!(ca_file("/proc/self/status").unwrap_err().contains("PEM"));
     }
 }

@@ -177,9 +177,13 @@ impl ClassicBuilder<'_> {
             return Ok(Outcome::Built(BTreeMap::new()));
         };
         let mut args = command.flags;
+        // The last of two arguments of one name counts: the project's come first.
+        let given = project.service(name).and_then(|s| s.build.as_ref());
         for (key, value) in proxy_args() {
-            args.push("--build-arg".into());
-            args.push(format!("{key}={value}").into());
+            if given.is_some_and(|build| !build.args.contains_key(&key)) {
+                args.push("--build-arg".into());
+                args.push(format!("{key}={value}").into());
+            }
         }
         args.push(command.context.into());
         let log = self.run(name, &args)?;

@@ -177,6 +177,10 @@ impl StageBuilder<'_> {
                 .into_iter()
                 .filter_map(|(k, v)| Some((k, v?))),
         );
+        // Bake expands `${...}` in its files.
+        for value in args.values_mut() {
+            *value = value.replace("${", "$${");
+        }
         json!(args)
     }
 

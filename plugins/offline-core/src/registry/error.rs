@@ -1,3 +1,4 @@
+use super::retry::is_distrust;
 use crate::error::{Explain, Kind};
 use crate::layout;
 
@@ -91,6 +92,9 @@ impl Explain for Error {
                 format!("log in and run the same command again: docker login {server}")
                     .trim_end()
                     .to_owned()
+            }
+            Self::Unreachable { cause, .. } if is_distrust(cause) => {
+                "its certificate, or that of a proxy which inspects TLS, is of an authority that this machine does not know: name the authority's PEM file with --ca-file".into()
             }
             Self::Unreachable { .. } => {
                 "check the network, HTTP_PROXY/HTTPS_PROXY/NO_PROXY and the engine's registry-mirrors (docker info), then run the same command again: it continues where it stopped".into()

@@ -38,6 +38,12 @@ impl From<crate::layout::Error> for Failed {
     }
 }
 
+/// Whether a connection failed because its certificate is of an authority that
+/// is not known here (rustls, `Error::InvalidCertificate`); waiting helps nothing.
+pub(super) fn is_distrust(cause: &str) -> bool {
+    cause.contains("invalid peer certificate")
+}
+
 /// Counts attempts and waits between them.
 pub(super) struct Retry<'a> {
     pub(super) reporter: &'a dyn Reporter,
@@ -74,7 +80,7 @@ impl<'a> Retry<'a> {
             return Err(failed);
         };
         self.failed += 1;
-        if self.failed >= self.attempts {
+        if self.failed >= self.attempts || is_distrust(&cause) {
             return Err(Failed::Passing { cause, after });
         }
         // Between half and one and a half of the doubled wait: clients that were

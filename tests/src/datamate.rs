@@ -96,11 +96,11 @@ impl<'a> Datamate<'a> {
             .args(words)
     }
 
-    /// Plain `docker compose up -d --build` of some services, which must work, and
-    /// which steps it ran.
+    /// Plain `docker compose up -d --build` of these services and no others, which
+    /// must work, and which steps it ran.
     pub fn up(&self, services: &[&str]) -> BuildLog {
         let ran = self
-            .compose(["--progress", "plain", "up", "-d", "--build"])
+            .compose(["--progress", "plain", "up", "-d", "--build", "--no-deps"])
             .args(services)
             .succeeds();
         let log = BuildLog::of(&ran.all());

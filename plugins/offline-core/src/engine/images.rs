@@ -31,6 +31,15 @@ pub struct RootFs {
     pub layers: Option<Vec<String>>,
 }
 
+/// The names in `Error response from daemon: No such image: redis:7`, one a
+/// line.
+fn missing_names(stderr: &str) -> BTreeSet<&str> {
+    let lines = stderr.lines();
+    lines
+        .filter_map(|line| Some(line.split_once("o such image: ")?.1.trim()))
+        .collect()
+}
+
 impl Docker {
     /// Looks up images by name; names the engine does not have are left out.
     pub fn local_images(&self, names: &[String]) -> Result<BTreeMap<String, LocalImage>, Error> {
@@ -41,17 +50,22 @@ impl Docker {
         let args = ["image", "inspect"]
             .into_iter()
             .chain(names.iter().map(String::as_str));
-        // One call finds all; only when a name is missing does docker fail, and
-        // then its answer does not say which object belongs to which name.
-        match self.output(args) {
-            Ok(output) => {
-                let images = parse_images(&output.stdout)?;
-                if images.len() == names.len() {
-                    return Ok(names.iter().cloned().zip(images).collect());
-                }
-            }
-            Err(Error::Failed { .. }) => {}
-            Err(error) => return Err(error),
+        let mut command = self.command(args);
+        let output = command.output().map_err(|source| Error::Io {
+            program: command.get_program().into(),
+            source,
+        })?;
+        // docker fails when a name is missing, and prints the others all the
+        // same, in their order.
+        let images = parse_images(&output.stdout).unwrap_or_default();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let missing = missing_names(&stderr);
+        let present: Vec<&String> = names
+            .iter()
+            .filter(|name| !missing.contains(name.as_str()))
+            .collect();
+        if images.len() == present.len() {
+            return Ok(present.into_iter().cloned().zip(images).collect());
         }
         for name in names {
             match self.output(["image", "inspect", name]) {

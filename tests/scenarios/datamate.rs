@@ -1,7 +1,9 @@
 //! Nine services, images only in the Compose file, make and scripts: carried,
 //! built and rebuilt as their users do it.
 
-use docker_offline_tests::{DATAMATE_SERVICES, Datamate, Pair, pairs, rounds, say, variable};
+use docker_offline_tests::{
+    DATAMATE_SERVICES, Datamate, Pair, classic_pairs, pairs, rounds, say, variable,
+};
 
 /// These have cache mounts: their caches hold for one engine generation.
 const WITH_MOUNTS: [&str; 2] = ["deer-flow-backend", "runtime"];
@@ -206,4 +208,60 @@ fn replaced<'a>(before: &[(String, String)], after: &'a [(String, String)]) -> V
         .filter(|one| !before.contains(one))
         .map(|(service, _)| service.as_str())
         .collect()
+}
+
+/// `make offline-build-classic`, also where there is neither buildx nor Compose:
+/// all nine images with their tag, and an edited source in one of them.
+#[test]
+fn the_classic_builder_builds_what_it_can_and_the_rest_is_carried() {
+    let pair = classic_pairs()[0];
+    let carried = Datamate::carried(&pair.connected());
+    let (site, project) = carried.arrive(&pair.airgapped());
+    let datamate = Datamate::on(&site, &project);
+    let archive = variable("OFFLINE_ARCHIVE", &carried.archive());
+
+    let classic = || {
+        datamate
+            .make(
+                "offline-build-classic",
+                &[&archive, "OFFLINE_VERSION=v1.0.0"],
+            )
+            .within(900)
+            .run()
+    };
+    let ran = classic();
+    ran.assert_no_panic();
+    assert!(ran.ok(), "{ran}");
+    let images = site.images();
+    for service in DATAMATE_SERVICES {
+        let image = format!("{}:v1.0.0", Datamate::image(service));
+        assert!(
+            images.contains(&image),
+            "{image} is among {images:?}: {ran}"
+        );
+    }
+    if !pair.has_plugins() {
+        for service in WITH_MOUNTS {
+            assert!(
+                ran.stdout
+                    .lines()
+                    .any(|l| l.contains(service) && l.contains("carried")),
+                "{service} cannot be built here: {ran}"
+            );
+        }
+    }
+
+    project.edit(
+        "backend/src/main/java/com/datamate/Version.java",
+        "\"1.0.0\"",
+        "\"2.0.0\"",
+    );
+    project.edit("backend-python/app/version.py", "1.0.0", "2.0.1");
+    let ran = classic();
+    ran.assert_no_panic();
+    assert!(ran.ok(), "{ran}");
+    datamate.start_without_building(pair.has_plugins());
+    datamate.answers("api/backend/version", "2.0.0");
+    datamate.answers("api/backend-python/version", "2.0.1");
+    datamate.answers("api/runtime/operators", "trim");
 }

@@ -108,6 +108,18 @@ impl<'a> Datamate<'a> {
         log
     }
 
+    /// Starts all nine from the images that are there, with `docker-compose` where
+    /// Compose is no plugin.
+    pub fn start_without_building(&self, has_plugins: bool) {
+        let run = if has_plugins {
+            self.compose(["up", "-d", "--no-build"])
+        } else {
+            let old = self.engine.run_in(&self.folder, "docker-compose");
+            old.args(FILES).args(["up", "-d", "--no-build"])
+        };
+        run.succeeds();
+    }
+
     /// `scripts/rebuild.sh` with its files and a bundle.
     pub fn rebuild(&self, bundle: &Path) -> Ran {
         let script = repository().join("scripts/rebuild.sh");

@@ -22,6 +22,14 @@ pub enum Error {
         /// `reference (role of services)`.
         images: Vec<String>,
     },
+    /// Two images would get one name.
+    #[error("this version would make {name} the name of two images, those of services {} and {}", services[0], services[1])]
+    VersionTaken {
+        /// The name.
+        name: String,
+        /// The services.
+        services: [String; 2],
+    },
     /// The bundle is damaged.
     #[error("{count} blobs of {path} are damaged, first {first}", path = path.display())]
     Damaged {
@@ -93,6 +101,7 @@ fn plural(count: usize) -> String {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
+            Self::VersionTaken { .. } => Kind::ReferenceInvalid,
             Self::OtherPlatform { .. } => Kind::OtherPlatform,
             Self::MissingImages { .. } | Self::NoClassicStages { .. } => Kind::BundleIncomplete,
             Self::Damaged { .. } => Kind::BundleAltered,
@@ -108,6 +117,9 @@ impl Explain for Error {
         Some(match self {
             Self::OtherPlatform { here, .. } => {
                 format!("export it for this machine: docker offline export --platform {here}")
+            }
+            Self::VersionTaken { .. } => {
+                "leave --version out, or build these services one at a time, each with a version of its own".into()
             }
             Self::MissingImages { .. } => {
                 "the project asks for more than at the export: run docker offline export again on the connected machine with these sources, and carry the new archive".into()

@@ -18,6 +18,7 @@ mod overrides;
 mod run;
 mod steps;
 mod summary;
+mod version;
 mod warm;
 
 pub use classic::PlainMiss;

@@ -8,6 +8,7 @@ use super::load::load;
 use super::next::{after_setup, next_by_classic, next_command, next_for_those_built};
 use super::open::open;
 use super::overrides::{Overrides, overrides};
+use super::version::{self, versioned};
 use super::warm::Builder;
 use super::{BuildOptions, Error, ServiceResult, Summary};
 use crate::bundle::Record;
@@ -34,6 +35,9 @@ pub fn run(
     let missing = buildkit(docker, &engine)?;
     let platform = parse_platform(&engine.platform)?;
     let closure = closure::resolve_to_build(&project, &options.services, &platform)?;
+    if let Some(version) = &options.version {
+        version::check(&project, &closure, version)?;
+    }
     let bundle = match open(&project, &closure, options, &platform, reporter) {
         Ok(bundle) => bundle,
         // What the engine lacks is said first: no bundle is the answer to it.
@@ -237,17 +241,6 @@ fn finish(
     Ok(())
 }
 
-fn versioned(
-    image: &ImageReference,
-    version: &str,
-) -> Result<ImageReference, crate::reference::InvalidReference> {
-    ImageReference::parse(&format!(
-        "{}/{}:{version}",
-        image.registry(),
-        image.repository()
-    ))
-}
-
 fn refusals(results: &[ServiceResult], classic: bool) -> Option<Failure> {
     let services: Vec<String> = results
         .iter()
@@ -262,19 +255,4 @@ fn refusals(results: &[ServiceResult], classic: bool) -> Option<Failure> {
         }
         .into()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_takes_the_place_of_the_tag() {
-        let image = ImageReference::parse("shop/api:latest").unwrap();
-        assert_eq!(
-            versioned(&image, "v1.0.0").unwrap().familiar(),
-            "shop/api:v1.0.0"
-        );
-        assert!(versioned(&image, "v 1").is_err());
-    }
 }

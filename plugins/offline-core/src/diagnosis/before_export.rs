@@ -131,4 +131,20 @@ mod tests {
             assert!(rule(id).is_some(), "{id}");
         }
     }
+
+    #[test]
+    fn the_clean_examples_have_no_finding() {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose-examples");
+        for name in ["llm-chat", "features"] {
+            let options = crate::project::ProjectOptions {
+                project_directory: Some(examples.join(name)),
+                ..Default::default()
+            };
+            let project = crate::project::read_without_compose(&options).unwrap();
+            let platform = "linux/amd64".parse().unwrap();
+            let closure = closure::resolve(&project, &[], &platform).unwrap();
+            let said = before_export(&project, &closure).warnings();
+            assert!(said.is_empty(), "{name}: {said:#?}");
+        }
+    }
 }

@@ -20,8 +20,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub cache_dir: Option<PathBuf>,
 
-    /// Log of a failed build to explain; "-" is standard input (not built in yet)
-    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    /// Explain the log of a failed build and look at nothing else; "-" is standard input
+    #[arg(long, value_name = "FILE|-", value_hint = ValueHint::FilePath, conflicts_with_all = ["bundle", "why"])]
     pub log: Option<PathBuf>,
 
     /// Say what a rule looks for, why, and what to do; ids stand in brackets behind findings

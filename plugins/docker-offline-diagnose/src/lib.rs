@@ -1,6 +1,7 @@
 //! `docker offline diagnose`: arguments and wiring; the work is the core's.
 
 mod args;
+mod log;
 mod run;
 mod steps;
 mod text;

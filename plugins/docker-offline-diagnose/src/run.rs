@@ -1,41 +1,16 @@
 use std::path::PathBuf;
 
+use offline_core::Failure;
 use offline_core::diagnosis::{
-    DiagnoseOptions, Document, MachineSources, WhyDocument, survey, why,
+    DiagnoseOptions, Document, MachineSources, Report, WhyDocument, survey, why,
 };
 use offline_core::engine::Error;
-use offline_core::error::Explain;
-use offline_core::{Failure, Kind};
 use offline_terminal::{Format, Terminal};
 
 use crate::text::Page;
 use crate::{Args, steps, text};
 
-/// Why a diagnosis did not begin.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("reading a build's log is not built in yet")]
-    Log,
-}
-
-impl Explain for Refusal {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Log => Kind::EngineFailed,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Log => Some(
-                "without --log, engine, bundle and project are looked at, which is where most failures come from"
-                    .into(),
-            ),
-        }
-    }
-}
-
-/// Looks at machine, bundle and project and says what was found.
+/// Looks at machine, bundle and project, or else at a log, and says what was found.
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     let page = Page {
         language: args.language(),
@@ -45,8 +20,8 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     if let Some(rule) = args.explain {
         return Ok(terminal.print(&text::explain(rule, page))?);
     }
-    if args.log.is_some() {
-        return Err(Refusal::Log.into());
+    if let Some(log) = &args.log {
+        return conclude(args, terminal, page, &crate::log::read(log)?);
     }
     let docker = match terminal.docker() {
         Ok(docker) => Some(docker),
@@ -72,10 +47,15 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         return Ok(());
     }
     let report = survey(docker.as_ref(), &options, terminal.reporter())?;
+    conclude(args, terminal, page, &report)
+}
+
+/// Prints a report, and fails where it says that something is wrong.
+fn conclude(args: &Args, terminal: &Terminal, page: Page, report: &Report) -> Result<(), Failure> {
     match args.format {
-        Format::Json => terminal.print_json(&Document::of(&report, page.language))?,
-        Format::Text if args.quiet => terminal.print(&text::lines(&report, page))?,
-        Format::Text => terminal.print(&text::words(&report, page))?,
+        Format::Json => terminal.print_json(&Document::of(report, page.language))?,
+        Format::Text if args.quiet => terminal.print(&text::lines(report, page))?,
+        Format::Text => terminal.print(&text::words(report, page))?,
     }
     Ok(report.conclude(args.strict)?)
 }

@@ -107,11 +107,15 @@ fn one(text: &mut String, finding: &Finding, page: Page) {
         return;
     }
     let zh = page.language == Language::Chinese;
-    let (why, act) = if zh {
-        ("原因", "处理")
+    let (why, act, shown) = if zh {
+        ("原因", "处理", "日志")
     } else {
-        ("why ", "do  ")
+        ("why ", "do  ", "log ")
     };
+    if let Some(evidence) = &finding.evidence {
+        let line = format!("{}: {}", evidence.line, evidence.text);
+        labelled(text, &page.colours.dim(shown), &line, page);
+    }
     if let Some(cause) = &finding.cause {
         labelled(text, &page.colours.dim(why), cause.get(page.language), page);
     }

@@ -32,9 +32,17 @@ struct Item<'a> {
     service: Option<&'a str>,
     file: Option<String>,
     line: Option<u32>,
+    evidence: Option<Shown<'a>>,
     message: &'a str,
     cause: Option<&'a str>,
     remedy: Vec<Deed<'a>>,
+}
+
+/// A line of a log.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    line: u64,
+    text: &'a str,
 }
 
 /// Either a sentence or a command.
@@ -78,6 +86,10 @@ fn item(finding: &Finding, language: Language) -> Item<'_> {
         service: finding.service.as_deref(),
         file: location.map(|l| l.file.display().to_string()),
         line: location.and_then(|l| l.line),
+        evidence: finding.evidence.as_ref().map(|evidence| Shown {
+            line: evidence.line,
+            text: &evidence.text,
+        }),
         message: finding.message.get(language),
         cause: finding.cause.as_ref().map(|c| c.get(language)),
         remedy: finding

@@ -23,7 +23,7 @@ pub enum Severity {
 pub struct Finding {
     /// The rule's stable name, such as `engine-reachable`.
     pub id: &'static str,
-    /// What it is about: host, bundle or project.
+    /// What it is about: host, bundle, project or log.
     pub group: Group,
     /// How much it matters.
     pub severity: Severity,
@@ -33,12 +33,23 @@ pub struct Finding {
     pub service: Option<String>,
     /// The file and line, where there is one.
     pub location: Option<Location>,
+    /// The line of a log that shows it.
+    pub evidence: Option<Evidence>,
     /// How it was found, as a sentence.
     pub message: Text,
     /// Why it is so, or why it matters.
     pub cause: Option<Text>,
     /// What to do, in this order.
     pub remedy: Vec<Remedy>,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Its 1-based number.
+    pub line: u64,
+    /// What it says, without what a builder puts before it.
+    pub text: String,
 }
 
 /// One thing to do.
@@ -60,6 +71,7 @@ impl Finding {
             subject: subject.into(),
             service: None,
             location: None,
+            evidence: None,
             message,
             cause: None,
             remedy: Vec::new(),

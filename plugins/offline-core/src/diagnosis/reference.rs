@@ -7,15 +7,20 @@ use super::rules::rules;
 /// The pages of `docs/diagnosis/`: file name and text.
 pub fn pages() -> Vec<(String, String)> {
     let mut pages = vec![("README.md".to_owned(), index())];
-    for group in Group::ALL {
+    for group in OF_RULES {
         pages.push((format!("{}.md", group.name()), page(group)));
     }
+    pages.push(("logs.md".to_owned(), super::log::page()));
     pages
 }
 
+/// The groups that rules look at; a log is searched by a catalogue.
+const OF_RULES: [Group; 3] = [Group::Host, Group::Bundle, Group::Project];
+
 /// The id that a mistyped one probably means.
 pub fn suggestion(text: &str) -> Option<&'static str> {
-    let ids = rules().into_iter().map(|rule| rule.id);
+    let known = rules().into_iter().chain(super::log::log_rules());
+    let ids = known.map(|rule| rule.id);
     ids.map(|id| (distance(text, id), id))
         .filter(|(distance, id)| *distance <= 3 || id.contains(text) && text.len() > 2)
         .min()
@@ -34,7 +39,7 @@ fn index() -> String {
          `--format json` follows [schema.json](schema.json).\n\n\
          每条规则的 id 不会改变。`docker offline diagnose --explain ID --lang zh` 显示此处的说明。\n",
     );
-    for group in Group::ALL {
+    for group in OF_RULES {
         let _ = writeln!(
             text,
             "\n## [{} / {}]({}.md)\n\n| id | worst | |\n|---|---|---|",
@@ -54,6 +59,7 @@ fn index() -> String {
             );
         }
     }
+    text += super::log::SECTION;
     text
 }
 

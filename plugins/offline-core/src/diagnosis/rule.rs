@@ -14,11 +14,13 @@ pub enum Group {
     Bundle,
     /// The Compose project and its Dockerfiles.
     Project,
+    /// What the log of a build says.
+    Log,
 }
 
 impl Group {
     /// All groups, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Host, Self::Bundle, Self::Project];
+    pub const ALL: [Self; 4] = [Self::Host, Self::Bundle, Self::Project, Self::Log];
 
     /// Its heading.
     pub const fn title(self) -> Text {
@@ -26,6 +28,7 @@ impl Group {
             Self::Host => Text::fixed("Host", "主机"),
             Self::Bundle => Text::fixed("Bundle", "离线包"),
             Self::Project => Text::fixed("Project", "项目"),
+            Self::Log => Text::fixed("Log", "日志"),
         }
     }
 
@@ -35,6 +38,7 @@ impl Group {
             Self::Host => "host",
             Self::Bundle => "bundle",
             Self::Project => "project",
+            Self::Log => "log",
         }
     }
 }

@@ -28,9 +28,10 @@ pub fn rules() -> Vec<&'static Rule> {
     [host::RULES, bundle::RULES, project::RULES].concat()
 }
 
-/// The rule of this id.
+/// The rule of this id, or the entry of the catalogue of logs.
 pub fn rule(id: &str) -> Option<&'static Rule> {
-    rules().into_iter().find(|rule| rule.id == id)
+    let known = rules().into_iter().chain(super::log::log_rules());
+    known.into_iter().find(|rule| rule.id == id)
 }
 
 /// An instruction, short enough for a sentence.

@@ -4,7 +4,7 @@ use super::{Docker, Error};
 use crate::event::{Event, Reporter};
 
 /// Lines of a failed build that are kept.
-const TAIL: usize = 12;
+const TAIL: usize = 40;
 
 /// What the classic builder printed.
 ///
@@ -54,7 +54,7 @@ impl ClassicLog {
             if self.tail.len() == TAIL {
                 self.tail.remove(0);
             }
-            self.tail.push(line.to_owned());
+            self.tail.push(without_colours(line));
         }
     }
 
@@ -96,6 +96,17 @@ impl ClassicLog {
     pub fn message(&self) -> &str {
         self.tail.last().map_or("", String::as_str)
     }
+}
+
+/// What a RUN prints to its standard error is in red.
+fn without_colours(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut parts = line.split("\u{1b}[");
+    text.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        text.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    text
 }
 
 fn is_from(step: &ClassicStep) -> bool {
@@ -155,5 +166,7 @@ mod tests {
         assert_eq!(log.runs(), ["RUN echo Step 9/9 : FROM x"]);
         assert!(log.steps[3].cached);
         assert_eq!(log.message(), "Successfully built 3f96d4b9f61c");
+        log.read_line("\u{1b}[0m\u{1b}[91mE: no\u{1b}[0m more");
+        assert_eq!(log.message(), "E: no more");
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::stage_images::{is_weak_network, proxy_args};
 use super::{Error, Prepared};
 use crate::build::levels;
-use crate::closure::{BuildClosure, StageRef};
+use crate::closure::{BuildClosure, Closure, StageBase, StageRef};
 use crate::compatibility::Obstacle;
 use crate::dockerfile;
 use crate::engine::{ClassicLog, Docker};
@@ -90,10 +90,15 @@ impl ClassicBuilder<'_> {
         let mut substitutes = Substitutes::default();
         for level in levels(&self.prepared.closure) {
             let names: Vec<&String> = level.services.iter().filter(|n| can(n)).collect();
-            let outcomes = at_once(&names, |name| {
-                self.service(name, &result.refused, &substitutes, scratch.path())
+            let groups = alike(&self.prepared.closure, &names);
+            let outcomes = at_once(&groups, |group| {
+                let build = |name: &&String| {
+                    self.service(name, &result.refused, &substitutes, scratch.path())
+                };
+                group.iter().map(build).collect::<Result<Vec<_>, _>>()
             })?;
-            for (name, outcome) in names.into_iter().zip(outcomes) {
+            let names = groups.into_iter().flatten();
+            for (name, outcome) in names.zip(outcomes.into_iter().flatten()) {
                 match outcome {
                     Outcome::Built(stages) => {
                         self.substitute(name, &stages, &mut substitutes);
@@ -218,7 +223,9 @@ impl ClassicBuilder<'_> {
                 .docker
                 .classic_build(args.iter().cloned(), name, self.reporter)?;
             let weak = log.tail.iter().any(|line| is_weak_network(line));
-            if log.succeeded || !weak || attempt == ATTEMPTS {
+            // BuildKit has run the same steps, or will: one failure may be chance.
+            let again = if weak { ATTEMPTS } else { 2 };
+            if log.succeeded || log.steps.is_empty() || attempt >= again {
                 return Ok(log);
             }
             self.reporter.event(Event::Retry {
@@ -307,6 +314,32 @@ fn line_of(build: &BuildClosure, step: usize) -> u32 {
     lines.nth(step.saturating_sub(1)).unwrap_or(1)
 }
 
+/// Services in groups that begin alike, with the same first RUN above the same base.
+/// The classic builder runs a step again that another build is just running, and
+/// the bundle would hold both results; one after the other they share it.
+fn alike<'a>(closure: &Closure, names: &[&'a String]) -> Vec<Vec<&'a String>> {
+    let mut groups: Vec<(BTreeSet<String>, Vec<&String>)> = Vec::new();
+    for name in names {
+        let build = closure.service(name).and_then(|s| s.build.as_ref());
+        let stages = build.into_iter().flat_map(|b| &b.stages);
+        let mut begins: BTreeSet<String> = stages
+            .filter(|stage| !matches!(stage.base, StageBase::Stage(_)))
+            .filter_map(|stage| Some(format!("{:?} {}", stage.base, stage.runs.first()?.command)))
+            .collect();
+        let mut members = vec![*name];
+        groups.retain_mut(|(others, services)| {
+            let shares = !others.is_disjoint(&begins);
+            if shares {
+                begins.append(others);
+                members.splice(0..0, services.drain(..));
+            }
+            !shares
+        });
+        groups.push((begins, members));
+    }
+    groups.into_iter().map(|(_, members)| members).collect()
+}
+
 /// Does `work` for all items, a few at once, and gives the results in their order.
 fn at_once<T: Sync, R: Send>(
     items: &[T],
@@ -333,4 +366,40 @@ fn at_once<T: Sync, R: Send>(
     });
     let results = results.into_inner().unwrap_or_default();
     results.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_that_begin_alike_are_built_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let build = |text: &str| {
+            format!(
+                r#"{{"build": {{"context": "{}", "dockerfile_inline": "{text}"}}}}"#,
+                folder.path().display()
+            )
+        };
+        let config = format!(
+            r#"{{"name": "p", "services": {{"a": {}, "b": {}, "c": {}, "d": {}}}}}"#,
+            build("FROM x\\nRUN one\\nRUN two\\n"),
+            build("FROM y\\nRUN one\\n"),
+            build("FROM z AS s\\nRUN three\\nFROM x\\nRUN one\\nRUN four\\n"),
+            build("FROM z\\nCOPY a b\\n"),
+        );
+        let file = folder.path().join("compose.yaml");
+        let project = crate::project::from_config(&config, &[file]).unwrap();
+        let platform = "linux/amd64".parse().unwrap();
+        let closure = crate::closure::resolve(&project, &[], &platform).unwrap();
+        let names: Vec<String> = ["a", "b", "c", "d"].map(String::from).into();
+        let groups = alike(&closure, &names.iter().collect::<Vec<_>>());
+        assert_eq!(groups, [vec!["b"], vec!["a", "c"], vec!["d"]]);
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        let doubled = at_once(&[1, 2, 3, 4, 5], |n| Ok(n * 2)).unwrap();
+        assert_eq!(doubled, [2, 4, 6, 8, 10]);
+    }
 }

@@ -412,7 +412,7 @@ fn held(previous: Option<&Record>, layout: &Layout, config: &Digest) -> Option<(
 /// Words of containerd's resolver, Go's net package and BuildKit for a registry
 /// that could not be reached or broke off.
 pub(super) fn is_weak_network(message: &str) -> bool {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 13] = [
         "i/o timeout",
         "TLS handshake timeout",
         "connection reset by peer",
@@ -420,6 +420,7 @@ pub(super) fn is_weak_network(message: &str) -> bool {
         "unexpected EOF",
         "no such host",
         "Temporary failure in name resolution",
+        "Temporary failure resolving",
         "context deadline exceeded",
         "Client.Timeout exceeded",
         "502 Bad Gateway",

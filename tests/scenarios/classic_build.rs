@@ -1,0 +1,191 @@
+//! `docker offline build --classic` rebuilds after edits on any engine, whatever
+//! builds by hand have left there, and leaves plain Compose working where it can.
+
+use docker_offline_tests::{Carried, Engine, LlmChat, Pair, Ran, Workspace, classic_pairs, rounds};
+
+#[test]
+fn llm_chat_is_rebuilt_by_the_classic_builder_on_every_site() {
+    let mut lost = Vec::new();
+    for pair in classic_pairs() {
+        for round in 1..=rounds() {
+            println!("  {pair}, round {round} of {}", rounds());
+            if std::panic::catch_unwind(|| one_round(pair)).is_err() {
+                lost.push(format!("{pair} in round {round}"));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "did not hold: {}", lost.join("; "));
+}
+
+fn one_round(pair: Pair) {
+    let carried = Carried::example("llm-chat", &pair.connected());
+    let (site, project) = carried.arrive(&pair.airgapped());
+    let classic = |flags: &[&str]| {
+        let build = site.offline(project.path(), ["build", "--classic", "--bundle"]);
+        build.arg(carried.archive()).args(flags).within(600)
+    };
+    classic(&["--setup"]).succeeds();
+    leftovers(&site, &project);
+
+    let ran = classic(&["--version", "v1.0.0"]).succeeds();
+    assert_only_ran(&ran, &[]);
+    let images = site.images();
+    for image in ["llm-chat-backend", "llm-chat-frontend"] {
+        for tag in ["latest", "v1.0.0"] {
+            assert!(images.contains(&format!("{image}:{tag}")), "{images:?}");
+        }
+    }
+    assert_only_ran(&classic(&[]).succeeds(), &[]);
+
+    edit(&project, "one");
+    assert_only_ran(&classic(&[]).succeeds(), &["npm run build"]);
+    assert_only_ran(&classic(&[]).succeeds(), &[]);
+    holds(&site, "one");
+    project.write("backend/prompts.json", "{\"greeting\": \"new\"}\n");
+    let ran = classic(&[]).succeeds();
+    assert_only_ran(&ran, &["jq -c", "compileall"]);
+
+    let before = project.edit(
+        "backend/Dockerfile",
+        "WORKDIR /build\n",
+        "ENV X=1\nWORKDIR /build\n",
+    );
+    classic(&[]).fails_with(50, &["backend/Dockerfile:4", "apt-get"]);
+    project.write("backend/Dockerfile", before);
+    let ran = classic(&[]).succeeds();
+    assert_only_ran(&ran, &[]);
+
+    if pair.has_plugins() {
+        assert!(ran.all().contains("docker compose up -d --build"), "{ran}");
+        LlmChat::on(&site, &project).edit_both_and_see("two");
+        site.docker(project.path(), ["compose", "down", "-v"])
+            .quietly()
+            .succeeds();
+    } else {
+        for words in [
+            "backend/Dockerfile:3: this engine has no buildx",
+            "docker offline build --classic && docker-compose",
+            "up -d --no-build",
+        ] {
+            assert!(ran.all().contains(words), "{words:?}: {ran}");
+        }
+    }
+}
+
+/// A build by hand that fails at apt-get, and one that is killed.
+fn leftovers(site: &Engine, project: &Workspace) {
+    let folder = project.join("backend");
+    let by_hand = |limit: &str| {
+        let args = ["-s", "KILL", limit, "docker", "build", "--rm=false", "."];
+        let build = site.run_in(&folder, "timeout").args(args);
+        let ran = build.env("DOCKER_BUILDKIT", "0").within(120).run();
+        assert!(!ran.ok(), "there is no network here: {ran}");
+    };
+    by_hand("100");
+    by_hand("1");
+}
+
+fn edit(project: &Workspace, mark: &str) {
+    project.write("backend/app/version.py", format!("VERSION = \"{mark}\"\n"));
+    let main = project.read("frontend/src/main.js");
+    project.write(
+        "frontend/src/main.js",
+        format!("{main}console.log(\"{mark}\");\n"),
+    );
+}
+
+/// The new sources are in the images.
+fn holds(site: &Engine, mark: &str) {
+    let ran = site
+        .run("docker")
+        .args(["run", "--rm", "llm-chat-backend", "cat"])
+        .args(["app/version.py"])
+        .succeeds();
+    assert!(ran.stdout.contains(mark), "{ran}");
+}
+
+/// The RUN steps that the classic builder ran; those of BuildKit have a `#` in front.
+fn assert_only_ran(ran: &Ran, expected: &[&str]) {
+    let all = ran.all();
+    let mut run: Vec<&str> = Vec::new();
+    let mut steps: Vec<(&str, &str)> = Vec::new();
+    for line in all.lines() {
+        let Some((service, rest)) = line.split_once(": ") else {
+            continue;
+        };
+        if let Some((_, instruction)) = rest.split_once(" : ").filter(|_| rest.starts_with("Step "))
+        {
+            steps.retain(|(of, _)| *of != service);
+            steps.push((service, instruction));
+        } else if rest.starts_with(" ---> Running in")
+            && let Some((_, instruction)) = steps.iter().find(|(of, _)| *of == service)
+            && instruction.starts_with("RUN ")
+        {
+            run.push(*instruction);
+        }
+    }
+    for instruction in &run {
+        let known = expected.iter().any(|words| instruction.contains(words));
+        assert!(
+            known,
+            "only {expected:?} should have run, not {instruction}: {ran}"
+        );
+    }
+    for words in expected {
+        let found = run.iter().any(|instruction| instruction.contains(words));
+        assert!(found, "{words:?} should have run: {ran}");
+    }
+}
+
+#[test]
+fn what_the_classic_builder_cannot_build_is_carried_until_it_is_edited() {
+    let project = Workspace::of_files(
+        "carried-as-it-is",
+        &[
+            (
+                "compose.yaml",
+                "services:\n  tools:\n    build: ./tools\n    image: tools:dev\n  plain:\n    build: ./plain\n    image: plain:dev\n",
+            ),
+            (
+                "tools/Dockerfile",
+                "FROM busybox:1.36\nRUN --mount=type=cache,target=/cache echo tools > /tools\nCOPY data.txt /data.txt\n",
+            ),
+            ("tools/data.txt", "data\n"),
+            (
+                "plain/Dockerfile",
+                "FROM busybox:1.36\nRUN echo plain > /plain\nCOPY data.txt /data.txt\n",
+            ),
+            ("plain/data.txt", "data\n"),
+        ],
+    );
+    let connected = Engine::with_plugin("28-overlay2-connected");
+    let carried = Carried::export(&connected, project, &[]);
+    drop(connected);
+    let (site, project) = carried.arrive("20-overlay2-airgapped");
+    let build = || {
+        site.offline(project.path(), ["build", "--bundle"])
+            .arg(carried.archive())
+    };
+    // Without --classic too: this engine has nothing else.
+    let ran = build().succeeds();
+    for words in ["tools:dev (carried, not rebuilt)", "no buildx"] {
+        assert!(ran.all().contains(words), "{words:?}: {ran}");
+    }
+    project.write("plain/data.txt", "edited\n");
+    build().succeeds();
+    project.write("tools/data.txt", "edited\n");
+    let ran = build().run();
+    ran.assert_failure(51, &["tools", "tools/Dockerfile:2", "data.txt (changed)"]);
+    let show = |image: &str| {
+        let ran = site
+            .run("docker")
+            .args(["run", "--rm", image, "cat", "/data.txt"]);
+        ran.succeeds().stdout
+    };
+    assert_eq!(show("plain:dev"), "edited\n");
+    assert_eq!(
+        show("tools:dev"),
+        "data\n",
+        "the carried image is still there"
+    );
+}

@@ -12,6 +12,7 @@ mod foresight;
 mod levels;
 mod load;
 mod next;
+mod old_compose;
 mod open;
 mod options;
 mod overrides;

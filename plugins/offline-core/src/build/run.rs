@@ -129,10 +129,14 @@ pub fn run(
         }
     } else {
         overrides.without_builds(&project);
-        let (compose, file) = compose_args(&project, &closure, options, &overrides)?;
+        let (mut compose, file) = compose_args(&project, &closure, options, &overrides)?;
         override_file = file;
         let has_compose = engine.compose.is_some();
-        summary.next = next_by_classic(&compose, override_file.is_some(), options, has_compose);
+        if !has_compose {
+            compose = for_old_compose(&project, options, override_file.as_ref())?;
+        }
+        let own = !has_compose || override_file.is_some();
+        summary.next = next_by_classic(&compose, own, options, has_compose);
     }
     summary.override_file = override_file;
     summary.services = results;
@@ -199,6 +203,26 @@ fn compose_args(
         flags.files.push(file.clone());
     }
     Ok((flags.compose_args(), override_file))
+}
+
+/// The flags for docker-compose 1: all is named, as it looks for other files.
+fn for_old_compose(
+    project: &Project,
+    options: &BuildOptions,
+    generated: Option<&std::path::PathBuf>,
+) -> Result<Vec<OsString>, Failure> {
+    let mut files = super::old_compose::files(&project.files)?;
+    files.extend(generated.cloned());
+    let here = std::env::current_dir().unwrap_or_default();
+    let flags = ProjectOptions {
+        files: files
+            .iter()
+            .map(|file| file.strip_prefix(&here).unwrap_or(file).to_owned())
+            .collect(),
+        project_name: Some(project.name.clone()),
+        ..options.project.clone()
+    };
+    Ok(flags.compose_args())
 }
 
 /// Says what was refused; it has no image of this build.

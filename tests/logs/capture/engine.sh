@@ -3,10 +3,10 @@
 # each run for real and kept. Wants the engines named below started.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-air=${AIR:-28-overlay2-airgapped-dlog}
-connected=${CONNECTED:-28-overlay2-connected-dlog}
-out=$LAB_WORK/dlog/raw
-work=$LAB_WORK/dlog/engine
+air=${AIR:-28-overlay2-airgapped-logs}
+connected=${CONNECTED:-28-overlay2-connected-logs}
+out=$LAB_WORK/logs/raw
+work=$LAB_WORK/logs/engine
 wanted=" $* "
 mkdir -p "$out"
 
@@ -49,7 +49,7 @@ printf 'FROM busybox:1.36\nADD https://dl.example.invalid/tool.tar.gz /opt/\n' |
 keep add-url $air "$build"
 printf 'FROM busybox:1.36\nADD https://github.com/moby/buildkit.git#v0.12.0 /src\n' | file add-git/Dockerfile
 keep add-git $air "$build"
-printf 'FROM dlog/tools:1 AS builder\nWORKDIR /app\nRUN apt-get update && apt-get install -y jq\nFROM dlog/tools:1\nCOPY --from=builder /usr /usr\n' | file parallel/Dockerfile
+printf 'FROM logs/tools:1 AS builder\nWORKDIR /app\nRUN apt-get update && apt-get install -y jq\nFROM logs/tools:1\nCOPY --from=builder /usr /usr\n' | file parallel/Dockerfile
 keep parallel $air "$build"
 # the terminal's form
 cp -r "$work/parallel" "$work/terminal"
@@ -85,9 +85,9 @@ printf 'FROM busybox:1.36\nRUN echo "%s"\n' '$(printf "\033[31m")error: nothing 
 keep healthy-echo $air "docker build --progress plain --no-cache ."
 
 # --- the classic builder
-printf 'FROM dlog/tools:1\nWORKDIR /app\nRUN apt-get update && apt-get install -y jq\n' | file classic-apt/Dockerfile
+printf 'FROM logs/tools:1\nWORKDIR /app\nRUN apt-get update && apt-get install -y jq\n' | file classic-apt/Dockerfile
 keep classic-apt $air "$classic"
-printf 'FROM dlog/tools:1\nRUN pip install flask==3.0.3\n' | file classic-pip/Dockerfile
+printf 'FROM logs/tools:1\nRUN pip install flask==3.0.3\n' | file classic-pip/Dockerfile
 keep classic-pip $air "$classic"
 printf 'FROM ghost:1\nRUN true\n' | file classic-image-missing/Dockerfile
 keep classic-image-missing $air "$classic"
@@ -102,9 +102,9 @@ keep classic-heredoc $air "$classic"
 printf 'FROM busybox:1.36\nCOPY dist/ /srv/\n' | file classic-copy-missing/Dockerfile
 keep classic-copy-missing $air "$classic"
 printf 'services:\n  api:\n    build: {context: ., network: none}\n' | file classic-compose/compose.yaml
-printf 'FROM dlog/tools:1\nWORKDIR /app\nRUN npm install left-pad --fetch-retries 0\n' | file classic-compose/Dockerfile
+printf 'FROM logs/tools:1\nWORKDIR /app\nRUN npm install left-pad --fetch-retries 0\n' | file classic-compose/Dockerfile
 keep classic-compose $air "DOCKER_BUILDKIT=0 docker compose build"
-printf 'FROM dlog/tools:1\nRUN curl -fsSLO https://dl.example.invalid/tool.tar.gz\n' | file classic-curl/Dockerfile
+printf 'FROM logs/tools:1\nRUN curl -fsSLO https://dl.example.invalid/tool.tar.gz\n' | file classic-curl/Dockerfile
 keep classic-curl $air "$classic"
 printf 'FROM busybox:1.36\nADD https://dl.example.invalid/tool.tar.gz /opt/\n' | file classic-add/Dockerfile
 keep classic-add $air "$classic"
@@ -157,9 +157,9 @@ keep up-ascend $air "docker compose up -d; s=\$?; docker compose down -t0 >/dev/
 up up-ascend-runtime '  llm: {image: "busybox:1.36", runtime: ascend}'
 keep up-ascend-runtime $air "docker compose up -d; s=\$?; docker compose down -t0 >/dev/null 2>&1; exit \$s"
 keep run-gpus $air "docker run --rm --gpus all busybox:1.36 true"
-up up-logs '  llm: {image: "dlog/tools:1", network_mode: none, command: ["python3", "-c", "import ctypes; ctypes.CDLL(\"libcuda.so.1\")"]}'
+up up-logs '  llm: {image: "logs/tools:1", network_mode: none, command: ["python3", "-c", "import ctypes; ctypes.CDLL(\"libcuda.so.1\")"]}'
 keep up-logs $air "docker compose --progress plain up; s=\$?; docker compose down -t0 >/dev/null 2>&1; exit \$s"
-up up-hf '  llm: {image: "dlog/tools:1", command: ["hf", "download", "google-bert/bert-base-uncased"]}'
+up up-hf '  llm: {image: "logs/tools:1", command: ["hf", "download", "google-bert/bert-base-uncased"]}'
 keep up-hf $air "docker compose --progress plain up; s=\$?; docker compose down -t0 >/dev/null 2>&1; exit \$s"
 
 printf 'FROM busybox:1.36\nRUN false\n' | file cache-import/Dockerfile
@@ -183,7 +183,7 @@ keep api-version $air "DOCKER_API_VERSION=1.99 docker ps; DOCKER_API_VERSION=1.1
 keep pull-offline $air "docker pull debian:bookworm"
 keep run-platform $air "docker run --rm --platform linux/arm64 busybox:1.36 true"
 keep push-offline $air "docker tag busybox:1.36 registry.example.invalid/x:1; docker push registry.example.invalid/x:1; s=\$?; docker rmi registry.example.invalid/x:1 >/dev/null; exit \$s"
-keep run-exec-format $air "docker run --rm -v $LAB_WORK/dlog/app/arm64-binary:/x busybox:1.36 /x"
+keep run-exec-format $air "docker run --rm -v $LAB_WORK/logs/app/arm64-binary:/x busybox:1.36 /x"
 keep run-missing-command $air "docker run --rm busybox:1.36 /entrypoint.sh"
 printf '#!/bin/bash\r\necho hello\r\n' | file run-crlf/entrypoint.sh
 keep run-crlf $air "chmod +x entrypoint.sh; docker run --rm -v \$PWD/entrypoint.sh:/entrypoint.sh debian:bookworm-slim /entrypoint.sh"
@@ -219,17 +219,17 @@ keep rate-limit-build $connected "docker build --progress plain ."
 kill $stub
 
 # --- the containerd image store
-store=${STORE:-28-containerd-airgapped-dlog}
-lab run $connected -- docker save busybox:1.36 debian:bookworm-slim >"$LAB_WORK/dlog/two.tar"
-lab run $store -- docker load -q -i "$LAB_WORK/dlog/two.tar" >/dev/null
+store=${STORE:-28-containerd-airgapped-logs}
+lab run $connected -- docker save busybox:1.36 debian:bookworm-slim >"$LAB_WORK/logs/two.tar"
+lab run $store -- docker load -q -i "$LAB_WORK/logs/two.tar" >/dev/null
 compose containerd-image-missing
 printf 'FROM ghost.example.invalid/team/base:1.4 AS base\nRUN true\n' | file containerd-image-missing/Dockerfile
 keep containerd-image-missing $store "$build"
 keep containerd-pull $store "docker pull redis:7"
-keep containerd-load-truncated $store "head -c 20000000 $LAB_WORK/dlog/two.tar >cut.tar; docker load -i cut.tar; s=\$?; rm -f cut.tar; exit \$s"
+keep containerd-load-truncated $store "head -c 20000000 $LAB_WORK/logs/two.tar >cut.tar; docker load -i cut.tar; s=\$?; rm -f cut.tar; exit \$s"
 keep containerd-load-not-tar $store "head -c 100000 /dev/urandom >x.tar; docker load -i x.tar"
-keep containerd-layer-gone $store "docker rmi -f debian:bookworm-slim >/dev/null; mkdir u; tar -xf $LAB_WORK/dlog/two.tar -C u; find u/blobs -size +4000k -delete; tar -C u -cf cut.tar .; docker load -i cut.tar; s=\$?; rm -rf cut.tar u; exit \$s"
-keep containerd-damaged $store "docker rmi -f debian:bookworm-slim >/dev/null; mkdir u; tar -xf $LAB_WORK/dlog/two.tar -C u; for f in \$(find u/blobs -size +4000k); do printf X | dd of=\$f bs=1 seek=2000000 conv=notrunc status=none; done; tar -C u -cf cut.tar .; docker load -i cut.tar; s=\$?; rm -rf cut.tar u; exit \$s"
+keep containerd-layer-gone $store "docker rmi -f debian:bookworm-slim >/dev/null; mkdir u; tar -xf $LAB_WORK/logs/two.tar -C u; find u/blobs -size +4000k -delete; tar -C u -cf cut.tar .; docker load -i cut.tar; s=\$?; rm -rf cut.tar u; exit \$s"
+keep containerd-damaged $store "docker rmi -f debian:bookworm-slim >/dev/null; mkdir u; tar -xf $LAB_WORK/logs/two.tar -C u; for f in \$(find u/blobs -size +4000k); do printf X | dd of=\$f bs=1 seek=2000000 conv=notrunc status=none; done; tar -C u -cf cut.tar .; docker load -i cut.tar; s=\$?; rm -rf cut.tar u; exit \$s"
 keep damaged $connected "docker pull -q redis:7; docker save redis:7 -o all.tar; docker rmi redis:7 >/dev/null; mkdir u; tar -xf all.tar -C u; for f in \$(find u/blobs -size +4000k); do printf X | dd of=\$f bs=1 seek=2000000 conv=notrunc status=none; done; tar -C u -cf cut.tar .; docker load -i cut.tar; s=\$?; rm -rf all.tar cut.tar u; exit \$s"
 keep containerd-platform $store "docker run --rm --pull never --platform linux/arm64 busybox:1.36 true"
 printf 'FROM busybox:1.36\nRUN true\n' | file containerd-classic/Dockerfile
@@ -243,14 +243,14 @@ keep healthy-compose $connected "$build"
 keep healthy-classic $connected "DOCKER_BUILDKIT=0 docker build -f ../healthy-compose/api.Dockerfile ../healthy-compose"
 
 # --- a disk of 48 MB: LAB_DATA_SIZE=48m lab start $small
-small=${SMALL:-28-overlay2-airgapped-dlogs}
+small=${SMALL:-28-overlay2-airgapped-logss}
 export small
 if [[ $wanted == *" disk "* ]]; then
     wanted="  "
-    lab run $connected -- docker save -o "$LAB_WORK/dlog/busybox.tar" busybox:1.36
-    lab run $connected -- docker save -o "$LAB_WORK/dlog/tools.tar" dlog/tools:1
-    keep disk-load $small "docker load -i $LAB_WORK/dlog/tools.tar"
-    lab run $small -- docker load -i "$LAB_WORK/dlog/busybox.tar"
+    lab run $connected -- docker save -o "$LAB_WORK/logs/busybox.tar" busybox:1.36
+    lab run $connected -- docker save -o "$LAB_WORK/logs/tools.tar" logs/tools:1
+    keep disk-load $small "docker load -i $LAB_WORK/logs/tools.tar"
+    lab run $small -- docker load -i "$LAB_WORK/logs/busybox.tar"
     printf 'FROM busybox:1.36\nRUN dd if=/dev/zero of=/big bs=1M count=90\n' | file disk-run/Dockerfile
     keep disk-run $small "docker build --progress plain ."
     printf 'FROM busybox:1.36\nCOPY . /srv\n' | file disk-copy/Dockerfile

@@ -4,6 +4,7 @@
 use super::super::source_lines::Sources;
 use super::super::{Error, Location};
 use super::merge::mapping;
+use super::run_forms::long_run_forms;
 use super::{Map, Tree};
 
 /// Makes short forms long; says where the shape of a file is wrong.
@@ -49,6 +50,7 @@ pub(super) fn canonical(model: &mut Map, sources: &Sources) -> Result<(), Error>
         if let Some(needed) = service.get_mut("depends_on") {
             *needed = Tree::Object(mapping(needed.take(), &["depends_on"]));
         }
+        long_run_forms(service);
         if let Some(files) = service.get_mut("env_file") {
             *files = env_files(files.take());
         }

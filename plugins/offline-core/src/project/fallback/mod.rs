@@ -23,6 +23,7 @@ mod merge;
 mod name;
 mod normalize;
 mod paths;
+mod run_forms;
 mod scalars;
 mod select;
 

@@ -27,6 +27,12 @@ pub(super) fn resolve(model: &mut Map, base: &Path) {
                     make_absolute(path, base, |text| !text.is_empty());
                 }
             }
+            if let Some(Tree::Array(volumes)) = service.pointer_mut("/volumes") {
+                let binds = volumes.iter_mut().filter(|v| v["type"] == "bind");
+                for source in binds.filter_map(|v| v.get_mut("source")) {
+                    make_absolute(source, base, |_| true);
+                }
+            }
             if let Some(file) = service.pointer_mut("/extends/file") {
                 make_absolute(file, base, |text| !is_remote(text));
             }

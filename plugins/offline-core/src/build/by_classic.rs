@@ -1,20 +1,23 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::classic::{ClassicRun, PlainCompose, PlainMiss, Plan, PlanInputs, Way, plan};
 use super::levels::levels;
 use super::warm::Builder;
 use super::{Error, ServiceResult};
+use crate::bundle::Inventory;
 use crate::closure::Closure;
 use crate::engine::{EngineInfo, Store};
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Warning};
-use crate::export::inventories;
 use crate::stages::{Substitutes, step_keys};
 
 /// The journey of `--classic`, with what `BuildKit` does before and after.
 pub(super) struct ByClassic<'a> {
     pub(super) builder: Builder<'a>,
     pub(super) engine: &'a EngineInfo,
+    /// What the contexts hold here, by service.
+    pub(super) inventories: &'a BTreeMap<String, Arc<Inventory>>,
     /// Why `BuildKit` cannot be used here at all.
     pub(super) no_buildkit: Option<String>,
 }
@@ -36,13 +39,12 @@ impl ByClassic<'_> {
             foresight,
             ..
         } = self.builder;
-        let inventories = inventories(closure)?;
-        let keys = step_keys(project, closure, &inventories);
+        let keys = step_keys(project, closure, self.inventories);
         let mut plan = plan(&PlanInputs {
             closure,
             layout,
             record,
-            inventories: &inventories,
+            inventories: self.inventories,
             keys: &keys,
             platform: &self.engine.platform,
             buildkit: &|service| self.why_not_buildkit(service),

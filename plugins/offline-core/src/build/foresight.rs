@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::by_classic::ServiceWarning;
 use crate::bundle::{Inventory, Record, ServiceRecord};
@@ -9,7 +10,7 @@ use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
 use crate::event::Warning;
 use crate::layout::Layout;
-use crate::project::{BuildContext, NamedContext, Project};
+use crate::project::{NamedContext, Project};
 use crate::stages::takes;
 
 /// The first Compose that reads `service:` in `additional_contexts`.
@@ -27,26 +28,13 @@ pub(super) struct Foresight {
     pub(super) explanations: BTreeMap<String, String>,
 }
 
-/// The engine that made the bundle.
-pub(super) fn maker(record: &Record) -> Engine {
-    let store = match record.engine.store.as_str() {
-        "" => None,
-        "containerd" => Some(Store::Containerd),
-        _ => Some(Store::Graphdriver),
-    };
-    Engine {
-        version: record.engine.version.clone(),
-        store,
-        compose: record.engine.compose.clone(),
-    }
-}
-
 /// Compares bundle, engine and sources.
 pub(super) fn foresee(
     project: &Project,
     closure: &Closure,
     record: &Record,
     layout: &Layout,
+    inventories: &BTreeMap<String, Arc<Inventory>>,
     engine: &EngineInfo,
 ) -> Result<Foresight, Failure> {
     let mut foresight = Foresight::default();
@@ -58,7 +46,11 @@ pub(super) fn foresee(
             continue;
         };
         match record.services.iter().find(|s| s.name == service.name) {
-            Some(carried) => foresight.edits(&service.name, build, carried, layout)?,
+            Some(carried) => {
+                if let Some(now) = inventories.get(&service.name) {
+                    foresight.edits(&service.name, build, carried, layout, now)?;
+                }
+            }
             None => foresight.warnings.push(Warning {
                 what: format!(
                     "service {} is not in the bundle: all its steps will run",
@@ -97,7 +89,7 @@ impl Foresight {
     }
 
     fn engine_misses(&mut self, closure: &Closure, record: &Record, engine: &EngineInfo) {
-        let (from, to) = (maker(record), Engine::from(engine));
+        let (from, to) = (record.maker(), Engine::from(engine));
         for miss in misses(closure, &from, &to) {
             let Some(build) = closure
                 .service(&miss.service)
@@ -184,14 +176,13 @@ impl Foresight {
         build: &BuildClosure,
         carried: &ServiceRecord,
         layout: &Layout,
+        now: &Inventory,
     ) -> Result<(), Failure> {
-        let (BuildContext::Directory(context), Some(digest)) = (&build.context, &carried.inventory)
-        else {
+        let Some(digest) = &carried.inventory else {
             return Ok(());
         };
         let then = Inventory::load(layout, digest)?;
-        let now = Inventory::of_context(context, Some(&build.dockerfile_path))?;
-        let differences = then.compare(&now);
+        let differences = then.compare(now);
         if differences.is_empty() {
             return Ok(());
         }

@@ -16,7 +16,7 @@ use crate::closure::{self, Closure, Platform};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Work};
-use crate::export::{beside, swallows};
+use crate::export::{beside, inventories, swallows};
 use crate::project::{self, Project, ProjectOptions};
 use crate::reference::ImageReference;
 
@@ -45,7 +45,15 @@ pub fn run(
         Err(error) => return Err(missing.map_or(error, |m| m.failure)),
     };
     let (project, closure) = with_arguments(project, closure, &bundle.record, options, &platform)?;
-    let foresight = foresee(&project, &closure, &bundle.record, &bundle.layout, &engine)?;
+    let inventories = inventories(&closure)?;
+    let foresight = foresee(
+        &project,
+        &closure,
+        &bundle.record,
+        &bundle.layout,
+        &inventories,
+        &engine,
+    )?;
     let no_buildkit = missing.as_ref().map(|m| m.why.clone());
     let choice = choose(
         options,
@@ -108,6 +116,7 @@ pub fn run(
         let built = ByClassic {
             builder,
             engine: &engine,
+            inventories: &inventories,
             no_buildkit,
         }
         .build()?;

@@ -254,25 +254,30 @@ pub fn walk_context(
     Ok(())
 }
 
+/// Where these rules stand; the file need not exist.
+pub(super) fn ignore_file(context: &Path, dockerfile: Option<&Path>) -> PathBuf {
+    let beside = dockerfile.map(|path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".dockerignore");
+        PathBuf::from(name)
+    });
+    beside
+        .filter(|path| path.symlink_metadata().is_ok())
+        .unwrap_or_else(|| context.join(".dockerignore"))
+}
+
 /// The rules of a build: those of `<dockerfile>.dockerignore` if it exists, else
 /// of `.dockerignore` in the context.
 pub fn ignore_rules(
     context: &Path,
     dockerfile: Option<&Path>,
 ) -> Result<ignore::IgnoreRules, Error> {
-    let beside = dockerfile.map(|path| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".dockerignore");
-        PathBuf::from(name)
-    });
-    for path in beside.into_iter().chain([context.join(".dockerignore")]) {
-        match fs::read(&path) {
-            Ok(bytes) => return IgnoreRules::parse(&String::from_utf8_lossy(&bytes), &path),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Error::io("read", path)(e)),
-        }
+    let path = ignore_file(context, dockerfile);
+    match fs::read(&path) {
+        Ok(bytes) => IgnoreRules::parse(&String::from_utf8_lossy(&bytes), &path),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(IgnoreRules::default()),
+        Err(e) => Err(Error::io("read", path)(e)),
     }
-    Ok(IgnoreRules::default())
 }
 
 /// Size, digest, and the digest with CRLF as LF.

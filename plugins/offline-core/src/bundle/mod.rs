@@ -4,6 +4,7 @@
 
 mod archive;
 mod compression;
+mod contexts;
 mod error;
 mod ignore;
 mod inventory;
@@ -15,6 +16,7 @@ mod verified;
 
 pub use archive::{ArchiveSummary, pack};
 pub use compression::Compression;
+pub use contexts::Contexts;
 pub use error::Error;
 pub use ignore::IgnoreRules;
 pub use inventory::{

@@ -4,6 +4,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::compatibility::Engine;
+use crate::engine::Store;
 use crate::layout::{self, Descriptor, Digest, Layout};
 
 /// The record's file name in the layout folder, and the first file of an archive.
@@ -288,6 +290,19 @@ impl Record {
             ..record.clone()
         };
         timeless(self) == timeless(other)
+    }
+
+    /// The engine that made the bundle, as caches are compared by.
+    pub fn maker(&self) -> Engine {
+        Engine {
+            version: self.engine.version.clone(),
+            store: match self.engine.store.as_str() {
+                "" => None,
+                "containerd" => Some(Store::Containerd),
+                _ => Some(Store::Graphdriver),
+            },
+            compose: self.engine.compose.clone(),
+        }
     }
 
     /// What must be kept and verified besides what `index.json` points to.

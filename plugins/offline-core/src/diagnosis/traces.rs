@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::bundle_view::BundleView;
 use super::facts::Facts;
-use super::rules::{Here, is_here, maker};
+use super::rules::{Here, is_here};
 use super::sources::Sources;
 use super::trace::{Inputs, ServiceTrace, trace};
-use crate::bundle::{Difference, Inventory, Record};
+use crate::bundle::{Contexts, Difference, Inventory, Record};
 use crate::closure::BuildClosure;
 use crate::compatibility::{Engine, misses};
 use crate::engine::LocalImage;
@@ -24,7 +24,7 @@ pub(super) fn traces(
         return Vec::new();
     };
     let record = bundle.record();
-    let from = maker(record);
+    let from = record.maker();
     let to = facts.engine.as_ref().ok().map(|e| Engine::from(&e.info));
     let misses = to
         .as_ref()
@@ -42,7 +42,7 @@ pub(super) fn traces(
             .inventory
             .and_then(|digest| bundle.inventory(&digest));
         let differences: Option<Vec<Difference>> =
-            then.and_then(|then| Some(then.compare(contexts.of(build)?)));
+            then.and_then(|then| Some(then.compare(&*context_of(&mut contexts, build)?)));
         let own = misses.iter().filter(|m| m.service == service.name);
         let target = project
             .service(&service.name)
@@ -62,24 +62,12 @@ pub(super) fn traces(
     traces
 }
 
-/// The build contexts as they are, each read once.
-#[derive(Default)]
-struct Contexts {
-    read: BTreeMap<(PathBuf, PathBuf), Option<Inventory>>,
-}
-
-impl Contexts {
-    fn of(&mut self, build: &BuildClosure) -> Option<&Inventory> {
-        let BuildContext::Directory(context) = &build.context else {
-            return None;
-        };
-        let key = (context.clone(), build.dockerfile_path.clone());
-        let read = self
-            .read
-            .entry(key)
-            .or_insert_with(|| Inventory::of_context(context, Some(&build.dockerfile_path)).ok());
-        read.as_ref()
-    }
+/// What a build's context holds; nothing where it is none on disk or cannot be read.
+fn context_of(contexts: &mut Contexts, build: &BuildClosure) -> Option<Arc<Inventory>> {
+    let BuildContext::Directory(context) = &build.context else {
+        return None;
+    };
+    contexts.of(context, &build.dockerfile_path).ok()
 }
 
 /// The images of which the engine has another one than the bundle.

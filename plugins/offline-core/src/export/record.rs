@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::classic_images::ClassicImages;
 use super::images::{CarriedImage, size};
 use super::stage_images::StageImage;
 use super::{ExportOptions, Prepared};
 use crate::bundle::{
-    self, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine, SourcesRecord,
-    StageRecord, StepRecord,
+    self, Contexts, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine,
+    SourcesRecord, StageRecord, StepRecord,
 };
 use crate::closure::{BuildClosure, Closure, KeyStep, StageClosure, StageRef};
 use crate::engine::Store;
@@ -126,7 +127,7 @@ pub(super) fn record(
         let Some(build) = &service.build else {
             continue;
         };
-        let inventory = stored(layout, inventories.get(&service.name))?;
+        let inventory = stored(layout, inventories.get(&service.name).map(Arc::as_ref))?;
         services.push(ServiceRecord {
             name: service.name.clone(),
             image: service.image.clone(),
@@ -245,14 +246,17 @@ pub(crate) fn sources(network: Option<&str>, build: &BuildClosure) -> SourcesRec
     }
 }
 
-/// What the contexts held at export, by service.
-pub(crate) fn inventories(closure: &Closure) -> Result<BTreeMap<String, Inventory>, bundle::Error> {
+/// What the contexts hold now, by service.
+pub(crate) fn inventories(
+    closure: &Closure,
+) -> Result<BTreeMap<String, Arc<Inventory>>, bundle::Error> {
+    let mut contexts = Contexts::default();
     let mut inventories = BTreeMap::new();
     for service in &closure.services {
         if let Some(build) = &service.build
             && let BuildContext::Directory(context) = &build.context
         {
-            let found = Inventory::of_context(context, Some(&build.dockerfile_path))?;
+            let found = contexts.of(context, &build.dockerfile_path)?;
             inventories.insert(service.name.clone(), found);
         }
     }

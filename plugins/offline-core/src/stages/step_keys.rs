@@ -7,6 +7,7 @@
 //! which a build has to go on is known on any engine.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::bundle::Inventory;
 use crate::closure::{Closure, StageBase, StageClosure, StageRef, waves};
@@ -24,7 +25,7 @@ pub type StepKeys = BTreeMap<StageRef, Vec<Digest>>;
 pub fn step_keys(
     project: &Project,
     closure: &Closure,
-    inventories: &BTreeMap<String, Inventory>,
+    inventories: &BTreeMap<String, Arc<Inventory>>,
 ) -> StepKeys {
     let mut keys = StepKeys::new();
     for reference in waves(closure).into_iter().flatten() {
@@ -51,7 +52,7 @@ pub fn step_keys(
                 file.escape,
             ),
             given,
-            inventory: inventories.get(&reference.service),
+            inventory: inventories.get(&reference.service).map(Arc::as_ref),
             known: &keys,
         };
         let Some(own) = one.keys() else { continue };

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::start::{Start, Starts};
 use crate::bundle::{Inventory, Record, ServiceRecord};
@@ -44,7 +45,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) record: &'a Record,
     /// What the contexts hold here.
-    pub(crate) inventories: &'a BTreeMap<String, Inventory>,
+    pub(crate) inventories: &'a BTreeMap<String, Arc<Inventory>>,
     pub(crate) keys: &'a StepKeys,
     /// The engine's own platform.
     pub(crate) platform: &'a str,

@@ -19,7 +19,7 @@ use super::finding::Finding;
 use super::report::Report;
 use super::rule::Rule;
 
-pub(super) use bundle::{engine_words, maker};
+pub(super) use bundle::engine_words;
 pub(super) use host::{Here, is_here};
 pub use situation::Situation;
 

@@ -1,9 +1,7 @@
 use super::super::Situation;
-use crate::bundle::Record;
 use crate::closure::Closure;
 use crate::compatibility::{Engine, Miss, Reason, misses};
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
-use crate::engine::Store;
 
 pub(super) static RULE: Rule = Rule {
     id: "build-cache",
@@ -28,7 +26,7 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     let (Ok(engine), Ok(bundle)) = (&situation.facts.engine, situation.bundle) else {
         return Vec::new();
     };
-    let (from, to) = (maker(bundle.record()), Engine::from(&engine.info));
+    let (from, to) = (bundle.record().maker(), Engine::from(&engine.info));
     let Some(closure) = situation.sources.closure() else {
         return vec![without_project(rule, &from, &to)];
     };
@@ -176,17 +174,4 @@ fn without_project(rule: &Rule, from: &Engine, to: &Engine) -> Finding {
             .remedied_by(remedy);
     }
     hits(rule, from, to)
-}
-
-/// The engine that made a bundle.
-pub(in crate::diagnosis) fn maker(record: &Record) -> Engine {
-    Engine {
-        version: record.engine.version.clone(),
-        store: match record.engine.store.as_str() {
-            "" => None,
-            "containerd" => Some(Store::Containerd),
-            _ => Some(Store::Graphdriver),
-        },
-        compose: record.engine.compose.clone(),
-    }
 }

@@ -10,7 +10,7 @@ mod whole;
 
 use super::super::rule::Rule;
 
-pub(in crate::diagnosis) use build_cache::{engine_words, maker};
+pub(in crate::diagnosis) use build_cache::engine_words;
 
 pub(super) const RULES: &[&Rule] = &[
     &present::RULE,

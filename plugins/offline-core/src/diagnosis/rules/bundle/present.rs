@@ -26,7 +26,7 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
         Ok(bundle) => {
             let record = bundle.record();
             let subject = situation.short(bundle.place());
-            let maker = super::build_cache::maker(record);
+            let maker = record.maker();
             let message = text!(
                 "bundle of project {project}, exported {created} by docker-offline {tool} with {maker}",
                 "项目 {project} 的离线包，{created} 由 docker-offline {tool} 使用 {maker} 导出",

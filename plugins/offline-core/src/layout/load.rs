@@ -25,7 +25,7 @@ impl Layout {
             ("index.json", documents.index.as_slice()),
             ("manifest.json", documents.manifest.as_slice()),
         ] {
-            append(&mut tar, name, bytes.len() as u64, bytes)?;
+            append_entry(&mut tar, name, bytes.len() as u64, bytes)?;
         }
         let layers = documents
             .layers
@@ -40,7 +40,7 @@ impl Layout {
                 });
             }
             let name = format!("blobs/sha256/{}", digest.hex());
-            append(&mut tar, &name, *size, file)?;
+            append_entry(&mut tar, &name, *size, file)?;
             progress(*size);
         }
         tar.finish().map_err(write_failed)
@@ -67,7 +67,8 @@ impl Layout {
     }
 }
 
-fn append(
+/// Appends one entry of a tar for `docker load`.
+pub(crate) fn append_entry(
     tar: &mut tar::Builder<&mut dyn Write>,
     name: &str,
     size: u64,
@@ -81,7 +82,7 @@ fn append(
         .map_err(write_failed)
 }
 
-fn write_failed(source: std::io::Error) -> Error {
+pub(crate) fn write_failed(source: std::io::Error) -> Error {
     Error::Stream {
         action: "write the tar for docker load",
         source,

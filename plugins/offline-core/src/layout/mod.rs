@@ -25,6 +25,7 @@ pub use store::Layout;
 pub use verify::{Damage, Finding, Reachable, hash_reader};
 pub use writer::{BlobWriter, Committed};
 
+pub(crate) use load::{append_entry, write_failed};
 pub(crate) use replace::{Replacement, replace_file};
 pub(crate) use store::{read_bounded, read_document};
 pub(crate) use writer::Hashed;

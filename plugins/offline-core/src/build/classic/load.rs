@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
+use std::io::Write;
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::bundle::Record;
 use crate::engine::{Docker, EngineInfo, LocalImage, Store};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
-use crate::layout::{Digest, Error, Layout};
+use crate::layout::{Digest, Error, Layout, append_entry, write_failed};
 
 /// Loads the images that the engine lacks, without the layers that it holds; gives
 /// how many, and how many bytes were sent.
@@ -154,7 +154,7 @@ impl LoadTar {
     ) -> Result<(), Error> {
         let mut tar = tar::Builder::new(out);
         for (name, bytes) in &self.documents {
-            append(&mut tar, name, bytes.len() as u64, bytes.as_slice())?;
+            append_entry(&mut tar, name, bytes.len() as u64, bytes.as_slice())?;
             progress(bytes.len() as u64);
         }
         for (digest, size) in &self.layers {
@@ -165,7 +165,7 @@ impl LoadTar {
                 });
             }
             let name = format!("blobs/sha256/{}", digest.hex());
-            append(&mut tar, &name, *size, layout.open_blob(digest)?)?;
+            append_entry(&mut tar, &name, *size, layout.open_blob(digest)?)?;
             progress(*size);
         }
         tar.finish().map_err(write_failed)
@@ -176,25 +176,4 @@ impl LoadTar {
 fn full_name(name: &str) -> String {
     crate::reference::ImageReference::parse(name)
         .map_or_else(|_| name.to_owned(), |reference| reference.to_string())
-}
-
-fn append(
-    tar: &mut tar::Builder<&mut dyn Write>,
-    name: &str,
-    size: u64,
-    reader: impl Read,
-) -> Result<(), Error> {
-    let mut header = tar::Header::new_ustar();
-    header.set_size(size);
-    header.set_mode(0o644);
-    header.set_mtime(0);
-    tar.append_data(&mut header, name, reader.take(size))
-        .map_err(write_failed)
-}
-
-fn write_failed(source: std::io::Error) -> Error {
-    Error::Stream {
-        action: "write the tar for docker load",
-        source,
-    }
 }

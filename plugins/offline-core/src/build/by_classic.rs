@@ -2,12 +2,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::classic::{ClassicRun, PlainCompose, PlainMiss, Plan, PlanInputs, Way, plan};
-use super::levels::levels;
+use super::levels::{levels, one_name_at_a_time};
+use super::overrides::unresolved_pins;
 use super::warm::Builder;
 use super::{Error, ServiceResult};
 use crate::bundle::Inventory;
 use crate::closure::Closure;
-use crate::engine::{EngineInfo, Store};
+use crate::engine::EngineInfo;
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Warning};
 use crate::stages::{Substitutes, step_keys};
@@ -110,13 +111,7 @@ impl ByClassic<'_> {
             for service in going(&|way| matches!(way, Way::Carried)) {
                 results.insert(service.clone(), run.tag_carried(&service)?);
             }
-            // A containerd store cannot create one name twice at once (fact 27).
-            let mut images = BTreeSet::new();
-            let (first, second): (BTreeSet<String>, BTreeSet<String>) =
-                going(&|way| matches!(way, Way::Classic(_)))
-                    .into_iter()
-                    .partition(|name| images.insert(closure.service(name).map(|s| &s.image)));
-            for some in [first, second] {
+            for some in one_name_at_a_time(closure, going(&|way| matches!(way, Way::Classic(_)))) {
                 for result in run.build(&some, folder.path())? {
                     results.insert(result.service.clone(), result);
                 }
@@ -199,17 +194,12 @@ impl ByClassic<'_> {
             .or_else(|| lacking.map(str::to_owned))
     }
 
-    /// A graphdriver store cannot look up a digest after a load (fact 10).
     fn pins(&self) -> Substitutes {
         let mut substitutes = Substitutes::default();
-        if self.engine.store == Store::Graphdriver {
-            for image in &self.builder.closure.images {
-                if image.reference.digest().is_some() {
-                    substitutes
-                        .references
-                        .insert(image.reference.to_string(), image.reference.load_name());
-                }
-            }
+        for pin in unresolved_pins(self.builder.closure, self.engine) {
+            substitutes
+                .references
+                .insert(pin.to_string(), pin.load_name());
         }
         substitutes
     }

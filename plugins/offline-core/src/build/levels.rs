@@ -10,6 +10,26 @@ pub(crate) struct Level {
     pub(crate) waves: Vec<Vec<StageRef>>,
 }
 
+/// Services in groups of which each may be built at once: a containerd store fails
+/// with "already exists" when two builds create one name (28.5, fact 27).
+pub(super) fn one_name_at_a_time(
+    closure: &Closure,
+    services: impl IntoIterator<Item = String>,
+) -> Vec<BTreeSet<String>> {
+    let mut groups: Vec<BTreeSet<String>> = Vec::new();
+    let mut builds_of: BTreeMap<Option<&String>, usize> = BTreeMap::new();
+    for service in services {
+        let image = closure.service(&service).map(|s| &s.image);
+        let before = builds_of.entry(image).or_default();
+        if groups.len() == *before {
+            groups.push(BTreeSet::new());
+        }
+        groups[*before].insert(service);
+        *before += 1;
+    }
+    groups
+}
+
 /// Level 0 needs no other service's image, level 1 one of level 0, and so on.
 ///
 /// An image that a sibling builds must be in the engine, under its name, before

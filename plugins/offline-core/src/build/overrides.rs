@@ -24,6 +24,20 @@ pub(super) struct Overrides {
     pub(super) pins: BTreeMap<String, String>,
 }
 
+/// The digest pins that this engine cannot look up: on a graphdriver store all,
+/// which loses digests on load; on a containerd store, which finds one by its tag,
+/// those whose tag another image has (fact 10).
+pub(super) fn unresolved_pins<'a>(
+    closure: &'a Closure,
+    engine: &EngineInfo,
+) -> Vec<&'a ImageReference> {
+    let all = || closure.images.iter().map(|image| &image.reference);
+    let unresolved = |pin: &&ImageReference| {
+        pin.digest().is_some() && (engine.store == Store::Graphdriver || pin.shares_its_tag(all()))
+    };
+    all().filter(unresolved).collect()
+}
+
 /// Decides what this engine needs.
 pub(super) fn overrides(
     project: &Project,
@@ -32,17 +46,11 @@ pub(super) fn overrides(
     engine: &EngineInfo,
 ) -> Overrides {
     let mut overrides = Overrides::default();
-    // A graphdriver store loses digests on load, so no pin resolves there (fact 10);
-    // a containerd store finds one by its tag, which another image may have.
-    let unresolved = |pin: &ImageReference| {
-        pin.digest().is_some()
-            && (engine.store == Store::Graphdriver
-                || pin.shares_its_tag(closure.images.iter().map(|i| &i.reference)))
-    };
-    for image in closure.images.iter().filter(|i| unresolved(&i.reference)) {
+    let unresolved = unresolved_pins(closure, engine);
+    for pin in &unresolved {
         overrides.pins.insert(
-            context_name(&image.reference),
-            format!("docker-image://{}", image.reference.load_name()),
+            context_name(pin),
+            format!("docker-image://{}", pin.load_name()),
         );
     }
     for service in &project.services {
@@ -70,7 +78,7 @@ pub(super) fn overrides(
             if !own.is_empty() {
                 changes.insert("build".into(), Value::Object(own));
             }
-        } else if let Some(image) = service.image.as_ref().filter(|i| unresolved(i)) {
+        } else if let Some(image) = service.image.as_ref().filter(|i| unresolved.contains(i)) {
             changes.insert("image".into(), json!(image.load_name()));
         }
         let asks = service.pull_policy.as_deref().is_some_and(goes_out);

@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 
 use super::Error;
 use super::foresight::Foresight;
-use super::levels::{Level, levels};
+use super::levels::{Level, levels, one_name_at_a_time};
 use super::steps::StepCount;
 use crate::bundle::Record;
 use crate::closure::{Closure, StageRef};
@@ -154,25 +154,19 @@ impl Builder<'_> {
     /// Builds and tags just as the user will from now on, and proves with it
     /// that plain Compose finds everything.
     fn build_level(&self, level: &Level, count: &mut StepCount) -> Result<(), Failure> {
-        // A containerd store fails with "already exists" when two builds create
-        // one name at once (28.5): of services with one image, one goes first.
-        let mut images = BTreeSet::new();
-        let image_of = |service: &String| self.closure.service(service).map(|s| s.image.clone());
-        let (first, second): (Vec<String>, Vec<String>) = level
-            .services
-            .iter()
-            .cloned()
-            .partition(|service| images.insert(image_of(service)));
-        self.compose_build(&first, count)?;
-        self.compose_build(&second, count)
+        for services in one_name_at_a_time(self.closure, level.services.iter().cloned()) {
+            self.compose_build(&services, count)?;
+        }
+        Ok(())
     }
 
-    fn compose_build(&self, services: &[String], count: &mut StepCount) -> Result<(), Failure> {
-        if services.is_empty() {
-            return Ok(());
-        }
+    fn compose_build(
+        &self,
+        services: &BTreeSet<String>,
+        count: &mut StepCount,
+    ) -> Result<(), Failure> {
         let work = Work::BuildServices {
-            services: services.to_vec(),
+            services: services.iter().cloned().collect(),
         };
         let _task = Task::start(self.reporter, work, None);
         let flags = ["--progress", "plain", "build"]
@@ -183,11 +177,11 @@ impl Builder<'_> {
         args.extend(services.iter().map(OsString::from));
         let log = self.docker.build_lines(args, self.reporter)?;
         let only = if services.len() == 1 {
-            Some(services[0].as_str())
+            services.first().map(String::as_str)
         } else {
             None
         };
-        let service_of = |word: &str| services.iter().find(|s| *s == word).cloned();
+        let service_of = |word: &str| services.get(word).cloned();
         count.add(&log, only, service_of);
         self.check(&log, service_of, only)
     }

@@ -1,7 +1,9 @@
 //! `docker offline build --classic` rebuilds after edits on any engine, whatever
 //! builds by hand have left there, and leaves plain Compose working where it can.
 
-use docker_offline_tests::{Carried, Engine, LlmChat, Pair, Ran, Workspace, classic_pairs, rounds};
+use docker_offline_tests::{
+    Carried, Engine, LlmChat, Pair, Workspace, assert_classic_only_ran, classic_pairs, rounds,
+};
 
 #[test]
 fn llm_chat_is_rebuilt_by_the_classic_builder_on_every_site() {
@@ -28,22 +30,22 @@ fn one_round(pair: Pair) {
     leftovers(&site, &project);
 
     let ran = classic(&["--version", "v1.0.0"]).succeeds();
-    assert_only_ran(&ran, &[]);
+    assert_classic_only_ran(&ran, &[]);
     let images = site.images();
     for image in ["llm-chat-backend", "llm-chat-frontend"] {
         for tag in ["latest", "v1.0.0"] {
             assert!(images.contains(&format!("{image}:{tag}")), "{images:?}");
         }
     }
-    assert_only_ran(&classic(&[]).succeeds(), &[]);
+    assert_classic_only_ran(&classic(&[]).succeeds(), &[]);
 
     edit(&project, "one");
-    assert_only_ran(&classic(&[]).succeeds(), &["npm run build"]);
-    assert_only_ran(&classic(&[]).succeeds(), &[]);
+    assert_classic_only_ran(&classic(&[]).succeeds(), &["npm run build"]);
+    assert_classic_only_ran(&classic(&[]).succeeds(), &[]);
     holds(&site, "one");
     project.write("backend/prompts.json", "{\"greeting\": \"new\"}\n");
     let ran = classic(&[]).succeeds();
-    assert_only_ran(&ran, &["jq -c", "compileall"]);
+    assert_classic_only_ran(&ran, &["jq -c", "compileall"]);
 
     let before = project.edit(
         "backend/Dockerfile",
@@ -53,7 +55,7 @@ fn one_round(pair: Pair) {
     classic(&[]).fails_with(50, &["backend/Dockerfile:4", "apt-get"]);
     project.write("backend/Dockerfile", before);
     let ran = classic(&[]).succeeds();
-    assert_only_ran(&ran, &[]);
+    assert_classic_only_ran(&ran, &[]);
 
     if pair.has_plugins() {
         assert!(ran.all().contains("docker compose up -d --build"), "{ran}");
@@ -102,39 +104,6 @@ fn holds(site: &Engine, mark: &str) {
         .args(["app/version.py"])
         .succeeds();
     assert!(ran.stdout.contains(mark), "{ran}");
-}
-
-/// The RUN steps that the classic builder ran; those of BuildKit have a `#` in front.
-fn assert_only_ran(ran: &Ran, expected: &[&str]) {
-    let all = ran.all();
-    let mut run: Vec<&str> = Vec::new();
-    let mut steps: Vec<(&str, &str)> = Vec::new();
-    for line in all.lines() {
-        let Some((service, rest)) = line.split_once(": ") else {
-            continue;
-        };
-        if let Some((_, instruction)) = rest.split_once(" : ").filter(|_| rest.starts_with("Step "))
-        {
-            steps.retain(|(of, _)| *of != service);
-            steps.push((service, instruction));
-        } else if rest.starts_with(" ---> Running in")
-            && let Some((_, instruction)) = steps.iter().find(|(of, _)| *of == service)
-            && instruction.starts_with("RUN ")
-        {
-            run.push(*instruction);
-        }
-    }
-    for instruction in &run {
-        let known = expected.iter().any(|words| instruction.contains(words));
-        assert!(
-            known,
-            "only {expected:?} should have run, not {instruction}: {ran}"
-        );
-    }
-    for words in expected {
-        let found = run.iter().any(|instruction| instruction.contains(words));
-        assert!(found, "{words:?} should have run: {ran}");
-    }
 }
 
 #[test]

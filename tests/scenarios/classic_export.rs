@@ -131,6 +131,37 @@ fn runs_anew(log: &str) -> Vec<&str> {
         .collect()
 }
 
+/// In the whole matrix only: three exports of everything, each on an empty engine.
+#[test]
+fn both_builders_cost_at_most_the_sum_of_each() {
+    if pairs().len() == 1 {
+        say("part of make test-all");
+        return;
+    }
+    let export = |builder: &str| {
+        let connected = Engine::with_plugin("28-overlay2-connected");
+        let project = Workspace::of_example("llm-chat");
+        let ran = connected
+            .offline(project.path(), ["export", "--archive", "none"])
+            .args(["--format", "json", "--builder", builder])
+            .within(900)
+            .succeeds();
+        let summary = ran.json();
+        let number = |name: &str| summary[name].as_u64().unwrap();
+        let images = summary["sizes"]["images"].as_u64().unwrap();
+        say(format!(
+            "{builder}: {:.1} s, {} bytes",
+            ran.took.as_secs_f64(),
+            number("bundle_bytes")
+        ));
+        (ran.took, number("bundle_bytes"), images)
+    };
+    let [buildkit, classic, both] = ["buildkit", "classic", "both"].map(export);
+    assert!(both.0 <= buildkit.0 + classic.0, "time");
+    // Inventories and the record are in each; the bases once.
+    assert!(both.1 <= buildkit.1 + classic.1 - both.2, "size");
+}
+
 #[test]
 fn what_it_cannot_build_is_said_by_line() {
     let connected = Engine::with_plugin("28-overlay2-connected");

@@ -10,7 +10,7 @@ pub struct Datamate<'a> {
 }
 
 /// Its Compose files, as its Makefile names them.
-const FILES: [&str; 4] = [
+pub const DATAMATE_FILES: [&str; 4] = [
     "-f",
     "deployment/docker/datamate/docker-compose.yml",
     "-f",
@@ -92,7 +92,7 @@ impl<'a> Datamate<'a> {
     ) -> Invocation {
         self.engine
             .docker(&self.folder, ["compose"])
-            .args(FILES)
+            .args(DATAMATE_FILES)
             .args(words)
     }
 
@@ -108,16 +108,15 @@ impl<'a> Datamate<'a> {
         log
     }
 
-    /// Starts all nine from the images that are there, with `docker-compose` where
-    /// Compose is no plugin.
-    pub fn start_without_building(&self, has_plugins: bool) {
-        let run = if has_plugins {
-            self.compose(["up", "-d", "--no-build"])
+    /// Stops and removes what runs, with `docker-compose` where Compose is no plugin.
+    pub fn take_down(&self, has_plugins: bool) {
+        let down = if has_plugins {
+            self.compose(["down", "-v"])
         } else {
             let old = self.engine.run_in(&self.folder, "docker-compose");
-            old.args(FILES).args(["up", "-d", "--no-build"])
+            old.args(DATAMATE_FILES).args(["down", "-v"])
         };
-        run.succeeds();
+        down.quietly().succeeds();
     }
 
     /// `scripts/rebuild.sh` with its files and a bundle.
@@ -125,7 +124,7 @@ impl<'a> Datamate<'a> {
         let script = repository().join("scripts/rebuild.sh");
         self.engine
             .run_in(&self.folder, script)
-            .args(FILES)
+            .args(DATAMATE_FILES)
             .arg("--bundle")
             .arg(bundle)
             .within(600)

@@ -8,6 +8,7 @@
 mod binaries;
 mod build_log;
 mod carried;
+mod classic_log;
 mod datamate;
 mod engine;
 mod invocation;
@@ -22,7 +23,8 @@ mod wrong_input;
 pub use binaries::binaries;
 pub use build_log::{BuildLog, Outcome, Step};
 pub use carried::{Carried, archive_in};
-pub use datamate::{DATAMATE_SERVICES, Datamate, variable};
+pub use classic_log::assert_classic_only_ran;
+pub use datamate::{DATAMATE_FILES, DATAMATE_SERVICES, Datamate, variable};
 pub use engine::Engine;
 pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};

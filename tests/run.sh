@@ -46,12 +46,34 @@ told() {
 }
 told cargo test --workspace --exclude docker-offline-tests --locked --no-fail-fast
 wait $lab_up
-stories=(--tests)
-[ -z "${STORIES:-}" ] || stories=(--lib)
-for story in ${STORIES:-}; do stories+=(--test "$story"); done
-# One story after the other: they share two processors, a registry and its log.
-told cargo test -p docker-offline-tests --locked --no-fail-fast "${stories[@]}" -- \
-    --test-threads=1 --nocapture
+
+# story NAME...: what it prints, in one piece when it has ended.
+story() {
+    local out
+    out=$(mktemp)
+    echo "== ${!#}" >&2
+    cargo test -p docker-offline-tests --locked --no-fail-fast "$@" -- --test-threads=1 --nocapture \
+        >"$out" 2>&1 || echo "story failed: $*" >>"$out"
+    # shellcheck disable=SC2016
+    flock "$log" sh -c 'cat "$1"; cat "$1" >>"$2"' - "$out" "$log"
+    rm "$out"
+}
+export -f story
+export log
+# These measure time or read the registry's log, and have the machine to themselves.
+alone=(closure_is_what_the_mirror_sees rebuilds_after_edits second_export_is_small_and_quick interrupted)
+# The longest ones begin; of the others two run at once.
+together=(datamate classic_build classic_export)
+for path in tests/scenarios/*.rs; do
+    name=$(basename "$path" .rs)
+    [[ " ${alone[*]} ${together[*]} " == *" $name "* ]] || together+=("$name")
+done
+if [ -n "${STORIES:-}" ]; then read -ra alone <<<"$STORIES" && together=(); fi
+told cargo test -p docker-offline-tests --locked --no-run
+story --lib
+for name in "${alone[@]}"; do story --test "$name"; done
+[ ${#together[@]} = 0 ] || printf '%s\n' "${together[@]}" | xargs -P 2 -I NAME bash -c 'story --test NAME'
+failed_runs=$((failed_runs + $(grep -c '^story failed: ' "$log" || true)))
 
 # One line that adds up what every "test result:" line of cargo says.
 awk -v pairs="$PAIRS" -v rounds="$ROUNDS" -v took=$((SECONDS - started)) -v broken=$failed_runs '

@@ -2,7 +2,8 @@
 //! builds by hand have left there, and leaves plain Compose working where it can.
 
 use docker_offline_tests::{
-    Carried, Engine, LlmChat, Pair, Workspace, assert_classic_only_ran, classic_pairs, rounds,
+    Carried, Engine, LlmChat, Pair, Workspace, assert_classic_only_ran, classic_pairs, repository,
+    rounds,
 };
 
 #[test]
@@ -104,6 +105,34 @@ fn holds(site: &Engine, mark: &str) {
         .args(["app/version.py"])
         .succeeds();
     assert!(ran.stdout.contains(mark), "{ran}");
+}
+
+/// `scripts/rebuild.sh --classic`, also with docker-compose 1.
+#[test]
+fn the_rebuild_script_replaces_what_the_classic_builder_built_anew() {
+    let pair = classic_pairs()[0];
+    let carried = Carried::example("llm-chat", &pair.connected());
+    let (site, project) = carried.arrive(&pair.airgapped());
+    let rebuild = || {
+        let script = site.run_in(project.path(), repository().join("scripts/rebuild.sh"));
+        let script = script.args(["--classic", "--bundle"]);
+        script.arg(carried.archive()).within(600).succeeds()
+    };
+    let ran = rebuild();
+    assert_eq!(ran.stdout.matches("started, healthy").count(), 3, "{ran}");
+    project.write("backend/app/version.py", "VERSION = \"two\"\n");
+    let ran = rebuild();
+    assert_classic_only_ran(&ran, &[]);
+    assert_eq!(
+        ran.stdout.matches("unchanged, not restarted").count(),
+        2,
+        "{ran}"
+    );
+    assert!(
+        ran.stdout.contains("rebuilt and restarted, healthy"),
+        "{ran}"
+    );
+    LlmChat::on(&site, &project).answers_with("two");
 }
 
 #[test]

@@ -46,10 +46,17 @@ impl<'a> LlmChat<'a> {
         self.see(mark);
     }
 
+    /// The back end answers with its version.
+    pub fn answers_with(&self, version: &str) {
+        self.site.answers(
+            "http://127.0.0.1:8000/api/version",
+            &format!("\"{version}\""),
+        );
+    }
+
     /// Both edits answer over HTTP from the running containers.
     pub fn see(&self, mark: &str) {
-        self.site
-            .answers("http://127.0.0.1:8000/api/version", &format!("\"{mark}\""));
+        self.answers_with(mark);
         self.site
             .answers("http://127.0.0.1:8080/api/version", &format!("\"{mark}\""));
         self.site

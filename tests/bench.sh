@@ -14,7 +14,7 @@ lab_dir=${LAB_DIR:-/var/lib/docker-offline-lab}
 connected=28-overlay2-connected-bench
 airgapped=28-overlay2-airgapped-bench
 was_up=no
-if $lab status 2>/dev/null | grep -q running; then was_up=yes; fi
+case $($lab status 2>/dev/null) in *running*) was_up=yes ;; esac
 folder=
 finish() {
     local code=$?

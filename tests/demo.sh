@@ -9,7 +9,7 @@ lab=tests/lab/lab
 connected=28-overlay2-connected-demo
 airgapped=28-containerd-airgapped-demo
 was_up=no
-if $lab status 2>/dev/null | grep -q running; then was_up=yes; fi
+case $($lab status 2>/dev/null) in *running*) was_up=yes ;; esac
 folder=
 finish() {
     local code=$?

@@ -20,7 +20,7 @@ lab=tests/lab/lab
 work=${LAB_WORK:-${LAB_DIR:-/var/lib/docker-offline-lab}/work}
 log=$(mktemp)
 was_up=no
-if $lab status 2>/dev/null | grep -q running; then was_up=yes; fi
+case $($lab status 2>/dev/null) in *running*) was_up=yes ;; esac
 lab_up=
 finish() {
     rm -f "$log"

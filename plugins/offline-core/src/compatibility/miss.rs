@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use super::Engine;
 use crate::closure::{BuildClosure, Closure, RunStep, StageBase, StageClosure};
+use crate::engine::Store;
 
 /// The oldest generation whose plain RUN and COPY keys newer ones share.
 const SHARED_SINCE: u32 = 26;
@@ -14,7 +15,8 @@ pub enum Reason {
     Generation,
     /// `RUN --mount` keys differ between generations.
     RunMount,
-    /// `COPY --link` keys differ between image stores.
+    /// `COPY --link` keys differ between image stores, and on a containerd store
+    /// between generations, too (engine fact 11).
     CopyLink,
 }
 
@@ -50,6 +52,11 @@ impl Reason {
                 to.generation(),
                 from.generation()
             ),
+            Self::CopyLink if from.store == to.store => format!(
+                "on the containerd store COPY --link has other cache keys on Engine {} than on Engine {}",
+                to.generation(),
+                from.generation()
+            ),
             Self::CopyLink => format!(
                 "COPY --link has other cache keys on the {} store than on the {} store",
                 to.store.map_or_else(|| "other".into(), |s| s.to_string()),
@@ -71,6 +78,14 @@ impl Reason {
                     ""
                 }
             ),
+            Self::CopyLink
+                if from.generation() != to.generation() && to.store == Some(Store::Containerd) =>
+            {
+                format!(
+                    "export on an Engine {} host with the containerd store, or drop --link",
+                    to.generation()
+                )
+            }
             Self::CopyLink => format!(
                 "export on an engine with the {} store, or drop --link",
                 to.store.map_or_else(|| "site's".into(), |s| s.to_string())
@@ -141,15 +156,18 @@ fn first_miss(stage: &StageClosure, from: &Engine, to: &Engine) -> Option<(u32, 
             found.extend(mounted.map(|run| (run.line, Reason::RunMount)));
         }
     }
-    if let (Some(made), Some(used)) = (from.store, to.store)
-        && made != used
-    {
-        found.extend(
-            stage
-                .copy_links
-                .iter()
-                .map(|line| (*line, Reason::CopyLink)),
-        );
+    if link_misses(from, to) {
+        let links = stage.copy_links.iter();
+        found.extend(links.map(|line| (*line, Reason::CopyLink)));
     }
     found.into_iter().min_by_key(|(line, _)| *line)
+}
+
+/// Measured on all eight pairs: it hits from 28.5 to 28.5 on either store, and from
+/// 28.5 to 26.1 on graphdrivers alone.
+fn link_misses(from: &Engine, to: &Engine) -> bool {
+    let (Some(made), Some(used)) = (from.store, to.store) else {
+        return false;
+    };
+    made != used || used == Store::Containerd && from.generation() != to.generation()
 }

@@ -144,6 +144,13 @@ fn unknown_site(closure: &Closure, made: &Engine) -> Vec<Warning> {
         Some(Store::Graphdriver) => Store::Containerd,
         _ => Store::Graphdriver,
     };
+    let elsewhere = match made.store {
+        Some(Store::Containerd) => format!(
+            "the {other_store} store or another Engine than {}",
+            made.generation()
+        ),
+        _ => format!("the {other_store} store"),
+    };
     for service in &closure.services {
         let Some(build) = &service.build else {
             continue;
@@ -173,7 +180,7 @@ fn unknown_site(closure: &Closure, made: &Engine) -> Vec<Warning> {
                 .collect();
             let (what, why) = match kind {
                 Doubt::Link => (
-                    format!("service {}: COPY --link misses the cache on sites with the {other_store} store", service.name),
+                    format!("service {}: COPY --link misses the cache on sites with {elsewhere}", service.name),
                     "its cache keys differ between image stores".to_owned(),
                 ),
                 Doubt::Mount => (

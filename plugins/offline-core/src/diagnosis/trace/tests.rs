@@ -21,6 +21,7 @@ struct Scene {
     network: Option<&'static str>,
     carried: ServiceRecord,
     then: Inventory,
+    from: Engine,
     to: Engine,
 }
 
@@ -41,6 +42,7 @@ impl Scene {
             network: None,
             carried: ServiceRecord::default(),
             then: Inventory::default(),
+            from: engine(),
             to: engine(),
         };
         scene.write("Dockerfile", DOCKERFILE);
@@ -86,7 +88,7 @@ impl Scene {
             .into_iter()
             .filter(|d| d.path != "Dockerfile")
             .collect();
-        let from = engine();
+        let from = self.from.clone();
         let closure = closure::Closure {
             services: vec![closure::ServiceClosure {
                 name: "api".into(),
@@ -263,6 +265,20 @@ fn copy_link_misses_across_stores() {
     let first = scene.first();
     assert_eq!(first[0].0, 12);
     assert!(first[0].1.contains("COPY --link"), "{first:?}");
+}
+
+#[test]
+fn copy_link_crosses_generations_on_graphdrivers_alone() {
+    let mut scene = Scene::new();
+    scene.to.version = "26.1.5".into();
+    assert_eq!(scene.first(), []);
+    scene.from.store = Some(Store::Containerd);
+    scene.to.store = Some(Store::Containerd);
+    let first = scene.first();
+    assert_eq!(first[0].0, 12);
+    assert!(first[0].1.contains("Engine 26"), "{first:?}");
+    scene.to.version = "28.5.2".into();
+    assert_eq!(scene.first(), []);
 }
 
 #[test]

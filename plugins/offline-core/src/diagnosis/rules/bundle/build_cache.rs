@@ -2,6 +2,7 @@ use super::super::Situation;
 use crate::closure::Closure;
 use crate::compatibility::{Engine, Miss, Reason, misses};
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
+use crate::engine::Store;
 
 pub(super) static RULE: Rule = Rule {
     id: "build-cache",
@@ -12,8 +13,8 @@ pub(super) static RULE: Rule = Rule {
         "离线包的构建缓存在本引擎上命中。",
     ),
     why: Text::fixed(
-        "Cache keys differ between generations of engines: nothing crosses from 20.10, and RUN --mount crosses from no generation to another. COPY --link has other keys on the other kind of image store (engine facts 11 and 13).",
-        "不同代的引擎缓存键不同：20.10 的缓存完全不能跨代，RUN --mount 也都不能跨代。COPY --link 在两种镜像存储上的键不同（见 engine fact 11 和 13）。",
+        "Cache keys differ between generations of engines: nothing crosses from 20.10, and RUN --mount crosses from no generation to another. COPY --link has other keys on the other kind of image store, and on a containerd store in another generation (engine facts 11 and 13).",
+        "不同代的引擎缓存键不同：20.10 的缓存完全不能跨代，RUN --mount 也都不能跨代。COPY --link 在两种镜像存储上的键不同，在 containerd 存储上也不能跨代（见 engine fact 11 和 13）。",
     ),
     remedy: Text::fixed(
         "Export on an engine of the site's generation and store (docker offline export --site-engine VERSION,STORE says beforehand what misses), or bring the site to the exporter's, or drop the --mount or --link.",
@@ -119,6 +120,11 @@ pub(in crate::diagnosis) fn engine_words(
             Reason::RunMount => {
                 format!("带 --mount 的 RUN 在引擎 {here} 上的缓存键与引擎 {there} 不同")
             }
+            Reason::CopyLink if from.store == to.store => {
+                format!(
+                    "在 containerd 存储上，COPY --link 的缓存键在引擎 {here} 与引擎 {there} 上不同"
+                )
+            }
             Reason::CopyLink => format!(
                 "COPY --link 在 {} 存储上的缓存键与 {} 存储不同",
                 store(to, "另一种"),
@@ -132,6 +138,9 @@ pub(in crate::diagnosis) fn engine_words(
             Reason::Generation => format!("用引擎 {here} 导出，或把现场升级到引擎 {there}"),
             Reason::RunMount => {
                 format!("用引擎 {here} 导出，或把现场升级到引擎 {there}，或去掉 --mount")
+            }
+            Reason::CopyLink if there != here && to.store == Some(Store::Containerd) => {
+                format!("用 containerd 存储的引擎 {here} 导出，或去掉 --link")
             }
             Reason::CopyLink => {
                 format!("用 {} 存储的引擎导出，或去掉 --link", store(to, "现场"))

@@ -197,3 +197,14 @@ fn the_first_version_of_compose_names_its_services() {
         "api: RUN apt-get install -y jq (2/2)"
     );
 }
+
+#[test]
+fn npu_smi_has_two_ways_to_say_that_it_cannot_open_the_device() {
+    for line in [
+        "dcmi module initialize failed. ret is -8005",
+        "dcmi model initialized failed, because the device is used. ret is -8020",
+    ] {
+        let found = found(line);
+        assert_eq!(found[0].0, "ascend-device", "{line}: {found:?}");
+    }
+}

@@ -13,6 +13,9 @@ pub trait BundleView {
     /// Whether it is an archive, not unpacked yet.
     fn is_archive(&self) -> bool;
 
+    /// Bytes on disk: of the archive, or of all blobs in the folder.
+    fn size(&self) -> u64;
+
     /// What the bundle says of itself.
     fn record(&self) -> &Record;
 
@@ -77,6 +80,18 @@ impl BundleView for CarriedBundle<'_> {
 
     fn is_archive(&self) -> bool {
         matches!(self.located, Located::Archive(_))
+    }
+
+    fn size(&self) -> u64 {
+        let of = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
+        match &self.located {
+            Located::Archive(archive) => of(archive),
+            Located::Directory(folder) => {
+                let blobs = std::fs::read_dir(folder.join("blobs/sha256"));
+                let blobs = blobs.into_iter().flatten().flatten();
+                blobs.map(|blob| of(&blob.path())).sum()
+            }
+        }
     }
 
     fn record(&self) -> &Record {
@@ -151,6 +166,7 @@ mod tests {
         assert_eq!(find().record().project, "shop");
         assert!(!find().is_archive());
         assert_eq!(find().verify().unwrap(), Wholeness::Whole);
+        assert_eq!(find().size(), b"an inventory".len() as u64);
         std::fs::remove_file(blob).unwrap();
         let Wholeness::Damaged(damaged) = find().verify().unwrap() else {
             panic!("a missing blob is damage");
@@ -169,6 +185,7 @@ mod tests {
         pack(&folder, &archive, &Silent).unwrap();
         let find = || CarriedBundle::find(Some(&archive), None, dir.path(), &Silent).unwrap();
         assert!(find().is_archive());
+        assert_eq!(find().size(), archive.metadata().unwrap().len());
         assert_eq!(find().record().project, "shop");
         assert_eq!(find().verify().unwrap(), Wholeness::Unproven);
         write_sums(dir.path(), &[(name.into(), None)]).unwrap();

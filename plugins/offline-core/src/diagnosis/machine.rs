@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use super::way_out::Network;
 
 /// What is known of this machine, read from its files and never by asking the
 /// network.
@@ -22,18 +23,6 @@ pub struct Machine {
     pub network: Network,
     /// Accelerators.
     pub accelerators: Accelerators,
-}
-
-/// The way out of a machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Network {
-    /// Whether packets for anywhere have a route.
-    pub has_default_route: bool,
-    /// Name servers.
-    pub name_servers: Vec<String>,
-    /// Gateways or name servers that the kernel has asked for and that have not
-    /// answered.
-    pub silent: Vec<String>,
 }
 
 /// Accelerators and what drives them.
@@ -86,11 +75,7 @@ impl Machine {
             .collect(),
             emulated: emulated(&at("proc/sys/fs/binfmt_misc")),
             proxies: proxies(sources, &text("etc/docker/daemon.json")),
-            network: network(
-                &text("proc/net/route"),
-                &text("proc/net/arp"),
-                &resolvers(&text),
-            ),
+            network: Network::read(&text),
             accelerators: accelerators(&root, &text),
         }
     }
@@ -125,7 +110,12 @@ fn emulated(folder: &Path) -> BTreeSet<String> {
         return BTreeSet::new();
     };
     let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
+    // One that was switched off is still listed, as "disabled".
+    let enabled = |name: &String| {
+        std::fs::read_to_string(folder.join(name)).is_ok_and(|text| text.starts_with("enabled"))
+    };
     names
+        .filter(enabled)
         .filter_map(|name| name.strip_prefix("qemu-").map(str::to_owned))
         .collect()
 }
@@ -169,60 +159,6 @@ fn proxies(sources: &MachineSources, daemon: &str) -> Vec<(String, String)> {
     found
 }
 
-/// systemd-resolved stands in front of the real name servers.
-fn resolvers(text: &impl Fn(&str) -> String) -> Vec<String> {
-    let of = |file: &str| -> Vec<String> {
-        let text = text(file);
-        let lines = text
-            .lines()
-            .filter_map(|l| l.trim().strip_prefix("nameserver"));
-        lines.map(|l| l.trim().to_owned()).collect()
-    };
-    let direct = of("etc/resolv.conf");
-    if direct.iter().any(|server| server == "127.0.0.53") {
-        let behind = of("run/systemd/resolve/resolv.conf");
-        if !behind.is_empty() {
-            return behind;
-        }
-    }
-    direct
-}
-
-fn network(routes: &str, neighbours: &str, name_servers: &[String]) -> Network {
-    // Destination, Gateway in columns 2 and 3, in hex and host order.
-    let gateways: Vec<String> = routes
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            (*words.get(1)? == "00000000").then_some(())?;
-            let gateway = u32::from_str_radix(words.get(2)?, 16).ok()?;
-            Some(Ipv4Addr::from(gateway.swap_bytes()).to_string())
-        })
-        .collect();
-    // Flags 0x0: asked for, and nobody has answered.
-    let unanswered: BTreeSet<&str> = neighbours
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            (*words.get(2)? == "0x0").then(|| words.first().copied())?
-        })
-        .collect();
-    let mut silent: Vec<String> = gateways
-        .iter()
-        .chain(name_servers)
-        .filter(|address| unanswered.contains(address.as_str()))
-        .cloned()
-        .collect();
-    silent.dedup();
-    Network {
-        has_default_route: !gateways.is_empty(),
-        name_servers: name_servers.to_vec(),
-        silent,
-    }
-}
-
 fn accelerators(root: &Path, text: &impl Fn(&str) -> String) -> Accelerators {
     let names = |folder: &str, prefix: &str| -> Vec<String> {
         let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten();
@@ -258,6 +194,14 @@ fn accelerators(root: &Path, text: &impl Fn(&str) -> String) -> Accelerators {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_emulator_that_is_switched_off_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("qemu-arm"), "enabled\n").unwrap();
+        std::fs::write(dir.path().join("qemu-aarch64"), "disabled\n").unwrap();
+        assert_eq!(emulated(dir.path()), BTreeSet::from(["arm".to_owned()]));
+    }
 
     #[test]
     fn a_machine_is_read_from_its_files() {

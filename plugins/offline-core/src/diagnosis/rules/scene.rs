@@ -23,6 +23,7 @@ use crate::reference::ImageReference;
 pub(super) struct Bundle {
     pub(super) record: Record,
     pub(super) damaged: bool,
+    pub(super) size: u64,
     pub(super) inventory: Option<Inventory>,
 }
 
@@ -32,6 +33,9 @@ impl BundleView for Bundle {
     }
     fn is_archive(&self) -> bool {
         false
+    }
+    fn size(&self) -> u64 {
+        self.size
     }
     fn record(&self) -> &Record {
         &self.record
@@ -114,6 +118,7 @@ impl Scene {
             bundle: Ok(Bundle {
                 record,
                 damaged: false,
+                size: 0,
                 inventory: None,
             }),
             bundle_named: false,
@@ -223,6 +228,7 @@ fn facts() -> Facts {
                 insecure_registries: Vec::new(),
                 runtimes: vec!["runc".into()],
                 proxies: Vec::new(),
+                context: None,
                 buildx: None,
                 compose: None,
             },

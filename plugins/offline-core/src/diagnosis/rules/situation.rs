@@ -48,6 +48,15 @@ impl Situation<'_> {
         self.facts.engine.as_ref().is_ok_and(|engine| engine.local)
     }
 
+    /// Whether the engine has an image under the name of each that is asked for.
+    pub(super) fn has_every_image(&self) -> bool {
+        let (Some(local), Some(closure)) = (self.local, self.sources.closure()) else {
+            return false;
+        };
+        let mut asked = closure.images.iter();
+        asked.all(|image| local.contains_key(&image.reference.load_name()))
+    }
+
     /// A place as a reader in the project's folder would write it.
     pub fn place(&self, location: &Location) -> String {
         let file = self.short(&location.file);

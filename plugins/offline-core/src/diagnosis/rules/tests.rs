@@ -82,6 +82,17 @@ fn a_nearly_full_engine_disk_loses_caches() {
 }
 
 #[test]
+fn a_bundle_that_the_engines_disk_cannot_take_is_an_error() {
+    let mut scene = Scene::new();
+    scene.bundle.as_mut().unwrap().size = 51;
+    assert_eq!(scene.wrong(), [], "what was loaded needs no more room");
+    scene.local.clear();
+    assert_eq!(scene.wrong(), [("engine-disk", Severity::Error)]);
+    scene.bundle.as_mut().unwrap().size = 50;
+    assert_eq!(scene.wrong(), []);
+}
+
+#[test]
 fn what_the_bundle_lacks_is_named() {
     let mut scene = Scene::new();
     scene.record().images.pop();
@@ -170,6 +181,9 @@ fn proxies_and_mirrors_matter_where_there_is_no_way_out() {
     ];
     assert_eq!(wrong, expected);
     assert!(!format!("{:?}", scene.findings()).contains("secret"));
+    // The engine prints names and passwords as xxxxx.
+    scene.engine().info.proxies = vec!["http://xxxxx:xxxxx@proxy.example:3128".into()];
+    assert_eq!(scene.wrong(), expected, "one proxy is one finding");
     scene.machine.network.has_default_route = true;
     assert_eq!(scene.wrong(), []);
     let mut scene = Scene::new();
@@ -183,6 +197,9 @@ fn a_silent_gateway_is_a_black_hole() {
     scene.machine.network.name_servers = vec!["10.0.0.2".into()];
     assert_eq!(scene.wrong(), []);
     scene.machine.network.silent = vec!["10.0.0.1".into()];
+    assert_eq!(scene.wrong(), [("dns-black-hole", Severity::Warning)]);
+    let mut scene = Scene::new();
+    scene.machine.network.unanswered = vec!["192.0.2.1:443".into()];
     assert_eq!(scene.wrong(), [("dns-black-hole", Severity::Warning)]);
 }
 
@@ -238,6 +255,12 @@ fn nvidia_needs_driver_toolkit_and_runtime() {
         gpu.map(|f| f.message.en.into_owned())
     };
     assert!(said(&scene).unwrap().contains("no NVIDIA driver"));
+    let findings = scene.findings();
+    let gpu = findings.iter().find(|f| f.id == "gpu").unwrap();
+    assert!(
+        gpu.remedy.contains(&Remedy::Run("nvidia-smi".into())),
+        "{gpu:?}"
+    );
     scene.machine.accelerators.nvidia_driver = Some("550.54.15".into());
     assert!(said(&scene).unwrap().contains("nvidia-container-toolkit"));
     scene.machine.accelerators.nvidia_toolkit = true;

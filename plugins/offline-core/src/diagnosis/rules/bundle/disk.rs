@@ -32,9 +32,7 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     };
     let subject = situation.short(folder);
     let needed = match situation.bundle {
-        Ok(bundle) if bundle.is_archive() && !folder.exists() => {
-            std::fs::metadata(bundle.place()).map_or(0, |archive| archive.len())
-        }
+        Ok(bundle) if bundle.is_archive() && !folder.join("oci-layout").exists() => bundle.size(),
         _ => 0,
     };
     let message = text!(

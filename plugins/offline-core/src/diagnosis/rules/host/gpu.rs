@@ -38,23 +38,30 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
             continue;
         };
         let name = &service.name;
-        for (message, command) in lacking {
+        let place = service.location.as_ref().map(|l| situation.place(l));
+        for lack in lacking {
             let message = Text::made(
-                format!("service {name}: {}", message.en),
-                format!("服务 {name}：{}", message.zh),
+                format!("service {name}: {}", lack.what.en),
+                format!("服务 {name}：{}", lack.what.zh),
             );
-            let mut finding = rule.error(name.as_str(), message).of_service(name);
+            let subject = place.clone().unwrap_or_else(|| name.clone());
+            let mut finding = rule.error(subject, message).of_service(name);
             finding.location.clone_from(&service.location);
-            findings.push(match command {
-                Some(command) => finding.run(command),
-                None => finding,
-            });
+            findings.push(finding.remedied_by(lack.remedy).run(lack.command));
         }
     }
     findings
 }
 
-type Lacking = Vec<(Text, Option<&'static str>)>;
+/// What a machine lacks, what to do about it, and how to go on or to check.
+struct Lack {
+    what: Text,
+    remedy: Text,
+    command: &'static str,
+}
+
+const REGISTER_NVIDIA: &str =
+    "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker";
 
 fn wants_nvidia(service: &Service) -> bool {
     let run = &service.run;
@@ -76,93 +83,118 @@ fn has_runtime(situation: &Situation<'_>, name: &str) -> bool {
     engine.is_ok_and(|engine| engine.info.runtimes.iter().any(|r| r == name))
 }
 
-fn nvidia(situation: &Situation<'_>, service: &Service) -> Lacking {
+fn nvidia(situation: &Situation<'_>, service: &Service) -> Vec<Lack> {
     let here = &situation.machine.accelerators;
-    let mut lacking = Lacking::new();
     if here.nvidia_driver.is_none() {
-        lacking.push((
-            if here.nvidia_devices {
-                Text::fixed(
-                    "it asks for an NVIDIA GPU; there are device files, but no driver is loaded",
-                    "它请求 NVIDIA GPU；设备文件存在，但没有加载驱动",
-                )
-            } else {
-                Text::fixed(
-                    "it asks for an NVIDIA GPU, and this machine has no NVIDIA driver",
-                    "它请求 NVIDIA GPU，而本机没有 NVIDIA 驱动",
-                )
-            },
-            Some("nvidia-smi"),
-        ));
-        return lacking;
+        let what = if here.nvidia_devices {
+            Text::fixed(
+                "it asks for an NVIDIA GPU; there are device files, but no driver is loaded",
+                "它请求 NVIDIA GPU；设备文件存在，但没有加载驱动",
+            )
+        } else {
+            Text::fixed(
+                "it asks for an NVIDIA GPU, and this machine has no NVIDIA driver",
+                "它请求 NVIDIA GPU，而本机没有 NVIDIA 驱动",
+            )
+        };
+        return vec![Lack {
+            what,
+            remedy: Text::fixed(
+                "install NVIDIA's driver on this machine; to see whether it is loaded",
+                "在本机安装 NVIDIA 驱动；查看是否已加载",
+            ),
+            command: "nvidia-smi",
+        }];
     }
     let registered = has_runtime(situation, "nvidia");
+    let asks = service.run.runtime.as_deref() == Some("nvidia");
     if !here.nvidia_toolkit && !registered {
-        lacking.push((
-            Text::fixed(
+        return vec![Lack {
+            what: Text::fixed(
                 "it asks for an NVIDIA GPU, and nvidia-container-toolkit is not installed",
                 "它请求 NVIDIA GPU，而没有安装 nvidia-container-toolkit",
             ),
-            None,
-        ));
-    } else if service.run.runtime.as_deref() == Some("nvidia") && !registered {
-        lacking.push((
-            Text::fixed(
+            remedy: Text::fixed(
+                "install the package nvidia-container-toolkit, then",
+                "安装软件包 nvidia-container-toolkit，然后",
+            ),
+            command: REGISTER_NVIDIA,
+        }];
+    }
+    if asks && !registered {
+        return vec![Lack {
+            what: Text::fixed(
                 "it asks for the nvidia runtime, which the engine does not know",
                 "它请求 nvidia 运行时，而引擎没有注册",
             ),
-            Some("sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker"),
-        ));
+            remedy: Text::fixed("register it with the engine", "在引擎中注册"),
+            command: REGISTER_NVIDIA,
+        }];
     }
-    lacking
+    Vec::new()
 }
 
-fn ascend(situation: &Situation<'_>, service: &Service) -> Lacking {
+fn ascend(situation: &Situation<'_>, service: &Service) -> Vec<Lack> {
     let here = &situation.machine.accelerators;
-    let mut lacking = Lacking::new();
+    let mut lacking = Vec::new();
     let davinci = service.run.devices.iter();
-    let named: Vec<&String> = davinci
+    let absent: Vec<&str> = davinci
         .filter(|d| d.starts_with("/dev/davinci") && *d != "/dev/davinci_manager")
-        .collect();
-    let absent: Vec<&str> = named
-        .iter()
         .filter(|device| !here.ascend_devices.contains(device))
-        .map(|device| device.as_str())
+        .map(String::as_str)
         .collect();
     if here.ascend_devices.is_empty() {
-        lacking.push((
-            Text::fixed(
+        lacking.push(Lack {
+            what: Text::fixed(
                 "it asks for an Ascend NPU, and this machine has no /dev/davinci*",
                 "它请求昇腾 NPU，而本机没有 /dev/davinci*",
             ),
-            Some("npu-smi info"),
-        ));
+            remedy: Text::fixed(
+                "install the Ascend driver and firmware on this machine; to see its devices",
+                "在本机安装昇腾驱动和固件；查看设备",
+            ),
+            command: "npu-smi info",
+        });
     } else if !absent.is_empty() {
-        let message = text!(
-            "it asks for {absent}; this machine has {have}",
-            "它请求 {absent}；本机有 {have}",
-            absent = absent.join(", "),
-            have = here.ascend_devices.join(", "),
-        );
-        lacking.push((message, Some("npu-smi info")));
+        lacking.push(Lack {
+            what: text!(
+                "it asks for {absent}; this machine has {have}",
+                "它请求 {absent}；本机有 {have}",
+                absent = absent.join(", "),
+                have = here.ascend_devices.join(", "),
+            ),
+            remedy: Text::fixed(
+                "name devices under devices: that are there; to see them",
+                "在 devices: 中写本机有的设备；查看设备",
+            ),
+            command: "npu-smi info",
+        });
     }
     if !here.ascend_devices.is_empty() && here.ascend_driver.is_none() {
-        lacking.push((
-            Text::fixed(
+        lacking.push(Lack {
+            what: Text::fixed(
                 "the Ascend driver is not installed in /usr/local/Ascend/driver",
                 "没有在 /usr/local/Ascend/driver 安装昇腾驱动",
             ),
-            None,
-        ));
+            remedy: Text::fixed(
+                "install the driver package of this card, then",
+                "安装与该卡匹配的驱动包，然后",
+            ),
+            command: "cat /usr/local/Ascend/driver/version.info",
+        });
     }
     if service.run.runtime.as_deref() == Some("ascend") && !has_runtime(situation, "ascend") {
-        lacking.push((
-            Text::fixed(
+        lacking.push(Lack {
+            what: Text::fixed(
                 "it asks for the ascend runtime, which the engine does not know",
                 "它请求 ascend 运行时，而引擎没有注册",
             ),
-            Some("docker info --format '{{json .Runtimes}}'"),
-        ));
+            remedy: Text::fixed(
+                "install Ascend-docker-runtime and restart the engine; to see which it knows",
+                "安装 Ascend-docker-runtime 并重启引擎；查看已注册的运行时",
+            ),
+            command: "docker info --format '{{json .Runtimes}}'",
+        });
     }
     lacking
 }

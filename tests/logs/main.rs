@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use offline_core::diagnosis::{Finding, Report, Severity, log_rules, read_log};
+use offline_core::diagnosis::{Finding, Language, Report, Severity, log_rules, read_log};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -107,7 +107,7 @@ fn nothing_is_found_in_the_logs_of_builds_that_went_well() {
     for expected in healthy {
         let report = read(&expected.file);
         assert!(
-            report.conclude(true).is_ok(),
+            report.conclude(true, Language::English).is_ok(),
             "{}: {:?}",
             expected.file,
             report.findings

@@ -57,7 +57,7 @@ fn conclude(args: &Args, terminal: &Terminal, page: Page, report: &Report) -> Re
         Format::Text if args.quiet => terminal.print(&text::lines(report, page))?,
         Format::Text => terminal.print(&text::words(report, page))?,
     }
-    Ok(report.conclude(args.strict)?)
+    Ok(report.conclude(args.strict, page.language)?)
 }
 
 /// This machine and this user's docker configuration.

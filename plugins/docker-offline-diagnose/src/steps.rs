@@ -29,6 +29,9 @@ pub(crate) fn words(trace: &ServiceTrace, page: Page) -> String {
     text
 }
 
+/// Where a step stands, behind its fate and its line.
+const INDENT: usize = 13;
+
 fn one(text: &mut String, step: &StepTrace, page: Page) {
     let zh = page.language == Language::Chinese;
     let mark = match (&step.verdict, zh) {
@@ -45,12 +48,21 @@ fn one(text: &mut String, step: &StepTrace, page: Page) {
         Some(tool) => format!(" ({tool} needs a network)"),
         None => String::new(),
     };
-    let _ = writeln!(text, "  {mark} {:>4}  {}{tool}", step.line, step.text);
+    let mut lines = page.wrapped(&format!("{}{tool}", step.text), INDENT + 4);
+    // Of a step that comes from the cache, nobody has to read it all.
+    if !runs && lines.len() > 1 {
+        lines.truncate(1);
+        lines[0] += " ...";
+    }
+    let _ = writeln!(text, "  {mark} {:>4}  {}", step.line, lines[0]);
+    for line in &lines[1..] {
+        let _ = writeln!(text, "{:INDENT$}{line}", "");
+    }
     if let Verdict::Miss(reason) = &step.verdict {
         let why = if zh { "原因：" } else { "because " };
         let words = format!("{why}{}", reason.words().get(page.language));
-        for line in page.wrapped(&words, 13) {
-            let _ = writeln!(text, "             {line}");
+        for line in page.wrapped(&words, INDENT) {
+            let _ = writeln!(text, "{:INDENT$}{line}", "");
         }
     }
 }
@@ -105,4 +117,43 @@ fn unknown(trace: &ServiceTrace, zh: bool) -> Vec<&'static str> {
         });
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use offline_core::diagnosis::{Language, Reason};
+    use offline_terminal::Colours;
+
+    use super::*;
+
+    #[test]
+    fn long_steps_fit_the_terminal_and_cached_ones_take_one_line() {
+        let long = "RUN apt-get update && apt-get install -y --no-install-recommends build-essential ca-certificates curl git";
+        let step = |verdict| StepTrace {
+            line: 3,
+            keyword: "RUN",
+            text: long.into(),
+            network_tool: Some("apt-get"),
+            verdict,
+        };
+        let page = Page {
+            language: Language::English,
+            colours: Colours::new(false),
+            width: Some(80),
+        };
+        let mut text = String::new();
+        for verdict in [
+            Verdict::Hit,
+            Verdict::Miss(Reason::NewStage),
+            Verdict::Follows,
+        ] {
+            one(&mut text, &step(verdict), page);
+        }
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        let hit: Vec<&str> = text.lines().take(2).collect();
+        assert!(
+            hit[0].ends_with(" ...") && hit[1].contains("miss"),
+            "{text}"
+        );
+    }
 }

@@ -80,11 +80,7 @@ fn one(text: &mut String, finding: &Finding, page: Page) {
     } else {
         format!(" [{}]", finding.id)
     };
-    let subject = if message.contains(&finding.subject) {
-        String::new()
-    } else {
-        format!("{}: ", finding.subject)
-    };
+    let subject = subject(finding, message);
     let shown = if finding.severity == Severity::Ok {
         message.to_owned()
     } else {
@@ -133,6 +129,14 @@ fn one(text: &mut String, finding: &Finding, page: Page) {
     }
 }
 
+/// The subject before a message that does not name it.
+fn subject(finding: &Finding, message: &str) -> String {
+    if message.contains(&finding.subject) {
+        return String::new();
+    }
+    format!("{}: ", finding.subject)
+}
+
 fn labelled(text: &mut String, label: &str, words: &str, page: Page) {
     let indent = " ".repeat(INDENT);
     for (number, line) in page.wrapped(words, INDENT + 5).iter().enumerate() {
@@ -150,23 +154,32 @@ fn summary(report: &Report, page: Page) -> String {
     );
     let checked = report.checked;
     let colours = page.colours;
+    let of_log = report.findings.iter().any(|f| f.group == Group::Log);
     if page.language == Language::Chinese {
+        let looked = if of_log {
+            format!("对照了 {checked} 种已知故障")
+        } else {
+            format!("检查了 {checked} 条规则")
+        };
         return match (errors, warnings, notes) {
-            (0, 0, 0) => colours.good(&format!("检查了 {checked} 条规则，没有发现问题")),
-            _ => format!(
-                "检查了 {checked} 条规则：{errors} 个错误，{warnings} 个警告，{notes} 个提示"
-            ),
+            (0, 0, 0) => colours.good(&format!("{looked}，没有发现问题")),
+            _ => format!("{looked}：{errors} 个错误，{warnings} 个警告，{notes} 个提示"),
         };
     }
+    let looked = if of_log {
+        format!("{checked} known failures looked for")
+    } else {
+        format!("{checked} rules checked")
+    };
     if errors + warnings + notes == 0 {
-        return colours.good(&format!("{checked} rules checked, nothing found"));
+        return colours.good(&format!("{looked}, nothing found"));
     }
     let counted = |number: usize, noun: &str| match number {
         1 => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),
     };
     format!(
-        "{checked} rules checked: {}, {}, {}",
+        "{looked}: {}, {}, {}",
         counted(errors, "error"),
         counted(warnings, "warning"),
         counted(notes, "note")
@@ -181,12 +194,12 @@ pub(crate) fn lines(report: &Report, page: Page) -> String {
         .iter()
         .filter(|f| f.severity != Severity::Ok);
     for finding in found {
+        let message = finding.message.get(page.language).replace('\n', " ");
         let _ = writeln!(
             text,
-            "{}{}: {} {}",
+            "{}{}{message} {}",
             page.mark(finding.severity),
-            finding.subject,
-            finding.message.get(page.language).replace('\n', " "),
+            subject(finding, &message),
             page.colours.dim(&format!("[{}]", finding.id)),
         );
     }
@@ -275,6 +288,16 @@ mod tests {
         assert_eq!(
             lines(&report(), page(Language::English)),
             "warning /var/lib/docker: 17% free [engine-disk]\n"
+        );
+        let rule = diagnosis::rule("unset-variable").unwrap();
+        let named = Report {
+            findings: vec![rule.warning("MODE", Text::fixed("MODE is not set", "MODE 没有设置"))],
+            checked: 1,
+        };
+        assert_eq!(
+            lines(&named, page(Language::English)),
+            "warning MODE is not set [unset-variable]\n",
+            "a subject that the message names is not said twice"
         );
     }
 

@@ -68,10 +68,12 @@ impl Terminal {
     /// The columns of stdout where it is a terminal. Elsewhere lines are not
     /// broken, so that a search finds them whole.
     pub fn result_width(&self) -> Option<usize> {
-        let (_, columns) = console::Term::stdout().size_checked()?;
-        std::io::stdout()
-            .is_terminal()
-            .then_some(usize::from(columns))
+        let terminal = std::io::stdout().is_terminal();
+        // A serial console does not know its size.
+        let columns = console::Term::stdout()
+            .size_checked()
+            .map_or(80, |(_, c)| c);
+        terminal.then_some(usize::from(columns))
     }
 
     /// Writes a part of the result to stdout; a line end is the caller's.

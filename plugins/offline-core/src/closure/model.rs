@@ -177,6 +177,18 @@ pub enum Role {
 }
 
 impl Role {
+    /// The same in Chinese.
+    pub fn chinese(self) -> &'static str {
+        match self {
+            Self::Base => "基础镜像",
+            Self::Frontend => "前端",
+            Self::CopyFrom => "COPY --from",
+            Self::MountFrom => "RUN --mount from",
+            Self::Context => "命名上下文",
+            Self::Service => "运行镜像",
+        }
+    }
+
     /// The word used in output.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,5 @@
 use super::finding::{Finding, Severity};
+use super::language::Language;
 use crate::error::{Explain, Kind};
 
 /// All findings of a diagnosis: by group, in each group the worst first.
@@ -12,12 +13,14 @@ pub struct Report {
 
 /// Diagnosis has found something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("diagnosis found {}", counted(*errors, *warnings))]
+#[error("{}", found(*errors, *warnings, *language))]
 pub struct FindingsFound {
     /// How many errors.
     pub errors: usize,
     /// How many warnings.
     pub warnings: usize,
+    /// The language of the report.
+    pub language: Language,
 }
 
 impl Explain for FindingsFound {
@@ -30,10 +33,13 @@ impl Explain for FindingsFound {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(
-            "do what stands under \"do\", then diagnose again; --explain ID says more of a rule"
-                .into(),
-        )
+        let words = match self.language {
+            Language::English => {
+                "do what the report says, then diagnose again; --explain ID says more of a rule"
+            }
+            Language::Chinese => "按报告处理后重新诊断；--explain ID 显示规则的说明",
+        };
+        Some(words.into())
     }
 }
 
@@ -52,28 +58,36 @@ impl Report {
     }
 
     /// Fails if there is an error, or, with `strict`, a warning.
-    pub fn conclude(&self, strict: bool) -> Result<(), FindingsFound> {
+    pub fn conclude(&self, strict: bool, language: Language) -> Result<(), FindingsFound> {
         let errors = self.count(Severity::Error);
         let warnings = self.count(Severity::Warning);
         if errors > 0 || strict && warnings > 0 {
-            return Err(FindingsFound { errors, warnings });
+            return Err(FindingsFound {
+                errors,
+                warnings,
+                language,
+            });
         }
         Ok(())
     }
 }
 
-fn counted(errors: usize, warnings: usize) -> String {
-    let part = |number: usize, noun: &str| match number {
-        0 => None,
-        1 => Some(format!("1 {noun}")),
+fn found(errors: usize, warnings: usize, language: Language) -> String {
+    let part = |number: usize, noun: &str, zh: &str| match (number, language) {
+        (0, _) => None,
+        (_, Language::Chinese) => Some(format!("{number} 个{zh}")),
+        (1, _) => Some(format!("1 {noun}")),
         _ => Some(format!("{number} {noun}s")),
     };
-    let parts = [part(errors, "error"), part(warnings, "warning")];
-    parts
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" and ")
+    let parts = [
+        part(errors, "error", "错误"),
+        part(warnings, "warning", "警告"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match language {
+        Language::English => format!("diagnosis found {}", parts.join(" and ")),
+        Language::Chinese => format!("诊断发现 {}", parts.join("和 ")),
+    }
 }
 
 #[cfg(test)]
@@ -91,15 +105,27 @@ mod tests {
     #[test]
     fn errors_fail_and_warnings_only_when_strict() {
         use Severity::{Error, Note, Ok as Good, Warning};
-        assert!(report(&[Good, Note]).conclude(true).is_ok());
-        assert!(report(&[Warning]).conclude(false).is_ok());
-        let strict = report(&[Warning]).conclude(true).unwrap_err();
+        assert!(
+            report(&[Good, Note])
+                .conclude(true, Language::English)
+                .is_ok()
+        );
+        assert!(
+            report(&[Warning])
+                .conclude(false, Language::English)
+                .is_ok()
+        );
+        let strict = report(&[Warning])
+            .conclude(true, Language::English)
+            .unwrap_err();
         assert_eq!(strict.kind(), Kind::FindingsWarning);
         let both = report(&[Error, Error, Warning])
-            .conclude(false)
+            .conclude(false, Language::English)
             .unwrap_err();
         assert_eq!(both.kind(), Kind::FindingsError);
         assert_eq!(both.to_string(), "diagnosis found 2 errors and 1 warning");
+        let chinese = report(&[Error]).conclude(false, Language::Chinese);
+        assert_eq!(chinese.unwrap_err().to_string(), "诊断发现 1 个错误");
     }
 
     #[test]

@@ -34,6 +34,14 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     known.into_iter().find(|rule| rule.id == id)
 }
 
+/// A number of things, in English.
+fn counted(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
 /// An instruction, short enough for a sentence.
 fn shorten(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();

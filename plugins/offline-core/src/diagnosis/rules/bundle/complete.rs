@@ -1,4 +1,4 @@
-use super::super::Situation;
+use super::super::{Situation, counted};
 use crate::bundle::Record;
 use crate::closure::{BuildClosure, Closure, NeededImage};
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
@@ -39,11 +39,14 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     findings.extend(uncached(rule, situation, closure, record));
     if findings.is_empty() {
         let built = closure.services.iter().filter(|s| s.build.is_some());
-        let message = text!(
-            "the bundle has all {images} images and {services} services that are built",
-            "离线包包含全部 {images} 个镜像和 {services} 个要构建的服务",
-            images = closure.images.len(),
-            services = built.count(),
+        let (images, services) = (closure.images.len(), built.count());
+        let message = Text::made(
+            format!(
+                "the bundle has everything: {}, {} to build",
+                counted(images, "image"),
+                counted(services, "service")
+            ),
+            format!("离线包包含全部 {images} 个镜像和 {services} 个要构建的服务"),
         );
         return vec![rule.ok(situation.short(bundle.place()), message)];
     }
@@ -64,20 +67,21 @@ fn lacking(rule: &Rule, needed: &NeededImage, situation: &Situation<'_>) -> Find
     let image = needed.reference.familiar();
     let services: Vec<&str> = needed.services.iter().map(String::as_str).collect();
     let roles: Vec<&str> = needed.roles.iter().map(|role| role.as_str()).collect();
-    let (roles, services) = (roles.join(", "), services.join(", "));
+    let chinese: Vec<&str> = needed.roles.iter().map(|role| role.chinese()).collect();
+    let (roles, chinese, services) = (roles.join(", "), chinese.join("、"), services.join(", "));
     let here = situation
         .local
         .is_some_and(|local| local.contains_key(&needed.reference.load_name()));
     if here {
-        let message = text!(
-            "{image} ({roles} of {services}) is not in the bundle; the engine has one",
-            "{image}（{services} 的 {roles}）不在离线包中；引擎里有一个"
+        let message = Text::made(
+            format!("{image} ({roles} of {services}) is not in the bundle; the engine has one"),
+            format!("{image}（{services} 的 {chinese}）不在离线包中；引擎里有一个"),
         );
         return rule.note(image.clone(), message);
     }
-    let message = text!(
-        "{image} ({roles} of {services}) is in neither the bundle nor the engine",
-        "{image}（{services} 的 {roles}）既不在离线包中，也不在引擎里"
+    let message = Text::made(
+        format!("{image} ({roles} of {services}) is in neither the bundle nor the engine"),
+        format!("{image}（{services} 的 {chinese}）既不在离线包中，也不在引擎里"),
     );
     export_again(rule.error(image.clone(), message).because(Text::fixed(
         "the project asks for more than it did at the export",

@@ -42,7 +42,12 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     let not_found = failure.kind() == Kind::BundleNotFound;
     // On the connected machine there is none before the first export.
     let expected = not_found && !situation.bundle_named;
-    let message = if not_found {
+    let message = if expected {
+        Text::fixed(
+            "there is no bundle beside the Compose file: no build-cache, no build-cache*.tar.zst or .gz",
+            "Compose 文件旁没有离线包：没有 build-cache，也没有 build-cache*.tar.zst 或 .gz",
+        )
+    } else if not_found {
         text!("{failure}", "没有找到离线包：{failure}")
     } else {
         text!("{failure}", "无法读取离线包：{failure}")

@@ -1,6 +1,6 @@
 use super::super::Situation;
 use crate::closure::{Closure, NeededImage, Role};
-use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
+use crate::diagnosis::{Finding, Group, Rule, Severity, Text};
 use crate::project::Location;
 
 pub(super) static RULE: Rule = Rule {
@@ -40,11 +40,13 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
         .map(|image| {
             let name = image.reference.familiar();
             let roles: Vec<&str> = image.roles.iter().map(|role| role.as_str()).collect();
+            let chinese: Vec<&str> = image.roles.iter().map(|role| role.chinese()).collect();
             let services: Vec<&str> = image.services.iter().map(String::as_str).collect();
-            let (roles, services) = (roles.join(", "), services.join(", "));
-            let message = text!(
-                "{name} ({roles} of {services}) means another image at each export",
-                "{name}（{services} 的 {roles}）在每次导出时都可能是另一个镜像"
+            let (roles, chinese, services) =
+                (roles.join(", "), chinese.join("、"), services.join(", "));
+            let message = Text::made(
+                format!("{name} ({roles} of {services}) means another image at each export"),
+                format!("{name}（{services} 的 {chinese}）在每次导出时都可能是另一个镜像"),
             );
             let place = place(situation, closure, image);
             let subject = place.as_ref().map_or(name, |place| situation.place(place));

@@ -135,6 +135,13 @@ fn lost_by(build: &BuildClosure, stage: &StageClosure, line: u32) -> Text {
         files.extend(step.sources.iter().cloned());
     }
     let (first, last) = (first + build.line_offset, line + build.line_offset);
+    let everything = |file: &String| matches!(file.as_str(), "." | "./" | "/" | "*");
+    if files.iter().any(everything) {
+        return text!(
+            "an edit of any file in the context or of lines {first} to {last} loses it",
+            "编辑上下文中的任何文件或第 {first} 至 {last} 行都会使它失效"
+        );
+    }
     let files: Vec<String> = files.into_iter().collect();
     if files.is_empty() {
         return text!(

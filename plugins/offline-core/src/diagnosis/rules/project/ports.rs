@@ -33,7 +33,7 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
         for port in &service.run.ports {
             let by = match taken.insert(port.clone(), &service.name) {
                 Some(other) if other != service.name => {
-                    Some(text!("service {other}", "服务 {other}"))
+                    Some(text!("service {other}", "服务 {other} "))
                 }
                 _ => holder(situation, project, port),
             };

@@ -1,4 +1,4 @@
-use super::super::Situation;
+use super::super::{Situation, counted};
 use crate::diagnosis::{Finding, Group, Rule, Severity, Sources, Text, text};
 use crate::error::{Failure, Kind};
 
@@ -80,12 +80,5 @@ fn with_hint(finding: Finding, failure: &Failure) -> Finding {
     match failure.hint() {
         Some(hint) => finding.remedied_by(Text::quoted(hint)),
         None => finding,
-    }
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
     }
 }

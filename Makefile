@@ -46,8 +46,9 @@ test-all: ## everything: all eight pairs of engines, three rounds
 demo: ## the whole story once: export, carry, build without a network, edit, rebuild
 	tests/demo.sh
 
-bench: ## time, size and memory against docker save
+bench: ## time, size and memory against docker save; of diagnose, and against sha256sum
 	tests/bench.sh
+	tests/bench_diagnose.sh
 
 lint: deps ## formatting, clippy, licences and advisories, generated documentation
 	cargo fmt --all --check

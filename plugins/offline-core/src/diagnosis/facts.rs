@@ -109,19 +109,25 @@ fn engine(docker: &Docker) -> Result<EngineFacts, Error> {
         (server.join().unwrap_or(Err(Error::Interrupted)), info)
     });
     let (server, info): (Server, EngineInfo) = (server?, info?);
-    let host = [
-        "context",
-        "inspect",
-        "--format",
-        "{{.Endpoints.docker.Host}}",
-    ];
-    let local = text(docker, &host).is_ok_and(|host| host.starts_with("unix://"));
+    let local = host(docker, &info).is_some_and(|host| host.starts_with("unix://"));
     Ok(EngineFacts {
         api_version: server.api_version,
         disk: Disk::of_existing(&info.root).filter(|_| local),
         local,
         info,
     })
+}
+
+/// The engine's address. Of the context "default" it is that of the environment, or
+/// the usual socket (docker/cli, `cli/command/defaultcontextstore.go`), and nobody
+/// has to be asked.
+fn host(docker: &Docker, info: &EngineInfo) -> Option<String> {
+    if info.context.as_deref() == Some("default") && !docker.has_global_args() {
+        let named = std::env::var("DOCKER_HOST").ok().filter(|h| !h.is_empty());
+        return Some(named.unwrap_or_else(|| "unix:///var/run/docker.sock".into()));
+    }
+    let format = "{{.Endpoints.docker.Host}}";
+    text(docker, &["context", "inspect", "--format", format]).ok()
 }
 
 fn text(docker: &Docker, args: &[&str]) -> Result<String, Error> {

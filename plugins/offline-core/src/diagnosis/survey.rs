@@ -44,6 +44,8 @@ pub fn survey(
     reporter: &dyn Reporter,
 ) -> Result<Report, Failure> {
     let task = Task::start(reporter, Work::ReadProject, None);
+    let questions = docker.map(|docker| docker.clone().for_questions());
+    let docker = questions.as_ref();
     // The project folder is known even where the project cannot be read.
     let folder = project::directory(&options.project)
         .or_else(|_| std::env::current_dir())

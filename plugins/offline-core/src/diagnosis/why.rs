@@ -52,6 +52,7 @@ pub fn why(
     reporter: &dyn Reporter,
 ) -> Result<ServiceTrace, Failure> {
     let _task = Task::start(reporter, Work::ReadProject, None);
+    let docker = &docker.clone().for_questions();
     let facts = Facts::gather(Some(docker));
     let project = project::read(docker, &options.project)?;
     let bundle = CarriedBundle::find(

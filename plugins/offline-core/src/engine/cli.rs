@@ -64,6 +64,23 @@ impl Docker {
         self
     }
 
+    /// The same for a few short questions: the collector of Go's memory, which takes
+    /// a fourth of their processor time (measured on 28.5), stays out of them until a
+    /// quarter of a GiB is used.
+    #[must_use]
+    pub fn for_questions(self) -> Self {
+        if std::env::var_os("GOGC").is_some() || std::env::var_os("GOMEMLIMIT").is_some() {
+            return self;
+        }
+        self.with_env("GOGC", "off")
+            .with_env("GOMEMLIMIT", "256MiB")
+    }
+
+    /// Whether the user has given flags such as `--context` or `-H`.
+    pub fn has_global_args(&self) -> bool {
+        !self.global_args.is_empty()
+    }
+
     /// Fails when the user has interrupted.
     pub fn check_interrupt(&self) -> Result<(), Error> {
         if self.interrupted.load(Ordering::Relaxed) {

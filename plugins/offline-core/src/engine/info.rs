@@ -45,6 +45,8 @@ pub struct EngineInfo {
     pub runtimes: Vec<String>,
     /// The daemon's own proxies.
     pub proxies: Vec<String>,
+    /// The Docker context that was asked; older commands do not say.
+    pub context: Option<String>,
     /// The buildx plugin's version.
     pub buildx: Option<String>,
     /// The Compose plugin's version.
@@ -121,6 +123,7 @@ struct RawIndex {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 struct RawClient {
+    context: String,
     plugins: Option<Vec<RawPlugin>>,
 }
 
@@ -146,7 +149,8 @@ impl From<RawInfo> for EngineInfo {
                 insecure.push(host);
             }
         }
-        let plugins = raw.client_info.and_then(|c| c.plugins).unwrap_or_default();
+        let client = raw.client_info.unwrap_or_default();
+        let plugins = client.plugins.unwrap_or_default();
         let plugin = |name: &str| {
             plugins
                 .iter()
@@ -170,6 +174,7 @@ impl From<RawInfo> for EngineInfo {
                 .into_iter()
                 .filter(|proxy| !proxy.is_empty())
                 .collect(),
+            context: Some(client.context).filter(|name| !name.is_empty()),
             buildx: plugin("buildx"),
             compose: plugin("compose"),
         }
@@ -209,7 +214,7 @@ mod tests {
     fn the_containerd_store_is_told_by_its_driver_type() {
         let raw: RawInfo = serde_json::from_str(
             r#"{"ServerVersion":"28.5.2","Driver":"overlayfs","DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],
-                "OSType":"linux","Architecture":"aarch64","DockerRootDir":"/d","ClientInfo":{"Plugins":[{"Name":"compose","Version":"2.40.3"}]},
+                "OSType":"linux","Architecture":"aarch64","DockerRootDir":"/d","ClientInfo":{"Context":"default","Plugins":[{"Name":"compose","Version":"2.40.3"}]},
                 "RegistryConfig":{"Mirrors":["http://127.0.0.1:5000/"],"InsecureRegistryCIDRs":["127.0.0.0/8"],"IndexConfigs":{"docker.io":{"Secure":true}}}}"#,
         )
         .unwrap();
@@ -217,6 +222,7 @@ mod tests {
         assert_eq!(info.store, Store::Containerd);
         assert_eq!(info.platform, "linux/arm64");
         assert_eq!(info.compose.as_deref(), Some("2.40.3"));
+        assert_eq!(info.context.as_deref(), Some("default"));
         assert_eq!(info.buildx, None);
         assert_eq!(info.insecure_registries, ["127.0.0.0/8"]);
     }

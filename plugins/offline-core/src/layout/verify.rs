@@ -122,7 +122,9 @@ impl Layout {
         threads: usize,
         progress: Progress<'_>,
     ) -> Result<Vec<Finding>, Error> {
-        let blobs: Vec<(Digest, Option<u64>)> = self.reachable(extra)?.into_iter().collect();
+        let mut blobs: Vec<(Digest, Option<u64>)> = self.reachable(extra)?.into_iter().collect();
+        // A large one at the end would leave the other threads idle.
+        blobs.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
         let next = AtomicUsize::new(0);
         let findings = Mutex::new(Vec::new());
         std::thread::scope(|scope| {

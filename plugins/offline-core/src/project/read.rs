@@ -11,8 +11,9 @@ use crate::engine::{self, Docker};
 
 /// Reads the project that the options mean.
 ///
-/// Runs `docker compose config` twice at once: as asked, and with every profile
-/// active, to name the services that are hidden. No engine is needed for it.
+/// Runs `docker compose config` as asked, and, where profiles may hide services,
+/// at the same time with every profile active, to name them. No engine is needed
+/// for it.
 ///
 /// Where the docker command has no Compose plugin, the files are read without
 /// it, and [`Project::without_compose`] is set.
@@ -20,8 +21,9 @@ pub fn read(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error>
     let found = files::find(options)?;
     let sources = Sources::read(&found.files);
     let (asked, everything) = std::thread::scope(|scope| {
-        let everything = (!options.all_profiles)
-            .then(|| scope.spawn(|| resolve(docker, &options.with_all_profiles(), &sources)));
+        let all = options.all_profiles || !sources.may_hide_services();
+        let everything =
+            (!all).then(|| scope.spawn(|| resolve(docker, &options.with_all_profiles(), &sources)));
         let asked = resolve(docker, options, &sources);
         (asked, everything.and_then(|handle| handle.join().ok()))
     });

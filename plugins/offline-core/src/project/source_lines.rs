@@ -35,6 +35,17 @@ impl Sources {
         Self { texts }
     }
 
+    /// Whether services may be hidden by a profile. Said of what stands in files that
+    /// are not read here (`include`, `extends`), and where none was read, too.
+    pub(super) fn may_hide_services(&self) -> bool {
+        let hides = |text: &String| {
+            ["profiles", "include", "extends"]
+                .iter()
+                .any(|key| text.contains(key))
+        };
+        self.texts.is_empty() || self.texts.iter().any(|(_, text)| hides(text))
+    }
+
     /// The line of a key, e.g. `services`, `web`, `image`; the last file wins,
     /// as it does in Compose. Where only the beginning of the path is found,
     /// its line is taken, as long as it is more than `services`.
@@ -165,6 +176,18 @@ services:
         assert_eq!(key_line(TEXT, &["services", "db", "image"]), Some(13));
         assert_eq!(key_line(TEXT, &["services", "db", "build"]), None);
         assert_eq!(included(TEXT), ["more/extra.yaml", "other.yml"]);
+    }
+
+    #[test]
+    fn only_profiles_and_what_is_not_read_here_can_hide_services() {
+        let of = |text: &str| Sources {
+            texts: vec![("/p/compose.yaml".into(), text.into())],
+        };
+        assert!(!of("services:\n  web:\n    image: a\n").may_hide_services());
+        for text in ["profiles: [debug]", "include: [a.yaml]", "extends: base"] {
+            assert!(of(text).may_hide_services(), "{text}");
+        }
+        assert!(Sources::default().may_hide_services());
     }
 
     #[test]

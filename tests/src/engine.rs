@@ -33,6 +33,13 @@ impl Engine {
         engine
     }
 
+    /// Starts an empty engine whose `daemon.json` has this JSON merged in.
+    pub fn with_daemon_options(kind: &str, json: &str) -> Self {
+        let engine = Self::named(kind);
+        engine.lab("start").env("LAB_DAEMON", json).succeeds();
+        engine
+    }
+
     fn named(kind: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -124,6 +131,18 @@ impl Engine {
     /// Starts it again on the data that it has.
     pub fn start_again(&self) {
         self.lab("start").succeeds();
+    }
+
+    /// The same with this JSON merged into its `daemon.json`.
+    pub fn restart_with_daemon_options(&self, json: &str) {
+        self.stop();
+        self.lab("start").env("LAB_DAEMON", json).succeeds();
+    }
+
+    /// Runs a shell script as root of its machine, which must work.
+    pub fn shell(&self, script: &str) -> Ran {
+        let script = format!("set -e\n{script}");
+        self.run("sh").args(["-c", &script]).quietly().succeeds()
     }
 
     /// A command beside the engine, in its root and network.

@@ -10,13 +10,16 @@ mod build_log;
 mod carried;
 mod classic_log;
 mod datamate;
+mod diagnosed;
 mod engine;
 mod invocation;
 mod janitor;
 mod llm_chat;
 mod pairs;
+mod provoked;
 /// The stand-in for Docker Hub, and what it was asked for.
 pub mod registry;
+mod shop;
 mod workspace;
 mod wrong_input;
 
@@ -25,12 +28,15 @@ pub use build_log::{BuildLog, Outcome, Step};
 pub use carried::{Carried, archive_in};
 pub use classic_log::assert_classic_only_ran;
 pub use datamate::{DATAMATE_FILES, DATAMATE_SERVICES, Datamate, variable};
+pub use diagnosed::{Diagnosed, Found};
 pub use engine::Engine;
 pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};
 pub use llm_chat::LlmChat;
 pub use pairs::{Pair, classic_pairs, pairs, rounds};
+pub use provoked::{PROVOKED, Provoked};
 pub use rustix::process::Signal;
+pub use shop::Shop;
 pub use workspace::{Workspace, repository};
 pub use wrong_input::{Refusal, names_a_line_of};
 

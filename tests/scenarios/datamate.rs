@@ -2,8 +2,8 @@
 //! built and rebuilt as their users do it.
 
 use docker_offline_tests::{
-    DATAMATE_FILES, DATAMATE_SERVICES, Datamate, Pair, assert_classic_only_ran, classic_pairs,
-    pairs, rounds, say, variable,
+    DATAMATE_FILES, DATAMATE_SERVICES, Datamate, Diagnosed, Pair, assert_classic_only_ran,
+    classic_pairs, pairs, pairs_of_one_kind, rounds, say, variable,
 };
 
 /// These have cache mounts: their caches hold for one engine generation.
@@ -98,12 +98,15 @@ fn one_round(pair: Pair) {
 }
 
 #[test]
-fn one_service_of_nine_is_built_by_its_name() {
-    let pair = pairs()[0];
+fn one_service_of_nine_is_built_by_its_name_and_nothing_is_found_amiss() {
+    let pair = pairs_of_one_kind()[0];
     let carried = Datamate::carried(&pair.connected());
     let (site, project) = carried.arrive(&pair.airgapped());
     let datamate = Datamate::on(&site, &project);
     let archive = variable("OFFLINE_ARCHIVE", &carried.archive());
+    let json = ["OFFLINE_FLAGS=--format json --lang en", &archive];
+    let diagnose = || Diagnosed::read(datamate.make("offline-diagnose", &json).run());
+    diagnose().finds_nothing();
 
     let ran = datamate.make("nosuch-offline-build", &[&archive]).run();
     assert_eq!(ran.code, 2, "make's own code for a failed recipe: {ran}");
@@ -121,6 +124,10 @@ fn one_service_of_nine_is_built_by_its_name() {
         .filter(|i| i.starts_with("datamate-") || i.starts_with("deer-flow-"))
         .collect();
     assert_eq!(ours, ["datamate-backend:latest"], "that one and no other");
+
+    let build = datamate.make("offline-build", &[&archive]);
+    build.within(900).succeeds();
+    diagnose().finds_nothing();
 }
 
 /// `scripts/rebuild.sh`: builds and replaces what changed and nothing else, and

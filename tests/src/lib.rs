@@ -33,7 +33,7 @@ pub use engine::Engine;
 pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};
 pub use llm_chat::LlmChat;
-pub use pairs::{Pair, classic_pairs, pairs, rounds};
+pub use pairs::{Pair, classic_pairs, pairs, pairs_of_one_kind, rounds};
 pub use provoked::{PROVOKED, Provoked};
 pub use rustix::process::Signal;
 pub use shop::Shop;

@@ -78,6 +78,20 @@ pub fn classic_pairs() -> Vec<Pair> {
     chosen(&sites)
 }
 
+/// Those of [`pairs`] whose engines have the same generation and store, and at
+/// least one: a site where nothing misses.
+pub fn pairs_of_one_kind() -> Vec<Pair> {
+    let same = |pair: &Pair| pair.same_generation() && pair.same_store();
+    let mut chosen: Vec<Pair> = pairs().into_iter().filter(same).collect();
+    if chosen.is_empty() {
+        chosen.push(Pair {
+            from: "overlay2",
+            to: "28-overlay2",
+        });
+    }
+    chosen
+}
+
 fn chosen(sites: &[&'static str]) -> Vec<Pair> {
     let wanted = std::env::var("PAIRS").unwrap_or_else(|_| "one".into());
     let all = ["overlay2", "containerd"]

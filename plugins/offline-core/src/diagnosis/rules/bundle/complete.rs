@@ -75,13 +75,13 @@ fn lacking(rule: &Rule, needed: &NeededImage, situation: &Situation<'_>) -> Find
     if here {
         let message = Text::made(
             format!("{image} ({roles} of {services}) is not in the bundle; the engine has one"),
-            format!("{image}（{services} 的 {chinese}）不在离线包中；引擎里有一个"),
+            format!("{image}（{services} 的{chinese}）不在离线包中；引擎里有一个"),
         );
         return rule.note(image.clone(), message);
     }
     let message = Text::made(
         format!("{image} ({roles} of {services}) is in neither the bundle nor the engine"),
-        format!("{image}（{services} 的 {chinese}）既不在离线包中，也不在引擎里"),
+        format!("{image}（{services} 的{chinese}）既不在离线包中，也不在引擎里"),
     );
     export_again(rule.error(image.clone(), message).because(Text::fixed(
         "the project asks for more than it did at the export",

@@ -53,7 +53,7 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
         text!("{failure}", "无法读取离线包：{failure}")
     };
     let mut finding = if expected {
-        rule.warning("bundle", message)
+        rule.warning("build-cache", message)
     } else {
         rule.error("bundle", message)
     };

@@ -46,7 +46,7 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
                 (roles.join(", "), chinese.join("、"), services.join(", "));
             let message = Text::made(
                 format!("{name} ({roles} of {services}) means another image at each export"),
-                format!("{name}（{services} 的 {chinese}）在每次导出时都可能是另一个镜像"),
+                format!("{name}（{services} 的{chinese}）在每次导出时都可能是另一个镜像"),
             );
             let place = place(situation, closure, image);
             let subject = place.as_ref().map_or(name, |place| situation.place(place));

@@ -175,12 +175,13 @@ fn link_across_stores(pair: Pair, said: &Ran, built: &Ran) {
     let warmed: Vec<&str> = built.stderr.lines().take_while(over).collect();
     let log = BuildLog::of(&warmed.join("\n"));
     log.assert_cached("echo before");
-    if pair.same_store() {
+    // On a containerd store it crosses no generation (engine fact 11).
+    if pair.same_store() && (pair.same_generation() || pair.from == "overlay2") {
         assert!(said.stdout.contains("all 4 steps"), "{said}");
         log.assert_only_ran(&[]);
         return;
     }
-    for words in ["miss    3", "COPY --link", "store than on the"] {
+    for words in ["miss    3", "because", "COPY --link has other cache keys"] {
         assert!(said.stdout.contains(words), "{words}: {said}");
     }
     assert_eq!(foretold(said), ["echo after"], "{said}");

@@ -1,7 +1,7 @@
 //! Programs that usually need the network when a build runs them.
 //!
-//! Used in words only ("`pip install` will run without a network"), never to
-//! decide what is built.
+//! Used in words only ("`pip install` will run without a network"), and to tell
+//! which steps go through our proxy; never to decide what is built.
 
 /// Programs that need it whatever they are asked.
 const ALWAYS: &[&str] = &[
@@ -179,7 +179,7 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// The first program in a shell text that usually needs the network.
-pub(super) fn network_tool(command: &str) -> Option<&'static str> {
+pub(crate) fn network_tool(command: &str) -> Option<&'static str> {
     let of_shell = of_commands(command);
     let called = || CALLS.iter().find(|(call, _)| command.contains(call));
     of_shell.or_else(|| called().map(|(_, name)| *name))

@@ -23,7 +23,7 @@ pub(super) fn one_line(run: &Run) -> String {
 
 /// What a shell will run: the command, and heredocs that are scripts and not
 /// files (`RUN <<EOF`, `RUN bash <<EOF`).
-pub(super) fn executed(run: &Run) -> String {
+pub(crate) fn executed(run: &Run) -> String {
     let first = run.command.split_whitespace().next().unwrap_or("");
     let program = first.rsplit('/').next().unwrap_or(first);
     let is_script = first.starts_with("<<") || matches!(program, "sh" | "bash" | "ash" | "dash");

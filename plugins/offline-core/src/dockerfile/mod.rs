@@ -26,6 +26,7 @@ pub use model::{
     Arg, Copy, Dockerfile, Instruction, InstructionKind, Mount, RemoteSource, Run, Stage,
 };
 pub use name_stages::with_named_stages;
+pub(crate) use parse::BYTE_ORDER_MARK;
 pub use parse::parse;
 pub use platform::{InvalidPlatform, Platform};
 pub use scope::{BuildArgs, Environment};

@@ -87,6 +87,8 @@ pub struct Run {
     pub heredocs: Vec<String>,
     /// Whether it is written as a JSON array.
     pub exec_form: bool,
+    /// Where the keyword ends in the text, for adding flags after it.
+    pub(crate) keyword_end: usize,
 }
 
 /// A `--mount` of a RUN instruction.

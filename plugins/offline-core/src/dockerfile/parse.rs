@@ -8,7 +8,7 @@ use super::{
     Arg, Copy, Dockerfile, Error, Instruction, InstructionKind, Run, Stage, directives, flags,
 };
 
-pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Parses a Dockerfile; `path` is only used in errors.
 ///
@@ -160,6 +160,7 @@ impl Reader<'_> {
         let mut run = Run {
             command,
             exec_form,
+            keyword_end: from.run.span.end,
             heredocs: self.masked.bodies_at(from.run.span.start).to_vec(),
             ..Run::default()
         };

@@ -105,12 +105,25 @@ fn without_names(file: &Dockerfile) -> Vec<Stage> {
     file.stages
         .iter()
         .cloned()
-        .map(|stage| Stage {
-            name: None,
-            from_end: 0,
-            ..stage
+        .map(|mut stage| {
+            for instruction in &mut stage.instructions {
+                without_position(instruction);
+            }
+            Stage {
+                name: None,
+                from_end: 0,
+                ..stage
+            }
         })
         .collect()
+}
+
+fn without_position(instruction: &mut Instruction) {
+    match &mut instruction.kind {
+        InstructionKind::Run(run) => run.keyword_end = 0,
+        InstructionKind::Onbuild(inner) => without_position(inner),
+        _ => {}
+    }
 }
 
 fn naming_changes_nothing_else(text: &str) {

@@ -1,0 +1,25 @@
+//! Dockerfiles whose RUN steps go through our own proxy.
+//!
+//! While an export records, and while a site replays, RUN steps have to use a
+//! proxy of ours and to trust its authority, and nothing of that may stay in the
+//! image. [`may_use`] says which steps that concerns, [`rewrite()`] makes the copy
+//! of the Dockerfile, and [`trust`] is the table of what tools go by.
+//!
+//! The address of the proxy comes by the predefined build arguments
+//! ([`proxy_arguments`]), which are part of no cache key (docs/engine-facts.md,
+//! fact 7); all else comes by secrets, whose contents are part of none either
+//! (fact 38).
+
+mod java_store;
+mod lines;
+mod local_commands;
+pub mod may_use;
+mod rewrite;
+mod secrets;
+pub mod trust;
+
+pub use lines::LineMap;
+pub use may_use::{Network, first_network_steps, may_use};
+pub use rewrite::{RewriteFrom, Rewritten, rewrite};
+pub use secrets::{Content, Proxy, Secret, proxy_arguments};
+pub use trust::Variables;

@@ -1,0 +1,173 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::may_use::{Network, may_use};
+use super::trust::{FILES, VARIABLES};
+use super::{LineMap, Secret, Variables};
+use crate::dockerfile::{BYTE_ORDER_MARK, Dockerfile, InstructionKind, Stage};
+
+/// From where on the RUN steps of a stage are rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RewriteFrom {
+    /// The stage's number in the file.
+    pub stage: usize,
+    /// The position of an instruction in [`Stage::instructions`].
+    pub step: usize,
+}
+
+/// A Dockerfile whose steps go through a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The text.
+    pub text: String,
+    /// Its lines and those of the original.
+    pub lines: LineMap,
+    /// The secrets that its build has to be given, by id.
+    pub secrets: Vec<Secret>,
+}
+
+/// The text with flags at the RUN steps that may use the network, in each of these
+/// stages from the given instruction on.
+///
+/// `text` is what `dockerfile` was parsed from. All else stays as it is, byte for
+/// byte: what comes before keeps its keys. Steps that certainly stay away from the
+/// network, with `--network=none` too, get no flags. What ONBUILD triggers in
+/// another stage cannot be rewritten.
+pub fn rewrite(
+    text: &str,
+    dockerfile: &Dockerfile,
+    from: &[RewriteFrom],
+    variables: Variables,
+) -> Rewritten {
+    let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let mut starts: BTreeMap<usize, usize> = BTreeMap::new();
+    for point in from {
+        let step = starts.entry(point.stage).or_insert(point.step);
+        *step = point.step.min(*step);
+    }
+    let mut result = text[..text.len() - body.len()].to_owned();
+    let mut copied = 0;
+    let mut added = Vec::new();
+    for stage in &dockerfile.stages {
+        let Some(start) = starts.get(&stage.index) else {
+            continue;
+        };
+        for place in places(stage, *start) {
+            if place.needs_arguments && variables == Variables::Arguments {
+                let line_start = start_of_line(body, place.line);
+                result.push_str(&body[copied..line_start]);
+                result.push_str(&arguments());
+                copied = line_start;
+                added.push(place.line);
+            }
+            result.push_str(&body[copied..place.keyword_end]);
+            result.push_str(&flags(variables));
+            copied = place.keyword_end;
+        }
+    }
+    result.push_str(&body[copied..]);
+    let secrets = if copied == 0 {
+        Vec::new()
+    } else {
+        secrets(variables)
+    };
+    Rewritten {
+        text: result,
+        lines: LineMap::with_lines_before(&added),
+        secrets,
+    }
+}
+
+/// A RUN to rewrite.
+struct Place {
+    line: u32,
+    keyword_end: usize,
+    /// Whether the variables are not yet in force, or no longer.
+    needs_arguments: bool,
+}
+
+fn places(stage: &Stage, start: usize) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut needs_arguments = true;
+    for instruction in stage.instructions.iter().skip(start) {
+        match &instruction.kind {
+            InstructionKind::Run(run) if may_use(run) != Network::No => {
+                places.push(Place {
+                    line: instruction.line,
+                    keyword_end: run.keyword_end,
+                    needs_arguments,
+                });
+                needs_arguments = false;
+            }
+            // The later one of ARG and ENV counts (fact 39).
+            InstructionKind::Env(pairs) if pairs.iter().any(|(name, _)| is_ours(name)) => {
+                needs_arguments = true;
+            }
+            InstructionKind::Arg(args) if args.iter().any(|arg| is_ours(&arg.name)) => {
+                needs_arguments = true;
+            }
+            _ => {}
+        }
+    }
+    places
+}
+
+fn is_ours(name: &str) -> bool {
+    VARIABLES.iter().any(|v| v.name == name)
+}
+
+fn start_of_line(text: &str, line: u32) -> usize {
+    let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+    let number = usize::try_from(line).unwrap_or(usize::MAX);
+    std::iter::once(0)
+        .chain(ends)
+        .nth(number.saturating_sub(1))
+        .unwrap_or(text.len())
+}
+
+/// One line for all: every ARG is a line of the image's history.
+fn arguments() -> String {
+    let given = VARIABLES
+        .iter()
+        .filter_map(|v| Some(format!(" {}=\"{}\"", v.name, v.argument?)));
+    format!("ARG{}\n", given.collect::<String>())
+}
+
+fn flags(variables: Variables) -> String {
+    let files = FILES.iter().map(|file| {
+        format!(
+            " --mount=type=secret,id={},target={},mode=0444",
+            file.id, file.target
+        )
+    });
+    let mut flags: String = files.collect();
+    if variables == Variables::Secrets {
+        for variable in VARIABLES {
+            let (id, name) = (id_of(variable.name), variable.name);
+            flags.push_str(&format!(" --mount=type=secret,id={id},env={name}"));
+        }
+    }
+    flags
+}
+
+fn secrets(variables: Variables) -> Vec<Secret> {
+    let files = FILES.iter().map(|file| Secret {
+        id: file.id.to_owned(),
+        content: file.content,
+    });
+    let mut secrets: BTreeSet<Secret> = files.collect();
+    if variables == Variables::Secrets {
+        secrets.extend(VARIABLES.iter().map(|variable| Secret {
+            id: id_of(variable.name),
+            content: variable.content,
+        }));
+    }
+    secrets.into_iter().collect()
+}
+
+fn id_of(variable: &str) -> String {
+    format!("docker-offline-env-{variable}")
+}
+
+#[cfg(test)]
+#[path = "rewrite_tests.rs"]
+mod tests;

@@ -1,0 +1,155 @@
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use super::java_store;
+use super::trust::{AUTHORITY, JAVA_STORE};
+
+/// What the steps of one build are told of the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Where it listens for this build, as a build container reaches it.
+    pub address: SocketAddr,
+    /// Certificates in PEM form: its authority first, then others to be trusted.
+    pub authority_pem: String,
+}
+
+/// A secret that a rewritten Dockerfile asks for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Secret {
+    /// Its id in `--mount=type=secret,id=...`, and in `--secret id=...,src=...`.
+    pub id: String,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// What is in a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Content {
+    /// The authority, in PEM form.
+    Authority,
+    /// wget's settings.
+    Wgetrc,
+    /// apt's settings.
+    AptConf,
+    /// The authority as a Java key store.
+    JavaStore,
+    /// Options of a Java virtual machine: proxy and key store.
+    JavaOptions,
+    /// The proxy as a URL.
+    ProxyUrl,
+    /// Something that is always the same.
+    Constant(&'static str),
+}
+
+impl Content {
+    /// The bytes, for a build that uses this proxy.
+    pub fn bytes(self, proxy: &Proxy) -> Vec<u8> {
+        match self {
+            Self::Authority => proxy.authority_pem.clone().into_bytes(),
+            Self::Wgetrc => format!("ca_certificate = {AUTHORITY}\n").into_bytes(),
+            Self::AptConf => format!("Acquire::https::CaInfo \"{AUTHORITY}\";\n").into_bytes(),
+            Self::JavaStore => java_store::of_pem(&proxy.authority_pem),
+            Self::JavaOptions => java_options(proxy.address).into_bytes(),
+            Self::ProxyUrl => url(proxy.address).into_bytes(),
+            Self::Constant(text) => text.as_bytes().to_vec(),
+        }
+    }
+}
+
+impl Secret {
+    /// Writes the secrets into a folder, and gives the file of each, for
+    /// `--secret id=ID,src=FILE`. One that exists is replaced. The error comes
+    /// with the file that could not be written.
+    pub fn write_all(
+        secrets: &[Self],
+        folder: &Path,
+        proxy: &Proxy,
+    ) -> Result<Vec<(String, PathBuf)>, (PathBuf, std::io::Error)> {
+        let write = |secret: &Self| {
+            let file = folder.join(&secret.id);
+            std::fs::write(&file, secret.content.bytes(proxy)).map_err(|e| (file.clone(), e))?;
+            Ok((secret.id.clone(), file))
+        };
+        secrets.iter().map(write).collect()
+    }
+}
+
+/// The predefined build arguments that name a proxy: part of no cache key, and
+/// in no image's history, unless a Dockerfile declares them.
+///
+/// Java has no way to leave out what `no_proxy` names in the same form, so nothing
+/// is left out but the container itself.
+pub fn proxy_arguments(address: SocketAddr) -> Vec<(&'static str, String)> {
+    let proxy = url(address);
+    let mut arguments: Vec<_> = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]
+        .into_iter()
+        .map(|name| (name, proxy.clone()))
+        .collect();
+    for name in ["NO_PROXY", "no_proxy"] {
+        arguments.push((name, "localhost,127.0.0.1,::1".to_owned()));
+    }
+    arguments
+}
+
+pub(super) fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+/// Networking properties of the JDK (`java.net` package, "Networking Properties")
+/// and the system properties of its TLS ("JSSE Reference Guide"), apart by spaces
+/// as a variable and a `-XX:VMOptionsFile` take them.
+fn java_options(address: SocketAddr) -> String {
+    let host = match address.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let port = address.port();
+    let options = [
+        format!("-Dhttp.proxyHost={host}"),
+        format!("-Dhttp.proxyPort={port}"),
+        format!("-Dhttps.proxyHost={host}"),
+        format!("-Dhttps.proxyPort={port}"),
+        format!("-Djavax.net.ssl.trustStore={JAVA_STORE}"),
+        "-Djavax.net.ssl.trustStoreType=JKS".to_owned(),
+        format!(
+            "-Djavax.net.ssl.trustStorePassword={}",
+            java_store::PASSWORD
+        ),
+    ];
+    options.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tools_are_given() {
+        let proxy = Proxy {
+            address: "172.17.0.1:3128".parse().unwrap(),
+            authority_pem: "PEM".into(),
+        };
+        let text = |content: Content| String::from_utf8(content.bytes(&proxy)).unwrap();
+        assert_eq!(
+            text(Content::Wgetrc),
+            "ca_certificate = /.docker-offline-ca.pem\n"
+        );
+        assert_eq!(text(Content::ProxyUrl), "http://172.17.0.1:3128");
+        let java = text(Content::JavaOptions);
+        assert!(java.contains("-Dhttps.proxyHost=172.17.0.1 -Dhttps.proxyPort=3128 "));
+        let folder = tempfile::tempdir().unwrap();
+        let secret = Secret {
+            id: "x".into(),
+            content: Content::Authority,
+        };
+        let written = Secret::write_all(&[secret], folder.path(), &proxy).unwrap();
+        assert_eq!(written[0].0, "x");
+        assert_eq!(std::fs::read_to_string(&written[0].1).unwrap(), "PEM");
+    }
+
+    #[test]
+    fn an_address_of_ipv6_is_in_brackets() {
+        let address = "[fd00::1]:3128".parse().unwrap();
+        assert_eq!(proxy_arguments(address)[0].1, "http://[fd00::1]:3128");
+    }
+}

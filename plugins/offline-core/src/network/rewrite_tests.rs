@@ -130,7 +130,7 @@ fn stripped(file: &Dockerfile) -> Vec<Vec<InstructionKind>> {
         .collect()
 }
 
-fn without_lines(kinds: Vec<Vec<InstructionKind>>) -> String {
+fn without_lines(kinds: &[Vec<InstructionKind>]) -> String {
     let text = format!("{kinds:?}");
     let number = regex::Regex::new("line: [0-9]+").unwrap();
     number.replace_all(&text, "").into_owned()
@@ -168,7 +168,7 @@ proptest! {
         if let Ok(before) = dockerfile::parse(&text, Path::new("Dockerfile")) {
             let rewritten = rewrite(&text, &before, &first_network_steps(&before), variables);
             let after = read(&rewritten.text);
-            let kinds = |file| without_lines(stripped(file));
+            let kinds = |file| without_lines(&stripped(file));
             prop_assert_eq!(kinds(&before), kinds(&after), "{}", rewritten.text);
             for (was, is) in before.stages.iter().zip(&after.stages) {
                 prop_assert_eq!(rewritten.lines.original(is.line), Some(was.line));

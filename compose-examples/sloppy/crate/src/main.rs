@@ -1,0 +1,3 @@
+fn main() {
+    println!("crate one: {}", itoa::Buffer::new().format(42));
+}

@@ -1,0 +1,1 @@
+echo "fetch one: $(wc -l < /srv/words.txt) words, $(cat /srv/notes/note.txt)"

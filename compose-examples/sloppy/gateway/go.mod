@@ -1,0 +1,5 @@
+module gateway
+
+go 1.19
+
+require greetings.example/hello v1.0.0

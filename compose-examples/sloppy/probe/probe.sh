@@ -1,0 +1,1 @@
+echo "probe one: $(wc -l < /srv/words.txt) words"

@@ -1,0 +1,3 @@
+import idna
+
+print("worker one: idna", idna.__version__)

@@ -8,7 +8,10 @@ pub(super) fn run_flags(flags: &[Flag<'_>], run: &mut Run) {
     for flag in flags {
         run.flags.push(flag.name.value.as_ref().to_owned());
         match (flag.name.value.as_ref(), &flag.value) {
-            ("mount", Some(value)) => run.mounts.push(mount(&value.value)),
+            ("mount", Some(value)) => run.mounts.push(Mount {
+                options_end: value.span.end,
+                ..mount(&value.value)
+            }),
             ("network", Some(value)) => run.network = Some(unquoted(&value.value)),
             ("security", Some(value)) => run.security = Some(unquoted(&value.value)),
             _ => {}
@@ -48,6 +51,7 @@ fn mount(text: &str) -> Mount {
         source: None,
         target: None,
         id: None,
+        options_end: 0,
     };
     for field in fields(text) {
         let Some((key, value)) = field.split_once('=') else {

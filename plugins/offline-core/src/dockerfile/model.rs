@@ -104,6 +104,8 @@ pub struct Mount {
     pub target: Option<String>,
     /// `id`.
     pub id: Option<String>,
+    /// Where its options end in the text, for adding one.
+    pub(crate) options_end: usize,
 }
 
 /// A COPY or ADD instruction.

@@ -120,7 +120,12 @@ fn without_names(file: &Dockerfile) -> Vec<Stage> {
 
 fn without_position(instruction: &mut Instruction) {
     match &mut instruction.kind {
-        InstructionKind::Run(run) => run.keyword_end = 0,
+        InstructionKind::Run(run) => {
+            run.keyword_end = 0;
+            for mount in &mut run.mounts {
+                mount.options_end = 0;
+            }
+        }
         InstructionKind::Onbuild(inner) => without_position(inner),
         _ => {}
     }

@@ -20,6 +20,6 @@ pub mod trust;
 
 pub use lines::LineMap;
 pub use may_use::{Network, first_network_steps, may_use};
-pub use rewrite::{RewriteFrom, Rewritten, rewrite};
+pub use rewrite::{Caches, RewriteFrom, Rewritten, rewrite};
 pub use secrets::{Content, Proxy, Secret, proxy_arguments};
 pub use trust::Variables;

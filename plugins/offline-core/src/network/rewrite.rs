@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::may_use::{Network, may_use};
 use super::trust::{FILES, VARIABLES};
 use super::{LineMap, Secret, Variables};
-use crate::dockerfile::{BYTE_ORDER_MARK, Dockerfile, InstructionKind, Stage};
+use crate::dockerfile::{BYTE_ORDER_MARK, Dockerfile, InstructionKind, Run, Stage};
 
 /// From where on the RUN steps of a stage are rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,17 @@ pub struct Rewritten {
     pub secrets: Vec<Secret>,
 }
 
+/// What the rewritten steps find in their `--mount=type=cache`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caches<'a> {
+    /// What any build of the project leaves there.
+    Shared,
+    /// Nothing from before: caches of their own, known by this word. A step that
+    /// finds a package in a warm cache does not ask for it, so that a recording
+    /// would lack it. The word is part of the keys.
+    Fresh(&'a str),
+}
+
 /// The text with flags at the RUN steps that may use the network, in each of these
 /// stages from the given instruction on.
 ///
@@ -37,6 +48,7 @@ pub fn rewrite(
     dockerfile: &Dockerfile,
     from: &[RewriteFrom],
     variables: Variables,
+    caches: Caches<'_>,
 ) -> Rewritten {
     let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut starts: BTreeMap<usize, usize> = BTreeMap::new();
@@ -62,6 +74,13 @@ pub fn rewrite(
             result.push_str(&body[copied..place.keyword_end]);
             result.push_str(&flags(variables));
             copied = place.keyword_end;
+            if let Caches::Fresh(word) = caches {
+                for (end, id) in &place.caches {
+                    result.push_str(&body[copied..*end]);
+                    result.push_str(&format!(",id={word}-{id}"));
+                    copied = *end;
+                }
+            }
         }
     }
     result.push_str(&body[copied..]);
@@ -78,14 +97,16 @@ pub fn rewrite(
 }
 
 /// A RUN to rewrite.
-struct Place {
+struct Place<'a> {
     line: u32,
     keyword_end: usize,
     /// Whether the variables are not yet in force, or no longer.
     needs_arguments: bool,
+    /// Its caches: where the options end, and the id. Of two ids the later counts.
+    caches: Vec<(usize, &'a str)>,
 }
 
-fn places(stage: &Stage, start: usize) -> Vec<Place> {
+fn places(stage: &Stage, start: usize) -> Vec<Place<'_>> {
     let mut places = Vec::new();
     let mut needs_arguments = true;
     for instruction in stage.instructions.iter().skip(start) {
@@ -95,6 +116,7 @@ fn places(stage: &Stage, start: usize) -> Vec<Place> {
                     line: instruction.line,
                     keyword_end: run.keyword_end,
                     needs_arguments,
+                    caches: caches_of(run),
                 });
                 needs_arguments = false;
             }
@@ -109,6 +131,15 @@ fn places(stage: &Stage, start: usize) -> Vec<Place> {
         }
     }
     places
+}
+
+/// A cache without an id is known by where it is mounted
+/// (`frontend/dockerfile/dockerfile2llb/convert_runmount.go`).
+fn caches_of(run: &Run) -> Vec<(usize, &str)> {
+    let caches = run.mounts.iter().filter(|m| m.mount_type == "cache");
+    caches
+        .filter_map(|m| Some((m.options_end, m.id.as_deref().or(m.target.as_deref())?)))
+        .collect()
 }
 
 fn is_ours(name: &str) -> bool {

@@ -14,7 +14,13 @@ fn read(text: &str) -> Dockerfile {
 /// shortened.
 fn shortened(text: &str, variables: Variables) -> String {
     let file = read(text);
-    let rewritten = rewrite(text, &file, &first_network_steps(&file), variables);
+    let rewritten = rewrite(
+        text,
+        &file,
+        &first_network_steps(&file),
+        variables,
+        Caches::Shared,
+    );
     rewritten
         .text
         .replace(&flags(variables), " {flags}")
@@ -59,7 +65,7 @@ fn arguments_come_before_the_first_of_each_stage() {
     );
     let file = read(text);
     let from = first_network_steps(&file);
-    let rewritten = rewrite(text, &file, &from, Variables::Arguments);
+    let rewritten = rewrite(text, &file, &from, Variables::Arguments, Caches::Shared);
     let lines: Vec<_> = [4, 5, 6, 10, 11]
         .iter()
         .map(|line| rewritten.lines.original(*line))
@@ -72,14 +78,20 @@ fn arguments_come_before_the_first_of_each_stage() {
 fn only_from_the_given_step_on() {
     let text = "FROM a\nRUN curl x\nCOPY . .\nRUN curl y\nFROM b\nRUN curl z\n";
     let from = RewriteFrom { stage: 0, step: 1 };
-    let rewritten = rewrite(text, &read(text), &[from], Variables::Secrets);
+    let rewritten = rewrite(
+        text,
+        &read(text),
+        &[from],
+        Variables::Secrets,
+        Caches::Shared,
+    );
     assert_eq!(
         rewritten
             .text
             .replace(&flags(Variables::Secrets), " {flags}"),
         "FROM a\nRUN curl x\nCOPY . .\nRUN {flags} curl y\nFROM b\nRUN curl z\n"
     );
-    let nothing = rewrite(text, &read(text), &[], Variables::Secrets);
+    let nothing = rewrite(text, &read(text), &[], Variables::Secrets, Caches::Shared);
     assert_eq!((nothing.text.as_str(), nothing.secrets.len()), (text, 0));
 }
 
@@ -93,11 +105,29 @@ fn arguments_come_again_after_a_variable_of_the_same_name() {
 }
 
 #[test]
+fn caches_of_their_own() {
+    let text = "FROM a\nRUN --mount=type=cache,target=/c \\\n  --mount=type=bind,target=/b --mount=type=cache,id=x,\"target=/d,e\" curl y\nRUN --mount=type=cache,target=/c mkdir /z\n";
+    let file = read(text);
+    let from = first_network_steps(&file);
+    let rewritten = rewrite(text, &file, &from, Variables::Secrets, Caches::Fresh("w1"));
+    assert_eq!(
+        rewritten.text.replace(&flags(Variables::Secrets), ""),
+        "FROM a\nRUN --mount=type=cache,target=/c,id=w1-/c \\\n  --mount=type=bind,target=/b --mount=type=cache,id=x,\"target=/d,e\",id=w1-x curl y\nRUN --mount=type=cache,target=/c mkdir /z\n"
+    );
+}
+
+#[test]
 fn every_mount_has_its_secret() {
     let text = "FROM a\nRUN curl y\n";
     let file = read(text);
     for variables in [Variables::Arguments, Variables::Secrets] {
-        let rewritten = rewrite(text, &file, &first_network_steps(&file), variables);
+        let rewritten = rewrite(
+            text,
+            &file,
+            &first_network_steps(&file),
+            variables,
+            Caches::Shared,
+        );
         for secret in &rewritten.secrets {
             assert!(rewritten.text.contains(&format!("id={},", secret.id)));
         }
@@ -111,6 +141,12 @@ fn stripped(file: &Dockerfile) -> Vec<Vec<InstructionKind>> {
     let of = |instruction: &Instruction| match instruction.kind.clone() {
         InstructionKind::Run(mut run) => {
             run.keyword_end = 0;
+            for mount in &mut run.mounts {
+                mount.options_end = 0;
+                if mount.mount_type == "cache" {
+                    mount.id = None;
+                }
+            }
             run.mounts.retain(|m| {
                 !m.id
                     .as_deref()
@@ -166,7 +202,7 @@ proptest! {
         let text = lines.join(if crlf { "\r\n" } else { "\n" });
         let variables = if by_arguments { Variables::Arguments } else { Variables::Secrets };
         if let Ok(before) = dockerfile::parse(&text, Path::new("Dockerfile")) {
-            let rewritten = rewrite(&text, &before, &first_network_steps(&before), variables);
+            let rewritten = rewrite(&text, &before, &first_network_steps(&before), variables, if by_arguments { Caches::Shared } else { Caches::Fresh("w") });
             let after = read(&rewritten.text);
             let kinds = |file| without_lines(&stripped(file));
             prop_assert_eq!(kinds(&before), kinds(&after), "{}", rewritten.text);

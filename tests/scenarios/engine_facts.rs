@@ -75,6 +75,91 @@ fn facts_1_6_7_8_16_of_a_build() {
 }
 
 #[test]
+fn facts_38_39_40_of_secrets() {
+    const ENV: &str = "FROM debian:bookworm-slim\nENV SEEN=env\n";
+    const RUN: &str = "RUN --mount=type=secret,id=one,target=/.mounted --mount=type=secret,id=one,target=/made/for/it";
+    const SYSTEM: &str = "RUN --mount=type=secret,id=one,target=/etc/ssl/certs/ca-certificates.crt";
+    for kind in [
+        "28-overlay2-connected",
+        "28-containerd-connected",
+        "26-overlay2-connected",
+    ] {
+        println!("  {kind}");
+        let engine = Engine::start(kind);
+        // Not echo: the step's name in the log has its variables expanded.
+        let look = "env | grep SEEN; cat /.mounted";
+        let system = format!("{ENV}{SYSTEM} update-ca-certificates; echo \"exit: $?\"\n");
+        let project = Workspace::of_files(
+            "secrets",
+            &[
+                ("one", "first\n"),
+                ("two", "secret"),
+                (
+                    "by-arg",
+                    &format!(
+                        "{ENV}ARG SEEN=arg\n{RUN} {look}\nRUN find / -xdev \\( -name .mounted -o -name made \\) -printf 'left %p\\n'\n"
+                    ),
+                ),
+                (
+                    "by-secret",
+                    &format!(
+                        "{ENV}ARG SEEN=arg\n{RUN} --mount=type=secret,id=two,env=SEEN {look}\n"
+                    ),
+                ),
+                ("system", &system),
+            ],
+        );
+        let secrets = ["--secret", "id=one,src=one", "--secret", "id=two,src=two"];
+        let build_of = |file: &str| {
+            let ran = engine.docker(
+                project.path(),
+                [
+                    "build",
+                    "--progress",
+                    "plain",
+                    "-t",
+                    &format!("facts:{file}"),
+                    "-f",
+                    file,
+                ],
+            );
+            ran.args(secrets).arg(".").run()
+        };
+        println!("  39: the later of ENV and ARG counts");
+        let ran = build_of("by-arg");
+        assert!(ran.ok() && ran.all().contains("SEEN=arg"), "{ran}");
+        println!("  40: no mount point is left");
+        assert!(!ran.all().contains("left /"), "{ran}");
+
+        println!("  38: what is in a secret is part of no key");
+        project.write("one", "second\n");
+        BuildLog::of(&build_of("by-arg").all()).assert_only_ran(&[]);
+
+        println!("  39: a secret counts most, and leaves nothing in the history");
+        let ran = build_of("by-secret");
+        if kind.starts_with("26") {
+            assert!(
+                !ran.ok() && ran.all().contains("unexpected key 'env'"),
+                "{ran}"
+            );
+        } else {
+            assert!(ran.ok() && ran.all().contains("SEEN=secret"), "{ran}");
+            let history = engine
+                .run("docker")
+                .args(["history", "--no-trunc", "facts:by-secret"])
+                .succeeds();
+            assert!(!history.stdout.contains("SEEN=secret"), "{history}");
+        }
+        println!("  40: a mounted file cannot be renamed over");
+        let ran = build_of("system");
+        assert!(
+            ran.all().contains("Device or resource busy") && ran.all().contains("exit: 1"),
+            "{ran}"
+        );
+    }
+}
+
+#[test]
 fn facts_2_and_9_of_loaded_images() {
     let connected = Engine::start("28-overlay2-connected");
     let project = Workspace::of_files(

@@ -4,6 +4,11 @@
 //! any `YARN_...` that is none of their settings, so `YARN_HTTPS_CA_FILE_PATH`,
 //! which yarn 2 calls `YARN_CA_FILE_PATH`, would break one or the other. Node.js
 //! itself reads `NODE_EXTRA_CA_CERTS`, whatever yarn is used.
+//!
+//! No file of the system's trust is covered by a mount: what updates it within the
+//! same step would fail (fact 40). So tools that go by nothing but these files
+//! (dnf and yum, whose librepo is given no authority by a variable; Java on other
+//! virtual machines than `HotSpot`) do not trust the authority.
 
 use super::secrets::Content;
 

@@ -1,0 +1,158 @@
+//! The throw-away certificate authority that the build's tools trust for one run.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rcgen::string::Ia5String;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use time::OffsetDateTime;
+
+use crate::Error;
+use crate::log::lock;
+
+/// The subject of every authority; its key tells one from another.
+const NAME: &str = "docker-offline network replay (throw-away)";
+/// Clocks of containers and machines may be this far apart.
+const BEFORE: time::Duration = time::Duration::days(1);
+/// A replay that stays keeps its authority for as long as it stays.
+const AUTHORITY_LASTS: time::Duration = time::Duration::days(3650);
+/// The longest that tools take for a server's certificate.
+const LEAF_LASTS: time::Duration = time::Duration::days(397);
+/// When a certificate at hand is made anew, long before it runs out.
+const LEAF_KEPT: Duration = Duration::from_hours(30 * 24);
+/// Certificates at hand at once; a build asks some dozen hosts.
+const MOST_LEAVES: usize = 2_000;
+
+/// A certificate authority that lives as long as one recording or replay.
+pub struct Authority {
+    certificate_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+    leaf_key: KeyPair,
+    leaves: Mutex<HashMap<String, (Instant, Arc<ServerConfig>)>>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// A fresh authority, valid from a day ago.
+    pub fn new() -> Result<Self, Error> {
+        let key = KeyPair::generate().map_err(|e| failed(&e))?;
+        let params = params(OffsetDateTime::now_utc());
+        let certificate_pem = params.self_signed(&key).map_err(|e| failed(&e))?.pem();
+        Self::made(certificate_pem, key)
+    }
+
+    /// One that was kept by [`Self::certificate_pem`] and [`Self::key_pem`].
+    pub fn from_pem(certificate: &str, key: &str) -> Result<Self, Error> {
+        CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(|e| failed(&e))?;
+        let key = KeyPair::from_pem(key).map_err(|e| failed(&e))?;
+        Self::made(certificate.to_owned(), key)
+    }
+
+    fn made(certificate_pem: String, key: KeyPair) -> Result<Self, Error> {
+        Ok(Self {
+            certificate_pem,
+            // Only names and key identifiers matter here, and both are constant.
+            issuer: Issuer::new(params(OffsetDateTime::now_utc()), key),
+            leaf_key: KeyPair::generate().map_err(|e| failed(&e))?,
+            leaves: Mutex::default(),
+        })
+    }
+
+    /// What tools are told to trust.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// The private key; for a replay that stays, never for a bundle.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    /// A trust store for Java (PKCS#12) that holds only this authority; it needs
+    /// no password.
+    pub fn trust_store(&self) -> Result<Vec<u8>, Error> {
+        let der = CertificateDer::from_pem_slice(self.certificate_pem.as_bytes());
+        Ok(crate::trust_store::pkcs12(&der.map_err(|e| failed(&e))?))
+    }
+
+    /// What a TLS server needs to be taken for this host.
+    pub(crate) fn server(&self, host: &str) -> Result<Arc<ServerConfig>, Error> {
+        if let Some((made, config)) = lock(&self.leaves).get(host)
+            && made.elapsed() < LEAF_KEPT
+        {
+            return Ok(config.clone());
+        }
+        let config = Arc::new(self.server_config(host)?);
+        let mut leaves = lock(&self.leaves);
+        if leaves.len() >= MOST_LEAVES {
+            leaves.clear();
+        }
+        leaves.insert(host.to_owned(), (Instant::now(), config.clone()));
+        Ok(config)
+    }
+
+    fn server_config(&self, host: &str) -> Result<ServerConfig, Error> {
+        let now = OffsetDateTime::now_utc();
+        let mut leaf = CertificateParams::default();
+        leaf.not_before = now - BEFORE;
+        leaf.not_after = now + LEAF_LASTS;
+        leaf.distinguished_name = DistinguishedName::new();
+        // X.520 allows a common name 64 characters, and names need not be there.
+        if host.len() <= 64 {
+            leaf.distinguished_name.push(DnType::CommonName, host);
+        }
+        leaf.subject_alt_names = vec![match host.parse::<IpAddr>() {
+            Ok(ip) => SanType::IpAddress(ip),
+            Err(_) => SanType::DnsName(Ia5String::try_from(host).map_err(|e| failed(&e))?),
+        }];
+        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.use_authority_key_identifier_extension = true;
+        let certificate = leaf
+            .signed_by(&self.leaf_key, &self.issuer)
+            .map_err(|e| failed(&e))?;
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.leaf_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|b| {
+                b.with_no_client_auth()
+                    .with_single_cert(vec![certificate.into()], key)
+            })
+            .map_err(|e| failed(&e))?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+fn params(now: OffsetDateTime) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.not_before = now - BEFORE;
+    params.not_after = now + AUTHORITY_LASTS;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, NAME);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    // Python 3.13 checks chains strictly and wants the identifiers (RFC 5280, 4.2.1.1).
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Error {
+    Error::Authority {
+        message: error.to_string(),
+    }
+}

@@ -1,0 +1,36 @@
+//! A forward proxy for HTTP and HTTPS that writes down what a build fetches, and
+//! answers the same requests later where there is no network.
+//!
+//! ```text
+//! tool in a RUN step -> port of its target -> Recorder -> server outside
+//!                                                |
+//!                                     Recording + bodies as blobs
+//!                                                |  (the air gap)
+//! tool in a RUN step -> port of its target -> Replay
+//! ```
+//!
+//! It knows nothing of Docker: a target is a name with a port. TLS is ended with
+//! certificates of a throw-away [`Authority`] that the tool trusts for this run.
+
+mod authority;
+mod digest;
+mod error;
+mod headers;
+mod log;
+mod options;
+mod query;
+mod record;
+mod recording;
+mod replay;
+mod scrub;
+mod trust_store;
+
+pub use authority::Authority;
+pub use digest::Digest;
+pub use error::Error;
+pub use log::{Cause, Counts, Failure, Miss, Outcome, Request};
+pub use options::{Listen, Upstream};
+pub use record::{Recorded, Recorder};
+pub use recording::{Body, Exchange, FORMAT, Recording};
+pub use replay::Replay;
+pub use scrub::Scrub;

@@ -1,0 +1,236 @@
+//! Who asked for what, when, and what became of it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// Most requests that are kept one by one; further ones are only counted.
+const MOST_REQUESTS: usize = 500_000;
+/// Most different misses that are kept.
+const MOST_MISSES: usize = 20_000;
+
+/// One request as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Whose port it came in on.
+    pub target: String,
+    /// In capitals.
+    pub method: String,
+    /// As a recording writes it: no credentials. `host:port` for a CONNECT that
+    /// was refused.
+    pub url: String,
+    /// What the client was answered; 0 while it waits, or if it went away before.
+    pub status: u16,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When it came in.
+    pub started: SystemTime,
+    /// When the last byte of the answer was passed on, or the client went away.
+    pub ended: Option<SystemTime>,
+    /// Bytes of the answer's body that were passed on.
+    pub bytes: u64,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// No answer yet.
+    Waiting,
+    /// Answered by the server outside, or by what was recorded from it before.
+    Recorded,
+    /// Answered from the recording.
+    Replayed,
+    /// Not in the recording.
+    Missed,
+    /// The server outside gave no whole and good answer.
+    Failed,
+    /// Not a request that can be recorded or replayed.
+    Refused,
+}
+
+/// Something asked for that is not in the recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Miss {
+    /// Whose port it came in on.
+    pub target: String,
+    /// In capitals; `CONNECT` for what was not HTTP at all.
+    pub method: String,
+    /// As a recording writes it; `host:port` for a CONNECT.
+    pub url: String,
+    /// What the client said it accepts, if it said something.
+    pub accept: Option<String>,
+    /// Why it could not be answered, in words.
+    pub why: String,
+    /// When it was asked for first.
+    pub time: SystemTime,
+    /// How often it was asked for.
+    pub times: u32,
+}
+
+/// A request that was never answered whole and well while recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Who asked first.
+    pub target: String,
+    /// In capitals.
+    pub method: String,
+    /// As a recording writes it.
+    pub url: String,
+    /// The kind of failure.
+    pub cause: Cause,
+    /// The last attempt's failure, in words.
+    pub words: String,
+    /// When it failed last.
+    pub time: SystemTime,
+}
+
+/// Why a request was never answered whole and well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The server could not be reached: no such name, refused, timed out.
+    Unreachable,
+    /// The server's certificate is of an authority that is not known here.
+    Distrusted,
+    /// The server answered with this status, each time.
+    Status(u16),
+    /// The body was cut, or was not of the length announced, each time.
+    NotWhole,
+    /// The body holds a secret of the build, and is not written down.
+    Secret,
+    /// What the client sent is not HTTP, or it did not trust the proxy's authority.
+    NotRecordable,
+    /// The answer could not be written down on this machine.
+    Disk,
+}
+
+/// Totals since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests that came in.
+    pub requests: u64,
+    /// Those that were not in the recording.
+    pub missed: u64,
+    /// Bytes of request bodies that came in.
+    pub bytes_from_clients: u64,
+    /// Bytes of answers' bodies that went out.
+    pub bytes_to_clients: u64,
+    /// Bytes of bodies that came from the servers outside.
+    pub bytes_from_servers: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    requests: Mutex<Vec<Request>>,
+    misses: Mutex<BTreeMap<(String, String, String), Miss>>,
+    pub(crate) counted: AtomicU64,
+    missed: AtomicU64,
+    pub(crate) from_clients: AtomicU64,
+    to_clients: AtomicU64,
+    pub(crate) from_servers: AtomicU64,
+}
+
+/// The place of one request in the log; writes its end when dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    log: Arc<Log>,
+    place: Option<usize>,
+    bytes: u64,
+}
+
+/// A mutex of plain data stays usable after a panic elsewhere.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Log {
+    pub(crate) fn open(self: &Arc<Self>, target: &str, method: &str, url: String) -> Ticket {
+        self.counted.fetch_add(1, Ordering::Relaxed);
+        let mut requests = lock(&self.requests);
+        let place = (requests.len() < MOST_REQUESTS).then_some(requests.len());
+        if place.is_some() {
+            requests.push(Request {
+                target: target.to_owned(),
+                method: method.to_owned(),
+                url,
+                status: 0,
+                outcome: Outcome::Waiting,
+                started: SystemTime::now(),
+                ended: None,
+                bytes: 0,
+            });
+        }
+        Ticket {
+            log: self.clone(),
+            place,
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn miss(&self, miss: Miss) {
+        self.missed.fetch_add(1, Ordering::Relaxed);
+        let key = (miss.target.clone(), miss.method.clone(), miss.url.clone());
+        let mut misses = lock(&self.misses);
+        if let Some(known) = misses.get_mut(&key) {
+            known.times += 1;
+        } else if misses.len() < MOST_MISSES {
+            misses.insert(key, miss);
+        }
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        lock(&self.requests).clone()
+    }
+
+    pub(crate) fn misses(&self) -> Vec<Miss> {
+        let mut misses: Vec<_> = lock(&self.misses).values().cloned().collect();
+        misses.sort_by_key(|m| m.time);
+        misses
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            requests: of(&self.counted),
+            missed: of(&self.missed),
+            bytes_from_clients: of(&self.from_clients),
+            bytes_to_clients: of(&self.to_clients),
+            bytes_from_servers: of(&self.from_servers),
+        }
+    }
+}
+
+impl Ticket {
+    pub(crate) fn answered(&mut self, status: u16, outcome: Outcome) {
+        self.with(|request| {
+            request.status = status;
+            request.outcome = outcome;
+        });
+    }
+
+    pub(crate) fn passed_on(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.log
+            .to_clients
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Request)) {
+        if let Some(place) = self.place
+            && let Some(request) = lock(&self.log.requests).get_mut(place)
+        {
+            change(request);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.with(|request| {
+            request.ended = Some(SystemTime::now());
+            request.bytes = self.bytes;
+        });
+    }
+}

@@ -22,7 +22,9 @@ mod query;
 mod record;
 mod recording;
 mod replay;
+mod request_body;
 mod scrub;
+mod serve;
 mod trust_store;
 
 pub use authority::Authority;

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use tokio::sync::watch;
+
 /// Most requests that are kept one by one; further ones are only counted.
 const MOST_REQUESTS: usize = 500_000;
 /// Most different misses that are kept.
@@ -125,6 +127,8 @@ pub struct Counts {
 pub(crate) struct Log {
     requests: Mutex<Vec<Request>>,
     misses: Mutex<BTreeMap<(String, String, String), Miss>>,
+    /// How many different ones there are.
+    miss_count: watch::Sender<usize>,
     pub(crate) counted: AtomicU64,
     missed: AtomicU64,
     pub(crate) from_clients: AtomicU64,
@@ -177,6 +181,7 @@ impl Log {
             known.times += 1;
         } else if misses.len() < MOST_MISSES {
             misses.insert(key, miss);
+            self.miss_count.send_replace(misses.len());
         }
     }
 
@@ -188,6 +193,12 @@ impl Log {
         let mut misses: Vec<_> = lock(&self.misses).values().cloned().collect();
         misses.sort_by_key(|m| m.time);
         misses
+    }
+
+    pub(crate) async fn missed(&self, seen: usize) {
+        let mut count = self.miss_count.subscribe();
+        // Fails only if the log is gone, which holds the sender.
+        let _ = count.wait_for(|count| *count > seen).await;
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -37,6 +37,8 @@ pub struct Upstream {
     pub longest_wait: Duration,
     /// How long a server may be silent, before its answer or within it.
     pub stall: Duration,
+    /// How long downloads under way may go on after [`Recorder::stop`](crate::Recorder::stop).
+    pub finish: Duration,
 }
 
 impl Default for Upstream {
@@ -50,6 +52,7 @@ impl Default for Upstream {
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(60),
             stall: Duration::from_secs(60),
+            finish: Duration::from_secs(900),
         }
     }
 }

@@ -27,7 +27,7 @@ const AUTHORITY_LASTS: time::Duration = time::Duration::days(3650);
 /// The longest that tools take for a server's certificate.
 const LEAF_LASTS: time::Duration = time::Duration::days(397);
 /// When a certificate at hand is made anew, long before it runs out.
-const LEAF_KEPT: Duration = Duration::from_hours(30 * 24);
+const LEAF_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Certificates at hand at once; a build asks some dozen hosts.
 const MOST_LEAVES: usize = 2_000;
 

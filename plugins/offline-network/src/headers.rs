@@ -95,7 +95,9 @@ pub(crate) fn kept(headers: &HeaderMap, scrub: &Scrubber, url: &Url) -> Vec<(Str
             _ if NOT_KEPT.contains(&name) || NOT_KEPT_PARTS.iter().any(|p| name.contains(p)) => {
                 continue;
             }
-            "link" | "refresh" => scrub.text(&without_queries(&text)),
+            "link" => links(&text, scrub, url),
+            // May hold an address anywhere, and no tool of a build follows it.
+            "refresh" => continue,
             _ => scrub.text(&text),
         };
         kept.push((name.to_owned(), text));
@@ -104,26 +106,22 @@ pub(crate) fn kept(headers: &HeaderMap, scrub: &Scrubber, url: &Url) -> Vec<(Str
     kept
 }
 
-/// Links in a list, `<https://...?token=x>; rel=next`: a query with a credential
-/// is cut off, as nobody can follow it later.
-fn without_queries(text: &str) -> String {
+/// The links of a list, `<https://...?token=x>; rel=next`, without credentials.
+fn links(text: &str, scrub: &Scrubber, base: &Url) -> String {
     let mut clean = String::new();
     for (number, part) in text.split('<').enumerate() {
         if number > 0 {
             clean.push('<');
         }
-        let Some((link, rest)) = part.split_once('>') else {
+        if let Some((link, rest)) = part.split_once('>') {
+            clean.push_str(&scrub.link(base, link));
+            clean.push('>');
+            clean.push_str(rest);
+        } else {
             clean.push_str(part);
-            continue;
-        };
-        clean.push_str(&match Url::parse(link) {
-            Ok(url) => Scrubber::default().url(&url),
-            Err(_) => link.to_owned(),
-        });
-        clean.push('>');
-        clean.push_str(rest);
+        }
     }
-    clean
+    scrub.text(&clean)
 }
 
 /// The value that was written down, as bytes.

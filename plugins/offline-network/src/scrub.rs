@@ -102,16 +102,18 @@ impl Scrubber {
 
     /// A piece of a URL in which a secret may be written in any percent-encoding.
     fn encoded(&self, piece: &str) -> String {
-        if self.texts.is_empty() || !piece.contains('%') {
+        if self.texts.is_empty() || !piece.contains(['%', '+']) {
             return piece.to_owned();
         }
         let plain = percent_decode_str(piece).decode_utf8_lossy();
-        let clean = self.text(&plain);
-        if clean == plain {
-            piece.to_owned()
-        } else {
-            utf8_percent_encode(&clean, NON_ALPHANUMERIC).to_string()
+        // Forms write a space as a plus sign.
+        for plain in [plain.to_string(), plain.replace('+', " ")] {
+            let clean = self.text(&plain);
+            if clean != plain {
+                return utf8_percent_encode(&clean, NON_ALPHANUMERIC).to_string();
+            }
         }
+        piece.to_owned()
     }
 
     /// A text with placeholders for secrets.

@@ -58,7 +58,7 @@ impl Means<'_> {
         let resumed = resumable(wanted, progress);
         let mut response = self.ask(wanted, known, progress, resumed.as_ref()).await?;
         let status = response.status();
-        let (headers, length) = kept_headers(response.headers(), &wanted.method);
+        let (headers, length) = kept_headers(response.headers());
         let bad = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         if bad {
             let trouble = refused(status, response.headers());
@@ -253,14 +253,12 @@ fn resumable(wanted: &Wanted, progress: &Progress) -> Option<(u64, HeaderValue)>
     (!tag.as_bytes().starts_with(b"W/")).then(|| (written, tag.clone()))
 }
 
-fn kept_headers(headers: &HeaderMap, method: &Method) -> (HeaderMap, Option<u64>) {
+fn kept_headers(headers: &HeaderMap) -> (HeaderMap, Option<u64>) {
     let mut kept = headers.clone();
     headers::end_to_end(&mut kept);
     let length = kept
         .remove(header::CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.trim().parse().ok());
-    // Without a length a HEAD says nothing of one.
-    let _ = method;
     (kept, length)
 }
 

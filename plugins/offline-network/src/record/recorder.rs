@@ -343,7 +343,10 @@ impl Inner {
             Ok(Err(error)) => {
                 return self.failed(wanted, &Trouble::disk(&error), download, key);
             }
-            Err(_) => return,
+            Err(error) => {
+                let error = std::io::Error::other(error);
+                return self.failed(wanted, &Trouble::disk(&error), download, key);
+            }
         };
         let mut kept_headers = headers::kept(&head.headers, &self.scrub, &wanted.url);
         if wanted.method == Method::HEAD
@@ -557,7 +560,7 @@ impl Answer for Inner {
             written: ask.written.clone(),
         };
         let wanted = wanted(ask.method, ask.url, ask.written, &asked.headers, body);
-        // Parts of one answer come from one answer.
+        // Parts of one answer come from one and the same answer.
         let any = asked.headers.contains_key(header::RANGE);
         let (joined, download) = self.clone().join(&ask.target, wanted, any);
         self.pass_on(joined, &download, &asked).await

@@ -96,9 +96,9 @@ pub(crate) async fn serve_client<A: Answer>(
         let target = target.clone();
         async move { Ok::<_, Infallible>(outer(request, shared, target).await) }
     });
-    let connection = http1::Builder::new()
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
+    // Not with `pipeline_flush`: hyper then copies every body once more, and its
+    // buffer grows with the body.
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // A client that goes away in the middle is no matter of ours.
     let _ = connection.with_upgrades().await;
 }

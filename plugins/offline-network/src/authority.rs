@@ -114,10 +114,16 @@ impl Authority {
         if host.len() <= 64 {
             leaf.distinguished_name.push(DnType::CommonName, host);
         }
-        leaf.subject_alt_names = vec![match host.parse::<IpAddr>() {
-            Ok(ip) => SanType::IpAddress(ip),
-            Err(_) => SanType::DnsName(Ia5String::try_from(host).map_err(|e| failed(&e))?),
-        }];
+        let name = |name: &str| Ia5String::try_from(name).map(SanType::DnsName);
+        leaf.subject_alt_names = match host.parse::<IpAddr>() {
+            // npm (11, seen with node 20) compares the certificate of an IP address
+            // behind a proxy with this name.
+            Ok(ip) => vec![
+                SanType::IpAddress(ip),
+                name("localhost").map_err(|e| failed(&e))?,
+            ],
+            Err(_) => vec![name(host).map_err(|e| failed(&e))?],
+        };
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         leaf.use_authority_key_identifier_extension = true;

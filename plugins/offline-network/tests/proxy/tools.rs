@@ -297,7 +297,7 @@ async fn npm_installs_from_a_registry() {
     });
     let setting = Setting::trusting(&site);
     let script = format!(
-        "echo '{{}}' > package.json; npm install --silent --no-audit --no-fund --no-update-notifier --registry {}/ demo @scope/demo; node node_modules/demo; node node_modules/@scope/demo",
+        "echo '{{}}' > package.json; npm install --silent --fetch-retries 0 --no-audit --no-fund --no-update-notifier --registry {}/ demo @scope/demo; node node_modules/demo; node node_modules/@scope/demo",
         site.url("")
     );
     let out = both_ways(&site, &setting, &script, &script).await;

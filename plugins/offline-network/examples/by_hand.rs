@@ -47,12 +47,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let recorder = Recorder::start(&listen, authority, &upstream, &scrub, blobs).await?;
         println!("{}", recorder.proxy_url("web").unwrap_or_default());
         ended().await??;
-        let recorded = recorder.stop().await?;
-        fs::write(index, recorded.recording.to_json()?)?;
-        for failure in &recorded.failures {
+        let result = recorder.stop().await?;
+        fs::write(index, result.recording.to_json()?)?;
+        for failure in &result.failures {
             println!("failed: {failure:?}");
         }
-        println!("{:?}", recorded.counts);
+        println!("{:?}", result.counts);
     } else {
         let recording = Recording::from_json(&fs::read(index)?)?;
         let replay = Replay::start(&listen, authority, vec![recording], &scrub, blobs).await?;

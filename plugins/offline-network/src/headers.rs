@@ -65,12 +65,12 @@ const NOT_KEPT_PARTS: &[&str] = &[
 
 /// Takes out what belongs to one connection.
 pub(crate) fn end_to_end(headers: &mut HeaderMap) {
-    let mut named = Vec::new();
+    let mut listed = Vec::new();
     for value in headers.get_all(header::CONNECTION) {
         let names = value.to_str().unwrap_or_default().split(',');
-        named.extend(names.filter_map(|n| HeaderName::from_bytes(n.trim().as_bytes()).ok()));
+        listed.extend(names.filter_map(|n| HeaderName::from_bytes(n.trim().as_bytes()).ok()));
     }
-    for name in named {
+    for name in listed {
         headers.remove(name);
     }
     for name in HOP_BY_HOP {
@@ -144,7 +144,7 @@ pub(crate) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 /// header nothing but `identity` is taken: tools that say nothing do not decode.
 pub(crate) fn coding_quality(accepted: Option<&str>, coding: &str) -> u32 {
     let coding = coding.trim_start_matches("x-");
-    let mut other = if coding == "identity" { 1 } else { 0 };
+    let mut other = u32::from(coding == "identity");
     for (name, quality) in weighted(accepted.unwrap_or_default()) {
         if name.trim_start_matches("x-") == coding {
             return quality;

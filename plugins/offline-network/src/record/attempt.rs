@@ -97,25 +97,25 @@ impl Means<'_> {
         let (Some(head), Some(partial)) = (progress.head.clone(), progress.partial.as_mut()) else {
             return Err(unasked(status));
         };
-        if wanted.method != Method::HEAD {
-            let begin = |partial: &Partial| {
-                if !publisher.has_begun() {
-                    publisher.begin(Begun::Answer {
-                        head: head.clone(),
-                        file: Some(partial.read.clone()),
-                        good: !bad,
-                    });
-                }
-            };
+        let begin = |file| {
+            if !publisher.has_begun() {
+                publisher.begin(Begun::Answer {
+                    head: head.clone(),
+                    file,
+                    good: !bad,
+                });
+            }
+        };
+        if wanted.method == Method::HEAD {
+            begin(None);
+        } else {
             while let Some(chunk) = self.chunk(&mut response, partial, &head).await? {
                 let mut fresh = &chunk[..];
                 if let Some((hasher, left)) = &mut compared {
-                    let same = fresh
-                        .len()
-                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    hasher.update(&fresh[..same]);
-                    fresh = &fresh[same..];
-                    *left -= same as u64;
+                    let most = usize::try_from(*left).unwrap_or(usize::MAX);
+                    let (same, rest) = fresh.split_at(fresh.len().min(most));
+                    hasher.update(same);
+                    *left -= same.len() as u64;
                     if *left > 0 {
                         continue;
                     }
@@ -123,23 +123,18 @@ impl Means<'_> {
                         return Ok(Got::Changed);
                     }
                     compared = None;
+                    fresh = rest;
                 }
                 partial
                     .write(fresh, self.scrub)
                     .map_err(|e| Trouble::disk(&e))?;
-                begin(partial);
+                begin(Some(partial.read.clone()));
                 publisher.grown(partial.written);
             }
             if compared.is_some() {
                 return Err(not_whole(partial, &head));
             }
-            begin(partial);
-        } else {
-            publisher.begin(Begun::Answer {
-                head: head.clone(),
-                file: None,
-                good: !bad,
-            });
+            begin(Some(partial.read.clone()));
         }
         if bad {
             return Ok(Got::Bad(refused(status, &HeaderMap::new())));

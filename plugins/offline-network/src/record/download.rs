@@ -7,16 +7,21 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, StatusCode};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use url::Url;
 
+use super::client;
 use super::store::Identity;
 use super::trouble::Trouble;
 use crate::serve::Growth;
-use crate::{Body, headers};
+use crate::{Body, headers, request_body};
 
 /// The header by which a git client asks for a protocol version.
 const GIT_PROTOCOL: HeaderName = HeaderName::from_static("git-protocol");
+
+/// Tells one request from another within a run, credentials and all.
+pub(crate) type Key = [u8; 32];
 
 /// What to ask a server for.
 pub(crate) struct Wanted {
@@ -32,6 +37,54 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// What to ask for so that the whole answer comes; `written` is the URL as it is
+    /// written down.
+    pub(crate) fn new(
+        method: Method,
+        url: Url,
+        written: String,
+        asked: &HeaderMap,
+        body: Bytes,
+    ) -> Self {
+        let identity = Identity {
+            url: written,
+            method: method.as_str().to_owned(),
+            request_body: request_body::digest(&url, asked, &body),
+        };
+        let repeatable = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
+            || request_body::is_upload_pack(&url);
+        Self {
+            headers: client::whole(asked),
+            method,
+            url,
+            body,
+            identity,
+            repeatable,
+        }
+    }
+
+    /// Requests with the same key get the same answer; `unshared` makes one that is
+    /// like no other.
+    pub(crate) fn key(&self, unshared: Option<u64>) -> Key {
+        let mut all: Vec<Vec<u8>> = self
+            .headers
+            .iter()
+            .map(|(n, v)| [n.as_str().as_bytes(), b":", v.as_bytes()].concat())
+            .collect();
+        all.sort();
+        all.push(self.method.as_str().as_bytes().to_vec());
+        all.push(self.url.as_str().as_bytes().to_vec());
+        if let Some(number) = unshared {
+            all.push(number.to_le_bytes().to_vec());
+        }
+        let mut hasher = Sha256::new();
+        for part in all {
+            hasher.update(part.len().to_le_bytes());
+            hasher.update(&part);
+        }
+        hasher.finalize().into()
+    }
+
     /// The request headers that this answer may vary by.
     pub(crate) fn varies(&self, answer: &HeaderMap) -> BTreeMap<String, String> {
         let mut varies = BTreeMap::new();

@@ -7,6 +7,7 @@ mod client;
 mod credentials;
 mod download;
 mod recorder;
+mod session;
 mod store;
 mod trouble;
 

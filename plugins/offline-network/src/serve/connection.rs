@@ -172,7 +172,11 @@ async fn inner<A: Answer>(
         let status = StatusCode::NOT_IMPLEMENTED;
         return refuse(answer, &target, &method, written, status, &text);
     }
-    if is_own(&shared.own, url.host(), url.port_or_known_default()) {
+    if is_own(
+        &shared.own,
+        url.host().as_ref(),
+        url.port_or_known_default(),
+    ) {
         let text = format!("{written} is this proxy itself");
         let status = StatusCode::LOOP_DETECTED;
         return refuse(answer, &target, &method, written, status, &text);
@@ -204,14 +208,14 @@ fn connect<A: Answer>(
     let answer = &shared.answer;
     let place = written_uri(request.uri());
     let parsed = Url::parse(&format!("https://{place}")).ok();
-    let host = parsed.as_ref().and_then(|u| u.host());
+    let host = parsed.as_ref().and_then(Url::host);
     let port = request.uri().port_u16();
     let (Some(host), Some(port)) = (host, port) else {
         let text = "CONNECT takes host:port";
         let status = StatusCode::BAD_REQUEST;
         return refuse(answer, &target, &Method::CONNECT, place, status, text);
     };
-    if is_own(&shared.own, Some(host.clone()), Some(port)) {
+    if is_own(&shared.own, Some(&host), Some(port)) {
         let text = format!("{place} is this proxy itself");
         let status = StatusCode::LOOP_DETECTED;
         return refuse(answer, &target, &Method::CONNECT, place, status, &text);
@@ -250,13 +254,13 @@ fn refuse<A: Answer>(
     refused.response.map(|()| body)
 }
 
-fn is_own(own: &[SocketAddr], host: Option<Host<&str>>, port: Option<u16>) -> bool {
+fn is_own(own: &[SocketAddr], host: Option<&Host<&str>>, port: Option<u16>) -> bool {
     let ip: Option<IpAddr> = match host {
-        Some(Host::Ipv4(ip)) => Some(ip.into()),
-        Some(Host::Ipv6(ip)) => Some(ip.into()),
+        Some(Host::Ipv4(ip)) => Some((*ip).into()),
+        Some(Host::Ipv6(ip)) => Some((*ip).into()),
         _ => None,
     };
-    let local = matches!(host, Some(Host::Domain("localhost")));
+    let local = matches!(host, Some(Host::Domain(name)) if *name == "localhost");
     own.iter().any(|address| {
         port == Some(address.port())
             && (ip == Some(address.ip())

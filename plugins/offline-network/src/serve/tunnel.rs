@@ -103,8 +103,8 @@ async fn tls<A: Answer>(
     };
     match hello.into_stream(config).await {
         Ok(stream) => {
-            let base = format!("https://{place}");
-            serve_tunnel(stream, shared, target, base).await;
+            let within = format!("https://{place}");
+            serve_tunnel(stream, shared, target, within).await;
         }
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => (),
         Err(error) => {

@@ -10,10 +10,13 @@ use offline_network::{Outcome, Replay};
 use crate::conversation::{Setting, raw, recorded};
 use crate::site::{Asked, Reply, Site, noise};
 
-/// Records these requests (method, path, headers, body) and replays them.
+/// Method, path, headers and body.
+type Wanted<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+
+/// Records these requests and replays them.
 async fn both(
     handler: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
-    requests: &[(&str, &str, &[(&str, &str)], &[u8])],
+    requests: &[Wanted<'_>],
 ) -> (Setting, Replay, Site) {
     let site = Site::https(handler);
     let setting = Setting::trusting(&site);
@@ -127,7 +130,7 @@ async fn a_redirect_to_a_signed_address_is_followed_with_any_signature() {
         }
         _ => Reply::ok("content"),
     };
-    let asked: &[(&str, &str, &[(&str, &str)], &[u8])] = &[
+    let asked: &[Wanted<'_>] = &[
         ("GET", "/file", &[], b""),
         (
             "GET",
@@ -186,7 +189,7 @@ fn negotiating(asked: &Asked) -> Reply {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_form_that_the_tool_accepts_is_given() {
-    let asked: &[(&str, &str, &[(&str, &str)], &[u8])] = &[
+    let asked: &[Wanted<'_>] = &[
         ("GET", "/simple/x/", &[("accept", "text/html")], b""),
         ("GET", "/simple/x/", &[("accept", PIP)], b""),
         ("GET", "/left-pad", &[("accept", "application/json")], b""),
@@ -248,7 +251,7 @@ async fn a_coding_is_undone_for_those_who_do_not_take_it_and_only_then() {
             .header("Content-Encoding", "gzip")
             .chunked(),
     };
-    let asked: &[(&str, &str, &[(&str, &str)], &[u8])] = &[
+    let asked: &[Wanted<'_>] = &[
         ("GET", "/gzip", &[("accept-encoding", "gzip, br")], b""),
         ("GET", "/zstd", &[("accept-encoding", "zstd")], b""),
         ("GET", "/unasked.tar.gz", &[], b""),
@@ -277,8 +280,7 @@ async fn a_coding_is_undone_for_those_who_do_not_take_it_and_only_then() {
 #[tokio::test(flavor = "multi_thread")]
 async fn posts_are_told_apart_by_what_they_send() {
     let handler = |asked: &Asked| Reply::ok(asked.body.clone());
-    let asked: &[(&str, &str, &[(&str, &str)], &[u8])] =
-        &[("POST", "/q", &[], b"one"), ("POST", "/q", &[], b"two")];
+    let asked: &[Wanted<'_>] = &[("POST", "/q", &[], b"one"), ("POST", "/q", &[], b"two")];
     let (setting, replay, site) = both(handler, asked).await;
     let post = async |body| {
         let proxy = replay.proxy_url("web");
@@ -347,7 +349,7 @@ async fn a_success_is_given_where_a_login_was_needed() {
             Reply::new(401, "who?").header("WWW-Authenticate", "Basic realm=\"x\"")
         }
     };
-    let asked: &[(&str, &str, &[(&str, &str)], &[u8])] = &[
+    let asked: &[Wanted<'_>] = &[
         ("GET", "/f", &[], b""),
         ("GET", "/f", &[("authorization", "Basic eA==")], b""),
         ("GET", "/f", &[], b""),

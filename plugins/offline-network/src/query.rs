@@ -25,7 +25,6 @@ const TOKENS: &[&str] = &[
     "ossaccesskeyid",
     "passwd",
     "password",
-    "policy",
     "private_token",
     "pwd",
     "refresh_token",
@@ -39,7 +38,6 @@ const TOKENS: &[&str] = &[
     "hdnts",
     "__token__",
     "__gda__",
-    "verify",
 ];
 /// All parameters of these schemes belong to the signature (AWS, Google, Alibaba,
 /// Tencent).
@@ -48,7 +46,7 @@ const TOKEN_PREFIXES: &[&str] = &["x-amz-", "x-goog-", "x-oss-", "q-sign-", "q-k
 /// part of the signature only if there is one.
 const SIGNED: &[&str] = &[
     "se", "sp", "sv", "sr", "st", "spr", "sks", "skt", "ske", "skv", "skoid", "sktid", "saoid",
-    "suoid", "scid", "expires", "expiry", "exp", "e", "ttl", "hash", "md5", "hmac",
+    "suoid", "scid", "policy", "expires", "expiry", "exp", "e", "ttl", "hash", "md5", "hmac",
 ];
 /// Parameters that differ from request to request and mean nothing.
 const VOLATILE: &[&str] = &[
@@ -115,16 +113,21 @@ pub(crate) fn pairs(url: &Url) -> Option<Vec<Pair<'_>>> {
     )
 }
 
-/// Whether one of these parameters is a signature.
+/// Whether one of these parameters is a signature. A hash alone may say what is
+/// wanted; with an expiry it is one (nginx, `secure_link_md5`).
 pub(crate) fn is_signed(pairs: &[Pair<'_>]) -> bool {
-    let signature = |name: &str| {
-        let name = decoded(name);
-        matches!(
-            name.as_str(),
-            "sig" | "signature" | "x-amz-signature" | "x-goog-signature" | "token" | "md5" | "hmac"
-        )
+    let named = |names: &[&str]| {
+        let mut all = pairs.iter();
+        all.any(|(name, _)| names.contains(&decoded(name).as_str()))
     };
-    pairs.iter().any(|(name, _)| signature(name))
+    named(&[
+        "sig",
+        "signature",
+        "x-amz-signature",
+        "x-goog-signature",
+        "token",
+        "hmac",
+    ]) || (named(&["md5", "hash"]) && named(&["expires", "expiry", "exp", "e"]))
 }
 
 /// Whether a parameter carries a credential, or is part of a signature.
@@ -225,6 +228,7 @@ mod tests {
             ("http://h/x?sp=1", "http://h/x?sp=2"),
             ("http://h/x?key=0xABC", "http://h/x?key=0xDEF"),
             ("http://h/x?a", "http://h/x"),
+            ("http://h/x?md5=1", "http://h/x?md5=2"),
             ("http://h:81/x", "http://h/x"),
             ("http://h/x/", "http://h/x"),
         ] {

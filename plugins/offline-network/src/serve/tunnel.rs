@@ -90,6 +90,7 @@ async fn tls<A: Answer>(
     let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream);
     let hello = match hello.await {
         Ok(hello) => hello,
+        Err(error) if went_away(&error) => return,
         Err(error) => {
             let why = format!("{place}: no TLS connection came about: {error}");
             return shared.answer.not_http(&target, &place, &why);
@@ -106,7 +107,7 @@ async fn tls<A: Answer>(
             let within = format!("https://{place}");
             serve_tunnel(stream, shared, target, within).await;
         }
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => (),
+        Err(error) if went_away(&error) => (),
         Err(error) => {
             let why = format!(
                 "{place}: the client does not accept the certificate of the proxy ({error}); it may trust only certificates of its own"
@@ -114,6 +115,17 @@ async fn tls<A: Answer>(
             shared.answer.not_http(&target, &place, &why);
         }
     }
+}
+
+/// Whether the client only closed its connection, which probes and races do.
+fn went_away(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// A connection of which some bytes were read already.

@@ -229,3 +229,36 @@ async fn nothing_partial_stays_behind() {
     recorded(&setting, &site.url("/f"), &[]).await;
     assert_eq!(std::fs::read_dir(setting.blobs()).unwrap().count(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_proxy_is_asked_where_there_is_one() {
+    let (plain, tls) = (
+        Site::http(|_| Reply::ok("plain")),
+        Site::https(|_| Reply::ok("over TLS")),
+    );
+    let outer = Setting::trusting(&tls);
+    let company = outer.recorder().await;
+    let mut inner = Setting::new();
+    let ca = inner.folder.path().join("company.pem");
+    std::fs::write(&ca, outer.authority.certificate_pem()).unwrap();
+    inner.upstream.ca_file = Some(ca);
+    let place = company.proxy_url("web").unwrap();
+    inner.upstream = inner.upstream.clone().with_proxies(|name| match name {
+        "http_proxy" => Some(place.trim_start_matches("http://").to_owned()),
+        "HTTPS_PROXY" => Some(place.clone()),
+        _ => None,
+    });
+    let recorder = inner.recorder().await;
+    for site in [&plain, &tls] {
+        let answer = inner.get(recorder.proxy_url("web"), &site.url("/f")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    assert_eq!(company.requests().len(), 2);
+    let recorded = recorder.stop().await.unwrap();
+    assert_eq!(recorded.failures, []);
+    assert_eq!(recorded.recording.exchanges.len(), 2);
+    inner.upstream.no_proxy = Some("127.0.0.1".to_owned());
+    let recorder = inner.recorder().await;
+    inner.get(recorder.proxy_url("web"), &plain.url("/f")).await;
+    assert_eq!(company.requests().len(), 2);
+}

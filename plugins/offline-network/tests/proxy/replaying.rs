@@ -416,3 +416,31 @@ async fn https_asked_for_without_a_tunnel_and_http_within_one_are_answered() {
     assert!(raw(port, absolute.as_bytes()).ends_with("over TLS"));
     assert!(raw(port, tunnel.as_bytes()).ends_with("plain"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_sent_in_chunks_is_the_same_body() {
+    let site = Site::http(|asked| Reply::ok(asked.body.clone()));
+    let setting = Setting::new();
+    let recorder = setting.recorder().await;
+    let url = site.url("/q");
+    setting
+        .ask(recorder.proxy_url("web"), "POST", &url, &[], b"one and two")
+        .await;
+    let replay = setting
+        .replay(recorder.stop().await.unwrap().recording)
+        .await;
+    let head = format!("POST {url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+    let chunks = "Transfer-Encoding: chunked\r\n\r\n4\r\none \r\n7\r\nand two\r\n0\r\n\r\n";
+    let answer = raw(
+        replay.port("web").unwrap(),
+        format!("{head}{chunks}").as_bytes(),
+    );
+    assert!(answer.ends_with("one and two"), "{answer}");
+    // An old client gets no chunks, and the end of the connection as the end.
+    let old = format!("POST {url} HTTP/1.0\r\nContent-Length: 11\r\n\r\none and two");
+    let answer = raw(replay.port("web").unwrap(), old.as_bytes());
+    assert!(
+        answer.starts_with("HTTP/1.0 200") && answer.ends_with("one and two"),
+        "{answer}"
+    );
+}

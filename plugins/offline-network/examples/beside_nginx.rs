@@ -91,7 +91,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("{scheme:5} {name:14} nginx {theirs:.2?}  replay {ours:.2?}");
         }
     }
-    nginx.kill()?;
+    // Killed, it would leave its workers behind.
+    let configuration = folder.path().join("nginx.conf");
+    let stop = Command::new("nginx")
+        .arg("-c")
+        .arg(configuration)
+        .args(["-s", "stop"])
+        .status();
+    stop?;
     nginx.wait()?;
     let status = fs::read_to_string("/proc/self/status")?;
     let memory = status.lines().find(|l| l.starts_with("VmRSS"));

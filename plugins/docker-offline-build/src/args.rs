@@ -31,6 +31,18 @@ pub struct Args {
     #[arg(long)]
     pub setup: bool,
 
+    /// Write what was asked for and is not in the bundle's recording into this file, for docker offline export --fetch
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub wanted: Option<PathBuf>,
+
+    /// Leave a replay service running, so that plain docker compose up --build replays the recorded network too
+    #[arg(long, conflicts_with_all = ["classic", "setup"])]
+    pub stay: bool,
+
+    /// Undo --stay: remove the replay service and the generated files, and do nothing else
+    #[arg(long, conflicts_with_all = ["classic", "setup", "stay", "version", "force", "wanted"])]
+    pub leave: bool,
+
     /// How to print the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: Format,

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use offline_core::Failure;
+use offline_core::build::stay::Left;
 use offline_core::build::{self, BuildOptions, Summary};
 use offline_terminal::{Format, Table, Terminal, bytes, seconds};
 
@@ -9,6 +10,16 @@ use crate::Args;
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     let docker = terminal.docker()?;
     let default_cache = args.cache_dir == Path::new("build-cache");
+    if args.leave {
+        let cache_dir = (!default_cache).then_some(args.cache_dir.as_path());
+        let bundle = args.bundle.as_deref();
+        let left = build::stay::leave(&docker, &args.project.options(), bundle, cache_dir)?;
+        match args.format {
+            Format::Json => terminal.print_json(&left)?,
+            Format::Text => terminal.print(&words_of_leaving(&left))?,
+        }
+        return Ok(());
+    }
     let options = BuildOptions {
         project: args.project.options(),
         services: args.project.services.clone(),
@@ -18,6 +29,8 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         version: args.version.clone(),
         classic: args.classic,
         force: args.force,
+        wanted: args.wanted.clone(),
+        stay: args.stay,
     };
     let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
     match args.format {
@@ -25,6 +38,24 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         Format::Text => terminal.print(&words(&summary))?,
     }
     refused.map_or(Ok(()), Err)
+}
+
+fn words_of_leaving(left: &Left) -> String {
+    if left.is_nothing() {
+        return "Nothing of docker offline build --stay is here.\n".to_owned();
+    }
+    let mut text = String::new();
+    if left.container {
+        text += "Removed the replay service.\n";
+    }
+    for image in &left.images {
+        text += &format!("Removed the image {image}.\n");
+    }
+    for path in left.override_file.iter().chain(&left.folder) {
+        text += &format!("Removed {}.\n", path.display());
+    }
+    text += "If .env has a COMPOSE_FILE line of docker offline build --stay, take it out.\n";
+    text
 }
 
 fn words(summary: &Summary) -> String {
@@ -54,13 +85,23 @@ fn words(summary: &Summary) -> String {
                 None => table.row([
                     one.service.clone(),
                     one.cached.to_string(),
-                    one.ran.to_string(),
+                    match one.replayed {
+                        0 => one.ran.to_string(),
+                        some => format!("{} ({some} replayed)", one.ran),
+                    },
                     seconds(time),
                     one.images.join(", "),
                 ]),
             }
         }
         text += &format!("\n{table}");
+    }
+    if let Some(network) = summary.network.as_ref().filter(|n| n.requests > 0) {
+        text += &format!(
+            "\nAnswered {} requests from the recorded network ({}).\n",
+            network.requests,
+            bytes(network.bytes)
+        );
     }
     if let Some(file) = &summary.override_file {
         text += &format!(
@@ -74,6 +115,32 @@ fn words(summary: &Summary) -> String {
             text += &format!("  {} from {}: {}\n", miss.service, miss.at, miss.why);
         }
         text += "Build with the command below instead, also after edits.\n";
+    }
+    if let Some(stay) = &summary.stay {
+        text += &format!(
+            "\nThe recorded network is answered by the container {} at {}.\n",
+            stay.container, stay.address
+        );
+        match &stay.env_line {
+            Some(line) => {
+                text += &format!(
+                    "Put this line into .env, so that Compose builds through it:\n  {line}\n"
+                );
+            }
+            None => {
+                text += &format!(
+                    "{} lets Compose build through it.\n",
+                    stay.override_file.display()
+                );
+            }
+        }
+        if !stay.not_followed.is_empty() {
+            text += &format!(
+                "After an edit of the Dockerfile of {}, which a Compose file holds, run docker offline build --stay again.\n",
+                stay.not_followed.join(", ")
+            );
+        }
+        text += "docker offline build --leave undoes it.\n";
     }
     text += &format!("\nDone in {}.", seconds(summary.elapsed));
     if !summary.next.is_empty() {

@@ -32,6 +32,10 @@ pub struct Args {
     #[arg(long, value_name = "SERVICE", conflicts_with_all = ["explain", "log", "strict"])]
     pub why: Option<String>,
 
+    /// List what the bundle has recorded of the network, by service and step, and look at nothing else
+    #[arg(long, conflicts_with_all = ["explain", "log", "strict", "why"])]
+    pub list_network: bool,
+
     /// Exit with 1 where there are warnings and no errors
     #[arg(long)]
     pub strict: bool,

@@ -2,6 +2,7 @@
 
 mod args;
 mod log;
+mod network;
 mod run;
 mod steps;
 mod text;

@@ -2,13 +2,14 @@ use std::path::PathBuf;
 
 use offline_core::Failure;
 use offline_core::diagnosis::{
-    DiagnoseOptions, Document, MachineSources, Report, WhyDocument, survey, why,
+    DiagnoseOptions, Document, MachineSources, Report, WhyDocument, list_network, survey, why,
 };
 use offline_core::engine::Error;
+use offline_core::project;
 use offline_terminal::{Format, Terminal};
 
 use crate::text::Page;
-use crate::{Args, steps, text};
+use crate::{Args, network, steps, text};
 
 /// Looks at machine, bundle and project, or else at a log, and says what was found.
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
@@ -22,6 +23,9 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     }
     if let Some(log) = &args.log {
         return conclude(args, terminal, page, &crate::log::read(log)?);
+    }
+    if args.list_network {
+        return recorded(args, terminal, page);
     }
     let docker = match terminal.docker() {
         Ok(docker) => Some(docker),
@@ -48,6 +52,26 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     }
     let report = survey(docker.as_ref(), &options, terminal.reporter())?;
     conclude(args, terminal, page, &report)
+}
+
+/// Lists what was recorded of the network; no engine is asked.
+fn recorded(args: &Args, terminal: &Terminal, page: Page) -> Result<(), Failure> {
+    let bundle = args.bundle.as_deref();
+    let project = match project::directory(&args.project.options()) {
+        Ok(folder) => folder,
+        // A bundle that is named needs no project beside it.
+        Err(_) if bundle.is_some() => PathBuf::from("."),
+        Err(error) => return Err(error.into()),
+    };
+    let mut list = list_network(bundle, args.cache_dir.as_deref(), &project)?;
+    let wanted = &args.project.services;
+    list.services
+        .retain(|service| wanted.is_empty() || wanted.contains(&service.name));
+    match args.format {
+        Format::Json => terminal.print_json(&list)?,
+        Format::Text => terminal.print(&network::words(&list, page))?,
+    }
+    Ok(())
 }
 
 /// Prints a report, and fails where it says that something is wrong.

@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 
 use offline_core::compatibility::Engine;
 use offline_core::engine::Store;
-use offline_core::export::{self, ArchiveChoice, BuilderChoice, ExportOptions, Prepared, Summary};
+use offline_core::export::{
+    self, ArchiveChoice, BuilderChoice, ExportOptions, Prepared, RecordingCost, Summary,
+};
 use offline_core::{Event, Failure, Reporter as _, plan};
 use offline_terminal::{Format, Terminal, bytes, seconds};
 
@@ -64,6 +66,7 @@ fn options(args: &Args) -> ExportOptions {
             .collect(),
         http_proxy: args.http_proxy.clone(),
         ca_file: args.ca_file.clone(),
+        record_network: args.record,
         force: args.force,
         tool_version: env!("CARGO_PKG_VERSION").into(),
         docker_config: docker_config(),
@@ -112,6 +115,24 @@ fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(
     Ok(())
 }
 
+/// What recording the network cost.
+fn recorded(network: &RecordingCost) -> String {
+    let mut parts = Vec::new();
+    if !network.recorded.is_empty() {
+        parts.push(format!(
+            "{} requests of {} ({} from servers) in {}, beside the rest",
+            network.requests,
+            network.recorded.join(", "),
+            bytes(network.bytes),
+            seconds(network.elapsed),
+        ));
+    }
+    if !network.kept.is_empty() {
+        parts.push(format!("kept for {}", network.kept.join(", ")));
+    }
+    format!("Recorded network: {}\n", parts.join("; "))
+}
+
 fn words(summary: &Summary) -> String {
     let kinds: Vec<String> = [
         (summary.stages, "BuildKit"),
@@ -139,6 +160,7 @@ fn words(summary: &Summary) -> String {
         (summary.sizes.images, "images"),
         (summary.sizes.buildkit_stages, "BuildKit stages"),
         (summary.sizes.classic_stages, "classic stages"),
+        (summary.sizes.network, "recorded network"),
         (summary.sizes.other, "other"),
     ];
     let sizes: Vec<String> = sizes
@@ -147,6 +169,9 @@ fn words(summary: &Summary) -> String {
         .map(|(size, kind)| format!("{kind} {}", bytes(*size)))
         .collect();
     text += &format!("Shared layers counted once: {}\n", sizes.join(", "));
+    if let Some(network) = &summary.network {
+        text += &recorded(network);
+    }
     if !summary.not_classic.is_empty() {
         text += &format!(
             "Not for --classic, see the warnings: {}\n",

@@ -13,5 +13,8 @@ use offline_terminal::{Invocation, install_panic_message};
 
 fn main() -> ExitCode {
     install_panic_message();
+    if let Some(code) = docker_offline_build::serve_if_asked() {
+        return code;
+    }
     run::run(Invocation::of_plugin("offline")).into()
 }

@@ -67,6 +67,10 @@ pub enum Kind {
     BuildFailed,
     /// Some services were built, others were refused.
     BuildPartial,
+    /// A step asked for something that the bundle's recording does not hold.
+    NotRecorded,
+    /// Build containers cannot reach the proxy that replays the network.
+    ProxyUnreachable,
     /// Diagnosis found errors.
     FindingsError,
     /// Diagnosis found warnings and `--strict` was given.

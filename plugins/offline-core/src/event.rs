@@ -27,6 +27,11 @@ pub enum Work {
         /// How many services.
         services: usize,
     },
+    /// Building services once more to record what their steps fetch.
+    RecordNetwork {
+        /// How many services.
+        services: usize,
+    },
     /// Copying stage images from the engine into the layout.
     SaveImages {
         /// How many images.

@@ -55,7 +55,9 @@ network_rules() {
 network_connect() {
     local slot=$1 bridge=$NETWORK_PREFIX$1
     network_disconnect "$slot"
-    ip link add "$bridge" type bridge
+    # With an address of its own: without one a bridge takes that of a port, and
+    # changes it when that container ends, under the feet of those that go on.
+    ip link add "$bridge" address "$(printf '02:42:0a:%02x:00:01' $((200 + slot)))" type bridge
     ip addr add "10.$((200 + slot)).0.1/24" dev "$bridge"
     ip link set "$bridge" mtu "$(network_mtu)" up
     network_rules -A "$slot"

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::by_classic::ServiceWarning;
+use super::replay::Known;
 use crate::bundle::{Inventory, Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase};
 use crate::compatibility::{Engine, misses};
@@ -26,6 +27,8 @@ pub(super) struct Foresight {
     pub(super) refused: BTreeMap<String, String>,
     /// Per service, what to say when a step fails that was cached at export.
     pub(super) explanations: BTreeMap<String, String>,
+    /// Services whose network was recorded and is replayed where a step needs it.
+    recorded: BTreeSet<String>,
 }
 
 /// Compares bundle, engine and sources.
@@ -36,8 +39,15 @@ pub(super) fn foresee(
     layout: &Layout,
     inventories: &BTreeMap<String, Arc<Inventory>>,
     engine: &EngineInfo,
+    recorded: Option<Known<'_>>,
 ) -> Result<Foresight, Failure> {
-    let mut foresight = Foresight::default();
+    let mut foresight = Foresight {
+        recorded: recorded.map_or_else(BTreeSet::new, |known| {
+            let names = closure.services.iter().map(|s| s.name.clone());
+            names.filter(|name| known.service(name)).collect()
+        }),
+        ..Foresight::default()
+    };
     foresight.full_disk(engine);
     foresight.engine_misses(closure, record, engine);
     foresight.old_compose(project, closure, engine);
@@ -99,7 +109,14 @@ impl Foresight {
             };
             let subject = build.location(miss.line).to_string();
             let why = miss.reason.words(&from, &to);
-            let what = if let Some((line, tool)) = miss.network {
+            let recorded = self.recorded.contains(&miss.service);
+            let what = if let Some((line, tool)) = miss.network.as_ref().filter(|_| recorded) {
+                format!(
+                    "service {}: {tool} at {} will run again here, and is answered from the recorded network",
+                    miss.service,
+                    build.location(*line)
+                )
+            } else if let Some((line, tool)) = miss.network {
                 let reason = format!(
                     "{tool} at {} would run again, without a network",
                     build.location(line)
@@ -126,7 +143,7 @@ impl Foresight {
                 what,
                 subject: Some(subject),
                 why: Some(why),
-                remedy: Some(miss.reason.remedy(&from, &to)),
+                remedy: (!recorded).then(|| miss.reason.remedy(&from, &to)),
             };
             self.misses.push((miss.service.clone(), warning));
         }
@@ -217,7 +234,7 @@ impl Foresight {
                 .runs
                 .iter()
                 .find(|r| r.line > copy.line && r.network_tool.is_some());
-            if let Some(run) = lost {
+            if let Some(run) = lost.filter(|_| !self.recorded.contains(service)) {
                 self.warnings.push(Warning {
                     what: format!(
                         "service {service}: {} at line {} will run again, and there is no network",
@@ -253,6 +270,9 @@ impl Foresight {
                 let Some(run) = stage.runs.iter().find(|r| r.network_tool.is_some()) else {
                     continue;
                 };
+                if self.recorded.contains(&service.name) {
+                    continue;
+                }
                 let warning = Warning {
                     what: format!(
                         "service {}: after an edit between line {} and line {}, undoing it does not bring the cached {} step back",

@@ -55,19 +55,21 @@ pub(super) fn after_setup(flags: &ProjectOptions, classic: bool) -> String {
     })
 }
 
-/// Where plain Compose would run steps again that need a network: the classic
-/// builder once more, and Compose without a build.
-pub(super) fn next_by_classic(
+/// Where plain Compose would run steps again that need a network: the same build once
+/// more, and Compose without one.
+pub(super) fn next_by_us(
     compose: &[OsString],
     generated: bool,
     options: &BuildOptions,
     has_compose: bool,
+    classic: bool,
 ) -> String {
     let own = |words: &[OsString]| -> Vec<String> {
         let words = words.iter().skip(1);
         words.map(|w| quoted(&w.to_string_lossy())).collect()
     };
-    let mut build = vec!["docker offline build --classic".to_owned()];
+    let classic = if classic { " --classic" } else { "" };
+    let mut build = vec![format!("docker offline build{classic}")];
     build.extend(own(&options.project.compose_args()));
     let mut flag = |name: &str, value: Option<&Path>| {
         if let Some(value) = value {
@@ -136,14 +138,14 @@ mod tests {
         };
         let compose = options.project.compose_args();
         assert_eq!(
-            next_by_classic(&compose, false, &options, true),
+            next_by_us(&compose, false, &options, true, true),
             "docker offline build --classic api && docker compose up -d --no-build api"
         );
         options.services.clear();
         options.project.files = vec!["a b.yaml".into()];
         let compose = options.project.compose_args();
         assert_eq!(
-            next_by_classic(&compose, false, &options, false),
+            next_by_us(&compose, false, &options, false, true),
             "docker offline build --classic -f 'a b.yaml' && docker-compose -f 'a b.yaml' up -d --no-build"
         );
     }

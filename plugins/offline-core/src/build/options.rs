@@ -22,4 +22,8 @@ pub struct BuildOptions {
     pub classic: bool,
     /// Build also services whose network steps will miss the cache.
     pub force: bool,
+    /// Where to write down what was asked for and is not recorded.
+    pub wanted: Option<PathBuf>,
+    /// Leave a replay service running, so that plain Compose replays too.
+    pub stay: bool,
 }

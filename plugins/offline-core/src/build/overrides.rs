@@ -143,6 +143,11 @@ impl Overrides {
         self.services.is_empty()
     }
 
+    /// What is changed, by service.
+    pub(super) fn services(&self) -> &BTreeMap<String, Value> {
+        &self.services
+    }
+
     /// For `up --no-build`: an image that is built is taken as it is, and one that
     /// is missing is said to be, not looked for.
     pub(super) fn without_builds(&mut self, project: &Project) {

@@ -5,9 +5,11 @@ use super::by_classic::ByClassic;
 use super::choice::{buildkit, choose};
 use super::foresight::{Foresight, foresee};
 use super::load::load;
-use super::next::{after_setup, next_by_classic, next_command, next_for_those_built};
+use super::next::{after_setup, next_by_us, next_command, next_for_those_built};
 use super::open::open;
 use super::overrides::{Overrides, overrides};
+use super::replay::{Known, Needs, Replayer, can_replay};
+use super::stay::{self, SetUp};
 use super::version::{self, versioned};
 use super::warm::Builder;
 use super::{BuildOptions, Error, ServiceResult, Summary};
@@ -28,6 +30,12 @@ pub fn run(
     reporter: &dyn Reporter,
 ) -> Result<(Summary, Option<Failure>), Failure> {
     let started = Instant::now();
+    let asked = &options.project;
+    // Compose reads what `--stay` generated, and our own builds do not.
+    let options = &BuildOptions {
+        project: project::without_generated(&options.project)?,
+        ..options.clone()
+    };
     let (engine, project) = read(docker, options, reporter)?;
     if let Some(warning) = project.reading_warning() {
         reporter.event(Event::Warning(warning));
@@ -53,6 +61,7 @@ pub fn run(
         &bundle.layout,
         &inventories,
         &engine,
+        recorded(options, &engine, &bundle.record, missing.is_some()),
     )?;
     let no_buildkit = missing.as_ref().map(|m| m.why.clone());
     let choice = choose(
@@ -90,6 +99,8 @@ pub fn run(
         services: Vec::new(),
         builder: choice.words,
         plain_compose_misses: Vec::new(),
+        network: None,
+        stay: None,
         override_file: None,
         next: String::new(),
         elapsed: started.elapsed(),
@@ -100,6 +111,17 @@ pub fn run(
     }
     let mut overrides = overrides(&project, &closure, &bundle.record, &engine);
     let (compose, mut override_file) = compose_args(&project, &closure, options, &overrides)?;
+    let replayer = Replayer::new(&Needs {
+        docker,
+        engine: &engine,
+        project: &project,
+        closure: &closure,
+        record: &bundle.record,
+        layout: &bundle.layout,
+        reporter,
+        wanted: options.wanted.as_deref(),
+        inventories: &inventories,
+    });
     let builder = Builder {
         docker,
         project: &project,
@@ -111,6 +133,9 @@ pub fn run(
         compose: &compose,
         force: options.force,
         reporter,
+        replay: replayer.as_ref(),
+        stay: options.stay,
+        compose_version: engine.compose.as_deref(),
     };
     let mut results = if choice.classic {
         let built = ByClassic {
@@ -125,14 +150,53 @@ pub fn run(
         summary.plain_compose_misses = built.misses;
         built.results
     } else {
-        let mut results = builder.build()?.results(&closure);
+        let built = builder.build();
+        if let (Some(replayer), Some(file)) = (&replayer, &options.wanted) {
+            replayer.write_wanted(file, &inventories)?;
+        }
+        let mut results = built?.results(&closure);
+        if let Some(replayer) = &replayer {
+            replayer.remember();
+        }
         refuse(&mut results, options, &foresight);
         results
     };
+    if let Some(replayer) = &replayer {
+        summary.network = replayer.summary();
+        for result in &mut results {
+            result.replayed = replayer.replayed(&result.service);
+        }
+        if let Some(warning) = replayer.warning() {
+            reporter.event(Event::Warning(warning));
+        }
+    }
     finish(docker, &project, options, &mut results)?;
     let refused = refusals(&results, choice.classic);
+    if options.stay {
+        let Some(replayer) = replayer.as_ref().filter(|_| !choice.classic) else {
+            return Err(stay::Error::NothingRecorded.into());
+        };
+        summary.stay = Some(stay::set_up(&SetUp {
+            docker,
+            engine: &engine,
+            project: &project,
+            closure: &closure,
+            options: &options.project,
+            bundle: bundle.layout.path(),
+            overrides: &overrides,
+            variables: &|service| replayer.variables(service),
+        })?);
+    } else if let Some(replayer) = &replayer {
+        summary.plain_compose_misses.extend(replayer.plain_misses());
+    }
     if summary.plain_compose_misses.is_empty() {
-        summary.next = next_command(&compose, override_file.is_some(), &options.project);
+        // The file of `--stay` holds what the other one would.
+        let generated = override_file.is_some() && summary.stay.is_none();
+        summary.next = if summary.stay.is_some() {
+            next_command(&asked.compose_args(), false, asked)
+        } else {
+            next_command(&compose, generated, &options.project)
+        };
         if refused.is_some() || !options.services.is_empty() {
             summary.next = next_for_those_built(&summary.next, &closure, &results);
         }
@@ -145,7 +209,7 @@ pub fn run(
             compose = for_old_compose(&project, options, override_file.as_ref())?;
         }
         let own = !has_compose || override_file.is_some();
-        summary.next = next_by_classic(&compose, own, options, has_compose);
+        summary.next = next_by_us(&compose, own, options, has_compose, choice.classic);
     }
     summary.override_file = override_file;
     summary.services = results;
@@ -185,6 +249,17 @@ fn with_arguments(
     project.set_arguments(&record.build_args);
     let closure = closure::resolve_to_build(&project, &options.services, platform)?;
     Ok((project, closure))
+}
+
+/// What the bundle's recordings know, where BuildKit builds and can replay them.
+fn recorded<'a>(
+    options: &BuildOptions,
+    engine: &EngineInfo,
+    record: &'a Record,
+    no_buildkit: bool,
+) -> Option<Known<'a>> {
+    let known = Known::new(record);
+    (!options.classic && !no_buildkit && known.any() && can_replay(engine)).then_some(known)
 }
 
 fn parse_platform(text: &str) -> Result<Platform, Failure> {

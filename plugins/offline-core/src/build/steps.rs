@@ -48,6 +48,7 @@ impl StepCount {
                     service: service.name.clone(),
                     cached: own().filter(|(_, (ran, _))| !ran).count(),
                     ran: own().filter(|(_, (ran, _))| *ran).count(),
+                    replayed: 0,
                     seconds: own().map(|(_, (_, seconds))| seconds).sum(),
                     images: vec![service.image.clone()],
                     builder: None,

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::PlainMiss;
+use super::stay::Staying;
+use super::{Asked, PlainMiss};
 
 /// What a build did.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -21,8 +22,12 @@ pub struct Summary {
     /// What builds, and why.
     pub builder: String,
     /// What plain `docker compose up --build` would run again here, after a build
-    /// by the classic builder.
+    /// by the classic builder, or one that replayed the recorded network.
     pub plain_compose_misses: Vec<PlainMiss>,
+    /// What was answered from the bundle's recording; `None` where no build asked.
+    pub network: Option<Replayed>,
+    /// What was left running for plain Compose.
+    pub stay: Option<Staying>,
     /// The generated Compose file, where one is needed.
     pub override_file: Option<PathBuf>,
     /// The command to type next.
@@ -30,6 +35,17 @@ pub struct Summary {
     /// How long it took, in seconds.
     #[serde(serialize_with = "seconds")]
     pub elapsed: Duration,
+}
+
+/// What the proxy answered from the bundle's recording.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Replayed {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Bytes of the answers.
+    pub bytes: u64,
+    /// What was asked for and is not recorded.
+    pub not_recorded: Vec<Asked>,
 }
 
 /// What became of one service.
@@ -41,6 +57,8 @@ pub struct ServiceResult {
     pub cached: usize,
     /// Steps that ran.
     pub ran: usize,
+    /// Of those that ran, the ones that had the recorded network.
+    pub replayed: usize,
     /// Seconds that its steps took.
     pub seconds: f64,
     /// The image, with all its tags.

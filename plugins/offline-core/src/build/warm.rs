@@ -1,11 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, json};
 
 use super::Error;
 use super::foresight::Foresight;
 use super::levels::{Level, levels, one_name_at_a_time};
+use super::replay::{Make, Replayer, Rounds};
 use super::steps::StepCount;
 use crate::bundle::Record;
 use crate::closure::{Closure, StageRef};
@@ -13,8 +15,8 @@ use crate::engine::{BakeFile, BuildLog, Docker, local_cache_source};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{Digest, Layout};
-use crate::project::Project;
-use crate::stages::{Dockerfiles, StageTargets};
+use crate::project::{NamedContext, Project};
+use crate::stages::{DIRECT, Dockerfiles, StageTargets, Through};
 
 /// Warms the cache and builds, level by level.
 pub(super) struct Builder<'a> {
@@ -29,6 +31,12 @@ pub(super) struct Builder<'a> {
     pub(super) compose: &'a [OsString],
     pub(super) force: bool,
     pub(super) reporter: &'a dyn Reporter,
+    /// Where the bundle holds the network of the export.
+    pub(super) replay: Option<&'a Replayer<'a>>,
+    /// Build through the proxy whatever may need the network, as plain Compose will.
+    pub(super) stay: bool,
+    /// The engine's Compose, for its label on images that are built here.
+    pub(super) compose_version: Option<&'a str>,
 }
 
 impl Builder<'_> {
@@ -54,12 +62,13 @@ impl Builder<'_> {
         tagged: &BTreeSet<String>,
     ) -> Result<StepCount, Failure> {
         let dockerfiles = Dockerfiles::write(self.closure)?;
-        let targets = StageTargets {
-            project: self.project,
-            closure: self.closure,
-            dockerfiles: &dockerfiles,
-            pins: self.pins,
-        };
+        for service in services {
+            match self.replay {
+                Some(replay) if self.stay => replay.rewrite_all(&dockerfiles, service)?,
+                Some(replay) => replay.rewrite_remembered(&dockerfiles, service)?,
+                None => {}
+            }
+        }
         let mut count = StepCount::default();
         let mut levels = levels(self.closure);
         for level in &mut levels {
@@ -77,21 +86,34 @@ impl Builder<'_> {
                     .iter()
                     .filter(|s| level.services.contains(&s.service))
                     .collect();
-                self.warm(&targets, &stages, (wave, waves), &mut count)?;
+                self.warm(&dockerfiles, &stages, (wave, waves), &mut count)?;
             }
             level.services.retain(|s| tagged.contains(s));
-            self.build_level(&level, &mut count)?;
+            self.build_level(&dockerfiles, &level, &mut count)?;
         }
         Ok(count)
     }
 
-    fn warm(
+    fn targets<'t>(
+        &'t self,
+        dockerfiles: &'t Dockerfiles,
+        through: &'t BTreeMap<String, Through>,
+    ) -> StageTargets<'t> {
+        StageTargets {
+            project: self.project,
+            closure: self.closure,
+            dockerfiles,
+            pins: self.pins,
+            through,
+        }
+    }
+
+    /// The builds of stages that only warm, and the service of each target.
+    fn warming(
         &self,
         targets: &StageTargets<'_>,
         stages: &[&StageRef],
-        (wave, waves): (usize, usize),
-        count: &mut StepCount,
-    ) -> Result<(), Failure> {
+    ) -> (BakeFile, BTreeMap<String, String>) {
         let mut file = BakeFile::default();
         let mut services: BTreeMap<String, String> = BTreeMap::new();
         for stage in stages {
@@ -104,35 +126,82 @@ impl Builder<'_> {
             targets.add(&mut file, stage, wishes);
             services.insert(targets.name(stage), stage.service.clone());
         }
+        services.extend(targets.contexts().filter(|(name, _)| file.defines(name)));
+        (file, services)
+    }
+
+    fn warm(
+        &self,
+        dockerfiles: &Dockerfiles,
+        stages: &[&StageRef],
+        (wave, waves): (usize, usize),
+        count: &mut StepCount,
+    ) -> Result<(), Failure> {
+        let (file, services) = self.warming(&self.targets(dockerfiles, &DIRECT), stages);
         if file.is_empty() {
             return Ok(());
         }
-        let task = Task::start(
-            self.reporter,
-            Work::Warm {
-                wave,
-                waves,
-                stages: file.len(),
+        let work = Work::Warm {
+            wave,
+            waves,
+            stages: file.len(),
+        };
+        let _task = Task::start(self.reporter, work, None);
+        let Some(replay) = self.replay else {
+            let folder = dockerfiles.folder();
+            let log = self.docker.bake(&file, folder, self.reporter)?;
+            return self.read_log(&log, &services, count);
+        };
+        self.replayed(
+            replay,
+            dockerfiles,
+            &stages.iter().map(|s| s.service.clone()).collect(),
+            &|through, only| {
+                let targets = self.targets(dockerfiles, through);
+                let stages = stages.iter().filter(|s| only.contains(&s.service));
+                self.warming(&targets, &stages.copied().collect::<Vec<_>>())
             },
-            None,
-        );
-        let log = self
-            .docker
-            .bake(&file, targets.dockerfiles.folder(), self.reporter)?;
-        drop(task);
-        let only = if services.len() == 1 {
-            services.values().next()
+            count,
+        )
+    }
+
+    /// Builds some services in rounds, with what was replayed so far.
+    fn replayed(
+        &self,
+        replay: &Replayer<'_>,
+        dockerfiles: &Dockerfiles,
+        services: &BTreeSet<String>,
+        make: Make<'_>,
+        count: &mut StepCount,
+    ) -> Result<(), Failure> {
+        let count = Mutex::new(count);
+        let rounds = Rounds {
+            dockerfiles,
+            make,
+            take: &|log, services| {
+                let mut count = count.lock().unwrap_or_else(PoisonError::into_inner);
+                self.read_log(log, services, &mut count)
+            },
+        };
+        replay.build(rounds, services)
+    }
+
+    /// Counts the steps of a bake, and says why it failed if it did.
+    fn read_log(
+        &self,
+        log: &BuildLog,
+        services: &BTreeMap<String, String>,
+        count: &mut StepCount,
+    ) -> Result<(), Failure> {
+        let all: BTreeSet<&String> = services.values().collect();
+        let only = if all.len() == 1 {
+            all.first().map(|s| s.as_str())
         } else {
             None
         };
-        count.add(&log, only.map(String::as_str), |word| {
-            services.get(word).cloned()
-        });
-        self.check(
-            &log,
-            |word| services.get(word).cloned(),
-            only.map(String::as_str),
-        )
+        let service_of = |word: &str| services.get(word).cloned();
+        count.add(log, only, service_of);
+        self.check(log, service_of, only)
     }
 
     fn cache_source(&self, stage: &StageRef) -> Option<Digest> {
@@ -151,13 +220,66 @@ impl Builder<'_> {
         Some(carried.stages.iter().find(|s| s.name == *name)?.manifest)
     }
 
-    /// Builds and tags just as the user will from now on, and proves with it
-    /// that plain Compose finds everything.
-    fn build_level(&self, level: &Level, count: &mut StepCount) -> Result<(), Failure> {
+    /// Builds and tags just as the user will from now on, and proves with it that
+    /// plain Compose finds everything. What was replayed plain Compose does not find:
+    /// it is built and tagged as Compose would.
+    fn build_level(
+        &self,
+        dockerfiles: &Dockerfiles,
+        level: &Level,
+        count: &mut StepCount,
+    ) -> Result<(), Failure> {
         for services in one_name_at_a_time(self.closure, level.services.iter().cloned()) {
-            self.compose_build(&services, count)?;
+            let (replayed, ordinary) = self.replay.map_or_else(
+                || (BTreeSet::new(), services.clone()),
+                |replay| self.parted(services.clone(), &replay.through()),
+            );
+            if !ordinary.is_empty() {
+                self.compose_build(&ordinary, count)?;
+            }
+            let Some(replay) = self.replay.filter(|_| !replayed.is_empty()) else {
+                continue;
+            };
+            let work = Work::BuildServices {
+                services: replayed.iter().cloned().collect(),
+            };
+            let _task = Task::start(self.reporter, work, None);
+            let make = |through: &BTreeMap<String, Through>, only: &BTreeSet<String>| {
+                let targets = self.targets(dockerfiles, through);
+                let mut file = BakeFile::default();
+                for service in only {
+                    targets.add_image(&mut file, service, self.compose_version);
+                }
+                let images = only.iter().map(|s| (targets.image_name(s), s.clone()));
+                let contexts = targets.contexts();
+                let services = images.chain(contexts.filter(|(name, _)| file.defines(name)));
+                let services = services.collect();
+                (file, services)
+            };
+            self.replayed(replay, dockerfiles, &replayed, &make, count)?;
         }
         Ok(())
+    }
+
+    /// The services that are built through the proxy or upon the context of one that
+    /// is, and the others.
+    fn parted(
+        &self,
+        services: BTreeSet<String>,
+        through: &BTreeMap<String, Through>,
+    ) -> (BTreeSet<String>, BTreeSet<String>) {
+        services
+            .into_iter()
+            .partition(|name| self.goes_through(name, through))
+    }
+
+    fn goes_through(&self, name: &str, through: &BTreeMap<String, Through>) -> bool {
+        let build = self.project.service(name).and_then(|s| s.build.as_ref());
+        let mut contexts = build.iter().flat_map(|b| b.additional_contexts.values());
+        through.contains_key(name)
+            || contexts.any(
+                |c| matches!(c, NamedContext::Service(other) if self.goes_through(other, through)),
+            )
     }
 
     fn compose_build(
@@ -200,6 +322,10 @@ impl Builder<'_> {
             .as_ref()
             .and_then(|s| service_of(s.scope.first()?))
             .or_else(|| only.map(str::to_owned));
+        let failure = match self.replay {
+            Some(replay) => replay.explain(failure, service.as_deref())?,
+            None => failure,
+        };
         let explanation = service.and_then(|s| self.foresight.explanations.get(&s).cloned());
         Err(Error::Build {
             failure: Box::new(failure),

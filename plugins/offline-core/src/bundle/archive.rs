@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::compression::{Compression, Encoder};
-use super::{Error, RECORD_FILE, Record, sums, unpack};
+use super::{Error, NETWORK_ARTIFACT, NETWORK_BODY, RECORD_FILE, Record, sums, unpack};
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{Digest, Hashed, Layout, Replacement, hash_reader, media_type, read_bounded};
 
@@ -83,11 +83,20 @@ pub fn pack(
 fn archive_order(layout: &Layout, record: &Record) -> Result<Vec<(Digest, u64)>, Error> {
     let reached = layout.reachable(record.extra_roots())?;
     let mut first: Vec<Digest> = Vec::new();
-    for root in &layout.read_index()?.manifests {
+    let roots = layout.read_index()?.manifests;
+    let artifacts = record.extra_roots().iter();
+    let artifacts = artifacts.filter(|root| media_type::is_manifest(&root.media_type));
+    for root in roots.iter().chain(artifacts) {
         first.push(root.digest);
         if media_type::is_index(&root.media_type) {
             first.extend(layout.image_manifests(root)?.iter().map(|d| d.digest));
         }
+    }
+    // The lists of a recording can be read without the bodies behind them.
+    for network in &record.network {
+        let layers = layout.read_artifact(&network.manifest.digest, NETWORK_ARTIFACT)?;
+        let lists = layers.iter().filter(|l| l.media_type != NETWORK_BODY);
+        first.extend(lists.map(|l| l.digest));
     }
     let mut seen = BTreeSet::new();
     first

@@ -21,6 +21,14 @@ pub enum Error {
         /// What is missing or wrong.
         why: String,
     },
+    /// A request file cannot be read or written.
+    #[error("{path} is not a request file of docker offline build --wanted: {why}", path = path.display())]
+    WantedMalformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The record cannot be read.
     #[error("bundle.json cannot be read")]
     RecordMalformed {
@@ -102,6 +110,9 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The recording of the network cannot be read.
+    #[error("the recording of the network cannot be read")]
+    Recording(#[source] offline_network::Error),
     /// The layout failed.
     #[error(transparent)]
     Layout(#[from] layout::Error),
@@ -144,10 +155,15 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound { .. } => Kind::BundleNotFound,
-            Self::NotABundle { .. } | Self::UnknownFormat { .. } => Kind::NotABundle,
-            Self::Newer { .. } => Kind::BundleNewer,
+            Self::NotABundle { .. } | Self::UnknownFormat { .. } | Self::WantedMalformed { .. } => {
+                Kind::NotABundle
+            }
+            Self::Newer { .. } | Self::Recording(offline_network::Error::Newer { .. }) => {
+                Kind::BundleNewer
+            }
             Self::Truncated { .. } => Kind::BundleTruncated,
             Self::RecordMalformed { .. }
+            | Self::Recording(_)
             | Self::Altered { .. }
             | Self::Refused { .. }
             | Self::SumMismatch { .. } => Kind::BundleAltered,
@@ -162,9 +178,12 @@ impl Explain for Error {
         Some(match self {
             Self::NotFound { .. } => "carry the archive (build-cache-*.tar.zst) into the project folder, or name it with --bundle FILE; it is made on a connected machine with: docker offline export".into(),
             Self::NotABundle { .. } => "name the folder build-cache or an archive build-cache-*.tar.zst that docker offline export has written".into(),
+            Self::WantedMalformed { .. } => "copy the file again from the site, where docker offline build --wanted wanted.json writes it".into(),
             Self::UnknownFormat { .. } => "give the archive another name, as in --archive build-cache.tar.zst".into(),
             Self::Newer { tool_version, .. } => format!("install docker-offline {tool_version} or later; its binaries lie beside the archive (run ./install.sh there)"),
             Self::Truncated { .. } | Self::Altered { .. } | Self::SumMismatch { .. } | Self::RecordMalformed { .. } | Self::BlobMissing { .. } => "copy the archive again and compare it with: sha256sum -c SHA256SUMS".into(),
+            Self::Recording(offline_network::Error::Newer { .. }) => "install the version of docker-offline that lies beside the archive (run ./install.sh there)".into(),
+            Self::Recording(_) => "export the bundle again".into(),
             Self::Refused { .. } => "do not use this file; export the bundle again".into(),
             Self::Io { source, .. } if io_kind(source) == Kind::DiskFull => "free space, or choose another disk, and run the same command again; nothing that was there before is changed".into(),
             Self::Layout(error) => return error.hint(),

@@ -9,10 +9,12 @@ mod error;
 mod ignore;
 mod inventory;
 mod locate;
+mod network;
 mod record;
 mod sums;
 mod unpack;
 mod verified;
+mod wanted;
 
 pub use archive::{ArchiveSummary, pack};
 pub use compression::Compression;
@@ -23,6 +25,10 @@ pub use inventory::{
     Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules, walk_context,
 };
 pub use locate::{DEFAULT_NAME, Located, locate};
+pub use network::{
+    ASKED, EXCHANGES, NETWORK_ARTIFACT, NETWORK_BODY, NetworkContents, NetworkRecord, NetworkStep,
+    ServiceNetwork, StepRequests,
+};
 pub use record::{
     ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
     ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord,
@@ -30,3 +36,7 @@ pub use record::{
 pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};
 pub use unpack::{Unpacked, read_record, unpack};
 pub use verified::verify_bundle;
+pub use wanted::{
+    OmittedFile, WANTED_FILE_LIMIT, WANTED_FORMAT, WANTED_LIMIT, Wanted, WantedBundle,
+    WantedDockerfile, WantedFile, WantedRequest, WantedService,
+};

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, NetworkRecord};
 use crate::compatibility::Engine;
 use crate::engine::Store;
 use crate::layout::{self, Descriptor, Digest, Layout};
@@ -45,8 +45,13 @@ pub struct Record {
     pub index: Option<Digest>,
     /// The digest of `manifest.json`; set when the record is written.
     pub manifest: Option<Digest>,
-    /// Blobs that no image of `index.json` points to, such as inventories.
+    /// Blobs that no image of `index.json` points to, such as inventories, and the
+    /// manifests of artifacts, which point to others.
     pub extra_blobs: Vec<Descriptor>,
+    /// What the RUN steps fetched, oldest recording first; empty where nothing was
+    /// recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub network: Vec<NetworkRecord>,
     /// Anything a later version adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, serde_json::Value>,

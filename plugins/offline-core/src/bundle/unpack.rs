@@ -43,6 +43,44 @@ pub(super) fn read_documents(archive: &Path) -> Result<HashMap<String, Vec<u8>>,
     Ok(documents)
 }
 
+/// Reads one blob of an archive, of at most `limit` bytes, and verifies it. What
+/// names other blobs lies at the front, so that it costs little.
+pub(super) fn read_blob(archive: &Path, digest: &Digest, limit: u64) -> Result<Vec<u8>, Error> {
+    let wanted = format!("blobs/sha256/{}", digest.hex());
+    let mut found = None;
+    Reader::open(archive, None)?.each(&mut |name, size, entry| {
+        if name != wanted {
+            return Ok(true);
+        }
+        if size > limit {
+            return Err(layout::Error::TooLarge {
+                what: digest.to_string(),
+                size,
+                limit,
+            }
+            .into());
+        }
+        let mut bytes = Vec::new();
+        let read = entry.take(size).read_to_end(&mut bytes);
+        read.map_err(Error::io("read", archive))?;
+        found = Some(bytes);
+        Ok(false)
+    })?;
+    let bytes = found.ok_or_else(|| Error::BlobMissing {
+        digest: *digest,
+        path: archive.to_owned(),
+    })?;
+    let actual = Digest::of(&bytes);
+    if actual != *digest {
+        return Err(Error::Altered {
+            path: archive.to_owned(),
+            what: wanted,
+            why: format!("its bytes have the digest {actual}"),
+        });
+    }
+    Ok(bytes)
+}
+
 /// Unpacks an archive into a bundle folder.
 ///
 /// Blobs are verified while they are written, and those that are there already
@@ -88,7 +126,7 @@ fn unpack_into(
         expected: record
             .extra_roots()
             .iter()
-            .map(|d| (d.digest, Expected::blob(d.size)))
+            .map(|d| (d.digest, Expected::root(d)))
             .collect(),
         unpacked: Unpacked::default(),
     };
@@ -121,10 +159,12 @@ struct Expected {
 }
 
 impl Expected {
-    fn blob(size: u64) -> Self {
+    /// A root that the record names: a plain blob, or an artifact's manifest, which
+    /// names others.
+    fn root(descriptor: &layout::Descriptor) -> Self {
         Self {
-            size,
-            media_type: String::new(),
+            size: descriptor.size,
+            media_type: descriptor.media_type.clone(),
             needed: true,
         }
     }

@@ -1,17 +1,29 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
+use super::build_progress::{Change, RawProgress, Read, plain};
 use super::{BuildLog, Docker, Error};
 use crate::dockerfile::Platform;
 use crate::event::{Event, Reporter};
 
 /// Runs of a build whose connection to the builder breaks off.
 const CONNECTION_ATTEMPTS: u32 = 3;
+
+/// What whoever watches a build wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// It is to go on.
+    GoOn,
+    /// It is to end now.
+    Stop,
+}
 
 /// A bake file: targets by name, of which some are built.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +43,11 @@ impl BakeFile {
         let name = name.into();
         self.built.push(name.clone());
         self.define(name, target);
+    }
+
+    /// Whether there is a target of this name.
+    pub fn defines(&self, name: &str) -> bool {
+        self.targets.contains_key(name)
     }
 
     /// How many targets are built.
@@ -83,6 +100,93 @@ impl Docker {
         flags: &[OsString],
         reporter: &dyn Reporter,
     ) -> Result<BuildLog, Error> {
+        self.bake_definition(file, scratch, |docker, definition| {
+            let mut args: Vec<OsString> = ["buildx", "bake", "--progress", "plain"]
+                .map(Into::into)
+                .into();
+            args.extend(flags.iter().cloned());
+            args.push("--file".into());
+            args.push(definition.into());
+            docker.build_lines(args, reporter)
+        })
+    }
+
+    /// Builds a bake file while `watch` is told of every change as it happens. It may
+    /// stop the build, as whoever sets `stop` may: the builder then ends what runs,
+    /// and what was done stays in its cache. Needs buildx 0.13.
+    ///
+    /// Returns the log, and whether it was stopped.
+    pub fn bake_watched(
+        &self,
+        file: &BakeFile,
+        scratch: &Path,
+        reporter: &dyn Reporter,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Change) -> Watch,
+    ) -> Result<(BuildLog, bool), Error> {
+        self.bake_definition(file, scratch, |docker, definition| {
+            let words = ["buildx", "bake", "--progress", "rawjson", "--file"];
+            let mut args: Vec<OsString> = words.map(Into::into).into();
+            args.push(definition.into());
+            let mut stopped = false;
+            let log = again_where_lost(&docker, reporter, || {
+                let (log, stop) = docker.watch_once(&args, reporter, stop, watch)?;
+                stopped = stop;
+                Ok((log, stop))
+            })?;
+            Ok((log, stopped))
+        })
+    }
+
+    fn watch_once(
+        &self,
+        args: &[OsString],
+        reporter: &dyn Reporter,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Change) -> Watch,
+    ) -> Result<(BuildLog, bool), Error> {
+        let mut log = BuildLog::default();
+        let mut progress = RawProgress::default();
+        let mut printed: BTreeMap<u64, Option<SystemTime>> = BTreeMap::new();
+        let mut stopped = false;
+        let status = self.lines_until(args, stop, |line| {
+            progress.read_line(line, &mut |read| match read {
+                Read::Line(line) => {
+                    log.read_line(&line);
+                    output(reporter, &line);
+                }
+                Read::Change(change, number, first) => {
+                    stopped |= watch(&change) == Watch::Stop;
+                    let known = printed.insert(number, change.completed);
+                    if known.is_some_and(|before| before == change.completed) {
+                        return;
+                    }
+                    for line in plain(&change, number, known.is_some()) {
+                        log.read_line(&line);
+                        if first {
+                            output(reporter, &line);
+                        }
+                    }
+                }
+            });
+            if stopped {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        log.finish(status.success());
+        stopped |= stop.load(Ordering::Relaxed) && !status.success();
+        Ok((log, stopped))
+    }
+
+    /// Writes the definition, and runs a bake that reads it.
+    fn bake_definition<T>(
+        &self,
+        file: &BakeFile,
+        scratch: &Path,
+        run: impl FnOnce(Self, &Path) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let io = |source| scratch_error(scratch, source);
         let mut definition = tempfile::Builder::new()
             .suffix(".json")
@@ -91,12 +195,6 @@ impl Docker {
         definition
             .write_all(file.to_json().to_string().as_bytes())
             .map_err(io)?;
-        let mut args: Vec<OsString> = ["buildx", "bake", "--progress", "plain"]
-            .map(Into::into)
-            .into();
-        args.extend(flags.iter().cloned());
-        args.push("--file".into());
-        args.push(definition.path().into());
         // Contexts and caches lie where the project has them; buildx would ask
         // for leave to read outside the working folder (buildx 0.19 up).
         let docker = self
@@ -104,7 +202,7 @@ impl Docker {
             .with_env("BUILDX_BAKE_ENTITLEMENTS_FS", "0")
             .with_env("BUILDX_METADATA_PROVENANCE", "disabled")
             .with_env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1");
-        docker.build_lines(args, reporter)
+        run(docker, definition.path())
     }
 
     /// The name and driver of the builder that `docker compose build` will use.
@@ -136,24 +234,9 @@ impl Docker {
         reporter: &dyn Reporter,
     ) -> Result<BuildLog, Error> {
         let args: Vec<OsString> = args.into_iter().collect();
-        let mut attempt = 1;
-        loop {
-            let log = self.build_lines_once(&args, reporter)?;
-            let lost = log.failure().filter(|f| is_lost_connection(&f.message));
-            let Some(failure) = lost.filter(|_| attempt < CONNECTION_ATTEMPTS) else {
-                return Ok(log);
-            };
-            let wait = Duration::from_secs(1);
-            reporter.event(Event::Retry {
-                what: "the build".into(),
-                attempt,
-                wait,
-                cause: failure.message,
-            });
-            std::thread::sleep(wait);
-            self.check_interrupt()?;
-            attempt += 1;
-        }
+        again_where_lost(self, reporter, || {
+            Ok((self.build_lines_once(&args, reporter)?, false))
+        })
     }
 
     fn build_lines_once(
@@ -164,14 +247,45 @@ impl Docker {
         let mut log = BuildLog::default();
         let status = self.lines(args, |line| {
             log.read_line(line);
-            if !line.is_empty() && !is_leave_notice(line) {
-                reporter.event(Event::BuildOutput {
-                    line: line.to_owned(),
-                });
-            }
+            output(reporter, line);
         })?;
         log.finish(status.success());
         Ok(log)
+    }
+}
+
+/// Runs a build, and again where its connection broke off; `run` also says whether
+/// it was stopped, and then it is not run again.
+fn again_where_lost(
+    docker: &Docker,
+    reporter: &dyn Reporter,
+    mut run: impl FnMut() -> Result<(BuildLog, bool), Error>,
+) -> Result<BuildLog, Error> {
+    let mut attempt = 1;
+    loop {
+        let (log, stopped) = run()?;
+        let lost = log.failure().filter(|f| is_lost_connection(&f.message));
+        let Some(failure) = lost.filter(|_| attempt < CONNECTION_ATTEMPTS && !stopped) else {
+            return Ok(log);
+        };
+        let wait = Duration::from_secs(1);
+        reporter.event(Event::Retry {
+            what: "the build".into(),
+            attempt,
+            wait,
+            cause: failure.message,
+        });
+        std::thread::sleep(wait);
+        docker.check_interrupt()?;
+        attempt += 1;
+    }
+}
+
+fn output(reporter: &dyn Reporter, line: &str) {
+    if !line.is_empty() && !is_leave_notice(line) {
+        reporter.event(Event::BuildOutput {
+            line: line.to_owned(),
+        });
     }
 }
 

@@ -179,8 +179,9 @@ impl BuildLog {
     }
 }
 
-/// `[backend builder 2/5] RUN ...` or `[2/5] FROM ...`.
-fn parse_step(text: &str) -> Option<Step> {
+/// The step that a builder's words name: `[backend builder 2/5] RUN ...` or
+/// `[2/5] FROM ...`.
+pub(crate) fn parse_step(text: &str) -> Option<Step> {
     let (head, instruction) = text.strip_prefix('[')?.split_once("] ")?;
     let mut words: Vec<String> = head.split_whitespace().map(str::to_owned).collect();
     let (position, total) = words

@@ -1,5 +1,6 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -138,6 +139,24 @@ impl Docker {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        self.lines_until(args, &AtomicBool::new(false), |line| {
+            on_line(line);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The same, ended as by an interrupt of the user once `on_line` breaks or `stop`
+    /// is set; what it prints until its end still goes to `on_line`.
+    pub fn lines_until<I, S>(
+        &self,
+        args: I,
+        stop: &AtomicBool,
+        mut on_line: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<ExitStatus, Error>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
         let (reader, writer) = io::pipe().map_err(|source| self.io(source))?;
         let child = {
             let mut command = self.command(args);
@@ -147,15 +166,20 @@ impl Docker {
             // or the pipe would never end.
             self.spawn(&mut command)?
         };
+        let broken = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| self.wait(child));
+            let waiting = scope.spawn(|| self.wait_or_stop(child, &[stop, &broken]));
             let mut reader = BufReader::new(reader);
             let mut line = Vec::new();
             loop {
                 line.clear();
                 match reader.read_until(b'\n', &mut line) {
                     Ok(0) | Err(_) => break,
-                    Ok(_) => on_line(String::from_utf8_lossy(&line).trim_end()),
+                    Ok(_) => {
+                        if on_line(String::from_utf8_lossy(&line).trim_end()).is_break() {
+                            broken.store(true, Ordering::Relaxed);
+                        }
+                    }
                 }
             }
             waiting.join().unwrap_or(Err(Error::Interrupted))
@@ -271,8 +295,12 @@ impl Docker {
         }
     }
 
-    /// Waits for a process; ends it when the user interrupts.
-    fn wait(&self, mut child: Child) -> Result<ExitStatus, Error> {
+    fn wait(&self, child: Child) -> Result<ExitStatus, Error> {
+        self.wait_or_stop(child, &[])
+    }
+
+    /// Waits for a process; ends it when the user interrupts, or one of `stops` is set.
+    fn wait_or_stop(&self, mut child: Child, stops: &[&AtomicBool]) -> Result<ExitStatus, Error> {
         let mut deadline: Option<Instant> = None;
         let mut pause = Duration::from_millis(2);
         loop {
@@ -280,7 +308,8 @@ impl Docker {
                 self.check_interrupt()?;
                 return Ok(status);
             }
-            if self.interrupted.load(Ordering::Relaxed) {
+            let stopped = stops.iter().any(|stop| stop.load(Ordering::Relaxed));
+            if stopped || self.interrupted.load(Ordering::Relaxed) {
                 match deadline {
                     None => {
                         deadline = Some(Instant::now() + GRACE);

@@ -43,6 +43,10 @@ pub struct EngineInfo {
     /// Names of the container runtimes that are registered (`runc`, `nvidia`,
     /// `ascend`).
     pub runtimes: Vec<String>,
+    /// The name of its host.
+    pub name: String,
+    /// Whether it runs without root, in a network namespace of its own.
+    pub rootless: bool,
     /// The daemon's own proxies.
     pub proxies: Vec<String>,
     /// The Docker context that was asked; older commands do not say.
@@ -103,6 +107,8 @@ struct RawInfo {
     runtimes: Option<std::collections::BTreeMap<String, serde_json::Value>>,
     http_proxy: String,
     https_proxy: String,
+    name: String,
+    security_options: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -174,6 +180,12 @@ impl From<RawInfo> for EngineInfo {
                 .into_iter()
                 .filter(|proxy| !proxy.is_empty())
                 .collect(),
+            name: raw.name,
+            rootless: raw
+                .security_options
+                .unwrap_or_default()
+                .iter()
+                .any(|option| option == "name=rootless"),
             context: Some(client.context).filter(|name| !name.is_empty()),
             buildx: plugin("buildx"),
             compose: plugin("compose"),

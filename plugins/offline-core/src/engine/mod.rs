@@ -5,16 +5,22 @@
 
 mod bake;
 mod build_log;
+mod build_progress;
 mod classic_log;
 mod cli;
 mod error;
 mod images;
 mod info;
+mod proxy_place;
 
-pub use bake::{BakeFile, local_cache_source};
+pub use bake::{BakeFile, Watch, local_cache_source};
+#[cfg(test)]
+pub(crate) use build_log::parse_step;
 pub use build_log::{BuildLog, Step, StepFailure};
+pub use build_progress::Change;
 pub use classic_log::{ClassicLog, ClassicStep};
 pub use cli::{Docker, Output};
 pub use error::Error;
 pub use images::{LocalImage, RootFs};
 pub use info::{EngineInfo, Store, generation};
+pub use proxy_place::NoProxyPlace;

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use crate::closure::Platform;
 use crate::engine::StepFailure;
-use crate::error::{Explain, Kind, io_kind};
+use crate::error::{Explain, Failure, Kind, io_kind};
 
 /// Why an export failed where no other module's error says it.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,40 @@ pub enum Error {
     Build {
         /// What BuildKit said.
         failure: Box<StepFailure>,
+    },
+    /// A build failed when it was run once more to record what it fetches.
+    #[error("what service {} fetches cannot be recorded: {}", services.join(", "), build_failure(failure))]
+    RecordingBuild {
+        /// The services; several where their builds are the same.
+        services: Vec<String>,
+        /// What BuildKit said.
+        failure: Box<StepFailure>,
+    },
+    /// The same, and the recording proxy knows why.
+    #[error("{build}\n  not got:\n    {}", failures.join("\n    "))]
+    RecordingStopped {
+        /// The failure of the build.
+        build: Box<Failure>,
+        /// What could not be got, with the reasons.
+        failures: Vec<String>,
+    },
+    /// Something that a build was given is not in the recording.
+    #[error("the recording of what the builds fetch is not whole:\n    {}", lost.join("\n    "))]
+    RecordingNotWhole {
+        /// What is missing, with the reasons.
+        lost: Vec<String>,
+    },
+    /// The recording proxy failed.
+    #[error("what the builds fetch cannot be recorded")]
+    Recorder {
+        /// The cause.
+        source: offline_network::Error,
+    },
+    /// No threads can be started for the recording proxy.
+    #[error("what the builds fetch cannot be recorded: no threads can be started")]
+    Threads {
+        /// The cause.
+        source: std::io::Error,
     },
     /// A stage was built, but its image did not arrive.
     #[error("the engine did not hand over the image of stage {stage} of service {service}")]
@@ -114,13 +148,20 @@ impl Explain for Error {
         match self {
             Self::InContext { .. } => Kind::BundleInContext,
             Self::Image { source, .. } => source.kind(),
-            Self::Build { failure } if failure_is_full_disk(failure) => Kind::DiskFull,
-            Self::Build { .. } => Kind::BuildFailed,
+            Self::Build { failure } | Self::RecordingBuild { failure, .. }
+                if failure_is_full_disk(failure) =>
+            {
+                Kind::DiskFull
+            }
+            Self::Build { .. } | Self::RecordingBuild { .. } => Kind::BuildFailed,
+            Self::RecordingStopped { build, .. } => build.kind(),
+            Self::RecordingNotWhole { .. } => Kind::RegistryUnreachable,
+            Self::Recorder { .. } => Kind::Io,
             Self::StageLost { .. } | Self::NoClassicBuilder { .. } => Kind::EngineFailed,
             Self::Platform { .. } | Self::CannotEmulate { .. } => Kind::OtherPlatform,
             Self::SiteCannotBuild { .. } => Kind::EngineIncompatible,
             Self::CannotWorkOnSite { .. } => Kind::FindingsError,
-            Self::Write { source, .. } => io_kind(source),
+            Self::Write { source, .. } | Self::Threads { source } => io_kind(source),
         }
     }
 
@@ -133,6 +174,13 @@ impl Explain for Error {
             Self::Build { .. } => {
                 "the project must build on this connected machine first; see it alone with: docker compose build --progress plain".into()
             }
+            Self::RecordingBuild { .. } | Self::RecordingStopped { .. } => {
+                "where the ordinary build of this step works, it does not get along with a proxy (pinned certificates, its own trust store; see docs/network-recording.md); without --record nothing is recorded".into()
+            }
+            Self::RecordingNotWhole { .. } => {
+                "run the same command again when the server answers well; without --record nothing is recorded".into()
+            }
+            Self::Recorder { .. } | Self::Threads { .. } => "without --record nothing is recorded".into(),
             Self::StageLost { .. } => "run the same command again; if it stays so: docker buildx prune, then again".into(),
             Self::NoClassicBuilder { .. } => {
                 "export with --builder buildkit, or on an engine that builds with DOCKER_BUILDKIT=0 docker build".into()

@@ -16,6 +16,7 @@ mod options;
 mod outputs;
 mod prepare;
 mod record;
+mod record_network;
 mod run;
 mod stage_images;
 mod summary;
@@ -30,5 +31,6 @@ pub use prepare::{ClassicPlan, Prepared, prepare};
 #[cfg(test)]
 pub(crate) use record::sources;
 pub(crate) use record::{classic_reference, inventories};
+pub use record_network::RecordingCost;
 pub use run::run;
 pub use summary::{Sizes, Summary};

@@ -64,6 +64,8 @@ pub struct ExportOptions {
     pub http_proxy: Option<String>,
     /// A PEM file of authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// Whether what the builds fetch is recorded.
+    pub record_network: bool,
     /// The engine of the site, where known.
     pub site: Option<Engine>,
     /// Go on where the export would be refused.

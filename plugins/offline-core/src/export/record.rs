@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::classic_images::ClassicImages;
 use super::images::{CarriedImage, size};
+use super::run::Gathered;
 use super::stage_images::StageImage;
 use super::{ExportOptions, Prepared};
 use crate::bundle::{
@@ -110,19 +110,41 @@ pub(crate) fn classic_reference(project: &str, service: &str, stage: &str) -> St
     stage_reference(project, service, &format!("classic-{stage}"))
 }
 
+/// What the builds depend on, as it was before they began.
+pub(super) struct Inputs {
+    inventories: BTreeMap<String, Arc<Inventory>>,
+    pub(super) keys: StepKeys,
+}
+
+impl Inputs {
+    /// Walks and hashes the contexts.
+    pub(super) fn read(prepared: &Prepared) -> Result<Self, bundle::Error> {
+        let inventories = inventories(&prepared.closure)?;
+        let keys = step_keys(&prepared.project, &prepared.closure, &inventories);
+        Ok(Self { inventories, keys })
+    }
+}
+
 /// The record of this export.
 pub(super) fn record(
     layout: &Layout,
     prepared: &Prepared,
     options: &ExportOptions,
-    images: &[CarriedImage],
-    stages: &[StageImage],
-    classic: Option<&ClassicImages>,
+    inputs: &Inputs,
+    gathered: &Gathered,
 ) -> Result<Record, Failure> {
     let mut extra_blobs: Vec<Descriptor> = Vec::new();
     let mut services = Vec::new();
-    let inventories = inventories(&prepared.closure)?;
-    let keys = step_keys(&prepared.project, &prepared.closure, &inventories);
+    let Inputs { inventories, keys } = inputs;
+    let Gathered {
+        images,
+        stages,
+        classic,
+        ..
+    } = gathered;
+    let classic = classic.as_ref();
+    let network = gathered.network.as_ref().and_then(|n| n.record.clone());
+    extra_blobs.extend(network.iter().map(|n| n.manifest.clone()));
     for service in &prepared.closure.services {
         let Some(build) = &service.build else {
             continue;
@@ -140,8 +162,8 @@ pub(super) fn record(
             final_stage: build.stage(build.target_stage).map(|s| s.name.clone()),
             stages: stage_records(&service.name, build, stages),
             classic: classic.and_then(|c| c.services.get(&service.name)).cloned(),
-            sources: Some(sources(network(&prepared.project, &service.name), build)),
-            steps: keys_of(&service.name, build, &keys),
+            sources: Some(sources(network_of(&prepared.project, &service.name), build)),
+            steps: keys_of(&service.name, build, keys),
             more: BTreeMap::new(),
         });
         if let Some(blob) = inventory
@@ -178,6 +200,7 @@ pub(super) fn record(
         index: None,
         manifest: None,
         extra_blobs,
+        network: network.into_iter().collect(),
         more: BTreeMap::new(),
     })
 }
@@ -222,7 +245,7 @@ fn stage_records(service: &str, build: &BuildClosure, stages: &[StageImage]) -> 
 }
 
 /// `build.network` of a service.
-fn network<'a>(project: &'a Project, service: &str) -> Option<&'a str> {
+fn network_of<'a>(project: &'a Project, service: &str) -> Option<&'a str> {
     let build = project.service(service)?.build.as_ref()?;
     build.network.as_deref()
 }

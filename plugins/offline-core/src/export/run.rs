@@ -1,10 +1,13 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use super::classic_build::ClassicBuilder;
 use super::classic_images::ClassicImages;
 use super::images::{CarriedImage, fetch_all};
-use super::record::{previous, record, write_index};
+use super::record::{Inputs, previous, record, write_index};
+use super::record_network::{NetworkRecorder, RecordedNetwork};
 use super::stage_images::{StageBuilder, StageImage};
 use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap};
 use crate::bundle::{self, Record};
@@ -74,28 +77,25 @@ fn fill(
 ) -> Result<Summary, Failure> {
     let layout = Layout::create(&prepared.outputs.cache_dir)?;
     let previous = previous(&layout);
+    let inputs = Inputs::read(prepared)?;
+    let work = Work {
+        docker,
+        prepared,
+        options,
+        layout: &layout,
+        previous: previous.as_ref(),
+        reporter,
+    };
+    let gathered = work.gather(&inputs)?;
+    let mut record = record(&layout, prepared, options, &inputs, &gathered)?;
     let Gathered {
         images,
         stages,
         classic,
+        network,
         mut new_bytes,
-    } = gather(
-        docker,
-        prepared,
-        options,
-        &layout,
-        previous.as_ref(),
-        reporter,
-    )?;
+    } = gathered;
     new_bytes += images.iter().map(|i| i.new_bytes).sum::<u64>();
-    let mut record = record(
-        &layout,
-        prepared,
-        options,
-        &images,
-        &stages,
-        classic.as_ref(),
-    )?;
     write_index(&layout, &images, &stages, &record)?;
     record.write(&layout)?;
     if let Some(previous) = previous
@@ -133,79 +133,138 @@ fn fill(
         archive,
         archive_bytes,
         beside,
+        network: network
+            .map(|n| n.cost)
+            .filter(|c| !(c.recorded.is_empty() && c.kept.is_empty())),
         elapsed: started.elapsed(),
     })
 }
 
 /// What a bundle is made of.
-struct Gathered {
-    images: Vec<CarriedImage>,
-    stages: Vec<StageImage>,
-    classic: Option<ClassicImages>,
+pub(super) struct Gathered {
+    pub(super) images: Vec<CarriedImage>,
+    pub(super) stages: Vec<StageImage>,
+    pub(super) classic: Option<ClassicImages>,
+    pub(super) network: Option<RecordedNetwork>,
     /// Bytes of stage images that the layout did not hold before.
     new_bytes: u64,
 }
 
-/// Fetches and builds at once: the network is busy while the processor is.
-fn gather(
-    docker: &Docker,
-    prepared: &Prepared,
-    options: &ExportOptions,
-    layout: &Layout,
-    previous: Option<&Record>,
-    reporter: &dyn Reporter,
-) -> Result<Gathered, Failure> {
-    let registry = Registry::new(RegistryOptions {
-        mirrors: prepared.engine.mirrors.clone(),
-        insecure: prepared.engine.insecure_registries.clone(),
-        config_dir: options.docker_config.clone(),
-        proxy: options.http_proxy.clone(),
-        ca_file: options.ca_file.clone(),
-        ..RegistryOptions::default()
-    })?;
-    let buildkit = StageBuilder {
-        docker,
-        prepared,
-        reporter,
-    };
-    let classic = ClassicBuilder {
-        docker,
-        prepared,
-        reporter,
-    };
-    let (images, by_buildkit, by_classic) = std::thread::scope(|scope| {
-        let images = scope.spawn(|| fetch_all(docker, prepared, &registry, layout, reporter));
-        let by_classic = scope.spawn(|| classic.build());
-        let by_buildkit = options
-            .builder
-            .buildkit()
-            .then(|| buildkit.build())
-            .transpose();
-        (joined(images), by_buildkit, joined(by_classic))
-    });
-    // An image that does not exist is the cause; the build's failure follows from it.
-    let images = images?;
-    let by_buildkit = by_buildkit?;
-    let by_classic = by_classic?;
-    let mut gathered = Gathered {
-        images,
-        stages: Vec::new(),
-        classic: None,
-        new_bytes: 0,
-    };
-    if let Some(built) = by_buildkit {
-        let saved = buildkit.save(&built, layout, &gathered.images, previous);
-        built.untag(docker)?;
-        let (stages, new_bytes) = saved?;
-        gathered.stages = stages;
-        gathered.new_bytes += new_bytes;
+/// What the work is done with.
+struct Work<'a> {
+    docker: &'a Docker,
+    prepared: &'a Prepared,
+    options: &'a ExportOptions,
+    layout: &'a Layout,
+    previous: Option<&'a Record>,
+    reporter: &'a dyn Reporter,
+}
+
+impl Work<'_> {
+    /// Gathers images and stages, and records the network beside all of it.
+    fn gather(&self, inputs: &Inputs) -> Result<Gathered, Failure> {
+        let records = self.options.record_network && self.options.builder.buildkit();
+        if !records {
+            return self.images_and_stages(|_| ());
+        }
+        let stop = AtomicBool::new(false);
+        let recorder = NetworkRecorder {
+            docker: self.docker,
+            stop: &stop,
+            prepared: self.prepared,
+            options: self.options,
+            layout: self.layout,
+            previous: self.previous,
+            keys: &inputs.keys,
+            reporter: self.reporter,
+        };
+        let (built, when_built) = mpsc::channel();
+        std::thread::scope(|scope| {
+            let beside = scope.spawn(move || recorder.record(&when_built));
+            let gathered = self.images_and_stages(|images| {
+                // Nobody listens where nothing waits for it.
+                let _ = built.send(images.to_vec());
+            });
+            drop(built);
+            // The recording of an export that has failed only keeps the user waiting.
+            stop.store(gathered.is_err(), Ordering::Relaxed);
+            let network = joined(beside);
+            let mut gathered = gathered?;
+            let network = network?;
+            gathered.new_bytes += network.new_bytes;
+            gathered.network = Some(network);
+            Ok(gathered)
+        })
     }
-    if let Some(built) = by_classic {
-        let saved = classic.save(&built, layout, &gathered.images, previous)?;
-        gathered.new_bytes += saved.new_bytes;
-        gathered.classic = Some(saved);
+
+    /// Fetches and builds at once: the network is busy while the processor is. Says
+    /// when all is built and nothing saved yet.
+    fn images_and_stages(
+        &self,
+        when_built: impl FnOnce(&[CarriedImage]),
+    ) -> Result<Gathered, Failure> {
+        let Self {
+            docker,
+            prepared,
+            options,
+            layout,
+            previous,
+            reporter,
+        } = *self;
+        let registry = Registry::new(RegistryOptions {
+            mirrors: prepared.engine.mirrors.clone(),
+            insecure: prepared.engine.insecure_registries.clone(),
+            config_dir: options.docker_config.clone(),
+            proxy: options.http_proxy.clone(),
+            ca_file: options.ca_file.clone(),
+            ..RegistryOptions::default()
+        })?;
+        let buildkit = StageBuilder {
+            docker,
+            prepared,
+            reporter,
+        };
+        let classic = ClassicBuilder {
+            docker,
+            prepared,
+            reporter,
+        };
+        let (images, by_buildkit, by_classic) = std::thread::scope(|scope| {
+            let images = scope.spawn(|| fetch_all(docker, prepared, &registry, layout, reporter));
+            let by_classic = scope.spawn(|| classic.build());
+            let by_buildkit = options
+                .builder
+                .buildkit()
+                .then(|| buildkit.build())
+                .transpose();
+            (joined(images), by_buildkit, joined(by_classic))
+        });
+        // An image that does not exist is the cause; the build's failure follows from it.
+        let images = images?;
+        let by_buildkit = by_buildkit?;
+        let by_classic = by_classic?;
+        when_built(&images);
+        let mut gathered = Gathered {
+            images,
+            stages: Vec::new(),
+            classic: None,
+            network: None,
+            new_bytes: 0,
+        };
+        if let Some(built) = by_buildkit {
+            let saved = buildkit.save(&built, layout, &gathered.images, previous);
+            built.untag(docker)?;
+            let (stages, new_bytes) = saved?;
+            gathered.stages = stages;
+            gathered.new_bytes += new_bytes;
+        }
+        if let Some(built) = by_classic {
+            let saved = classic.save(&built, layout, &gathered.images, previous)?;
+            gathered.new_bytes += saved.new_bytes;
+            gathered.classic = Some(saved);
+        }
+        Ok(gathered)
     }
-    Ok(gathered)
 }
 
 fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {

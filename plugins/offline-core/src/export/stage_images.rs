@@ -13,7 +13,7 @@ use crate::engine::{BakeFile, Docker};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::layout::{Digest, KnownLayers, Layout, Manifest};
-use crate::stages::{Dockerfiles, StageTargets};
+use crate::stages::{DIRECT, Dockerfiles, StageTargets};
 
 /// Attempts at a build that fails because a registry does not answer.
 const ATTEMPTS: u32 = 4;
@@ -63,6 +63,7 @@ impl StageBuilder<'_> {
             closure: &self.prepared.closure,
             dockerfiles: &dockerfiles,
             pins: &no_pins,
+            through: &DIRECT,
         };
         let bases = self.sibling_bases();
         let mut built: Vec<Built> = Vec::new();
@@ -368,6 +369,7 @@ impl StageBuilder<'_> {
             closure: &self.prepared.closure,
             dockerfiles: &built.dockerfiles,
             pins: &no_pins,
+            through: &DIRECT,
         };
         let mut file = BakeFile::default();
         let tags = [one.tag.clone()];

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::RecordingCost;
 use crate::bundle::Record;
 use crate::layout::{Digest, Error, Layout, Manifest};
 
@@ -38,12 +39,17 @@ pub struct Summary {
     pub archive_bytes: Option<u64>,
     /// Files that lie beside the archive so that the site can bootstrap.
     pub beside: Vec<PathBuf>,
+    /// What recording the network cost; `None` where nothing was to be recorded.
+    pub network: Option<RecordingCost>,
     /// How long it took.
     #[serde(serialize_with = "seconds")]
     pub elapsed: Duration,
 }
 
-fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn seconds<S: serde::Serializer>(
+    time: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
 }
 
@@ -57,6 +63,8 @@ pub struct Sizes {
     pub buildkit_stages: u64,
     /// What the classic builder's stages have besides.
     pub classic_stages: u64,
+    /// What is recorded of the network.
+    pub network: u64,
     /// Inventories of build contexts.
     pub other: u64,
 }
@@ -89,6 +97,7 @@ impl Sizes {
         let classic = record.services.iter().filter_map(|s| s.classic.as_ref());
         let classic = classic.flat_map(|c| &c.stages).map(|s| s.manifest);
         let classic_stages = count(classic.collect());
+        let network = count(record.network.iter().map(|n| n.manifest.digest).collect());
         let all: u64 = layout
             .reachable(record.extra_roots())?
             .values()
@@ -98,7 +107,8 @@ impl Sizes {
             images,
             buildkit_stages,
             classic_stages,
-            other: all.saturating_sub(images + buildkit_stages + classic_stages),
+            network,
+            other: all.saturating_sub(images + buildkit_stages + classic_stages + network),
         })
     }
 }

@@ -43,6 +43,16 @@ pub enum Error {
         /// The digest it has.
         actual: Digest,
     },
+    /// An artifact is of another type than the one asked for.
+    #[error("{digest} should be an artifact of type {expected}, and is of type {actual:?}")]
+    WrongArtifact {
+        /// Its manifest.
+        digest: Digest,
+        /// The type asked for.
+        expected: String,
+        /// The type it has.
+        actual: String,
+    },
     /// A blob has not the size that its descriptor says.
     #[error("blob {digest} is altered: it should have {expected} bytes")]
     SizeMismatch {
@@ -125,6 +135,7 @@ impl Explain for Error {
             Self::InvalidDigest { .. }
             | Self::DigestMismatch { .. }
             | Self::SizeMismatch { .. }
+            | Self::WrongArtifact { .. }
             | Self::TooLarge { .. }
             | Self::Malformed { .. } => Kind::BundleAltered,
             Self::InvalidPlatform { .. } => Kind::ComposeInvalid,
@@ -143,6 +154,7 @@ impl Explain for Error {
             Self::BlobMissing { .. }
             | Self::DigestMismatch { .. }
             | Self::SizeMismatch { .. }
+            | Self::WrongArtifact { .. }
             | Self::TooLarge { .. }
             | Self::Malformed { .. } => {
                 "copy the bundle again from where it was exported; what is whole is kept, so the same command continues".into()

@@ -4,6 +4,7 @@
 //! a `manifest.json` of `docker save` beside `index.json`, so that skopeo reads it
 //! and `tar -C DIR -c . | docker load` loads it without this tool.
 
+mod artifact;
 mod descriptor;
 mod digest;
 mod error;
@@ -15,6 +16,7 @@ mod store;
 mod verify;
 mod writer;
 
+pub(crate) use artifact::artifact_layers;
 pub(crate) use descriptor::ImageConfig;
 pub use descriptor::{Descriptor, Index, Manifest, Platform, media_type};
 pub use digest::Digest;
@@ -27,7 +29,7 @@ pub use writer::{BlobWriter, Committed};
 
 pub(crate) use load::{append_entry, write_failed};
 pub(crate) use replace::{Replacement, replace_file};
-pub(crate) use store::{read_bounded, read_document};
+pub(crate) use store::{DOCUMENT_LIMIT, read_bounded, read_document};
 pub(crate) use writer::Hashed;
 
 /// Is told how many bytes more have been handled; called from several threads.

@@ -10,16 +10,20 @@
 //! fact 7); all else comes by secrets, whose contents are part of none either
 //! (fact 38).
 
+mod afresh;
 mod java_store;
 mod lines;
 mod local_commands;
 pub mod may_use;
+mod quiet;
 mod rewrite;
 mod secrets;
 pub mod trust;
 
+pub use afresh::afresh;
 pub use lines::LineMap;
 pub use may_use::{Network, first_network_steps, may_use};
+pub use quiet::without_our_flags;
 pub use rewrite::{Caches, RewriteFrom, Rewritten, rewrite};
 pub use secrets::{Content, Proxy, Secret, proxy_arguments};
 pub use trust::Variables;

@@ -198,7 +198,7 @@ fn context_text(context: &NamedContext, target_of: &impl Fn(&str) -> String) -> 
 }
 
 /// Bake expands `${...}` in its files.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace("${", "$${")
 }
 

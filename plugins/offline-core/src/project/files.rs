@@ -23,6 +23,44 @@ pub(super) struct ComposeFiles {
     pub(super) directory: PathBuf,
 }
 
+/// The first words of a Compose file that `docker offline build --stay` generates.
+/// Our own commands pass over it: they build from the user's files.
+pub const GENERATED: &str = "# Written by docker offline build --stay";
+
+/// Whether Compose looks for the files by their default names, and so for an override
+/// beside them too.
+pub fn finds_files_itself(options: &ProjectOptions) -> bool {
+    let start = options.project_directory.clone().unwrap_or_default();
+    let start = std::path::absolute(Path::new(".").join(start)).unwrap_or_default();
+    options.files.is_empty() && compose_file_variable(options, &start).is_empty()
+}
+
+/// The same project without files that [`GENERATED`] begins.
+pub fn without_generated(options: &ProjectOptions) -> Result<ProjectOptions, Error> {
+    let found = find(options)?;
+    let own: Vec<PathBuf> = found
+        .files
+        .iter()
+        .filter(|file| !is_generated(file))
+        .cloned()
+        .collect();
+    if own.len() == found.files.len() {
+        return Ok(options.clone());
+    }
+    Ok(ProjectOptions {
+        files: own,
+        ..options.clone()
+    })
+}
+
+fn is_generated(file: &Path) -> bool {
+    use std::io::Read as _;
+    let mut first = String::new();
+    let limit = GENERATED.len() as u64;
+    let read = std::fs::File::open(file).and_then(|f| f.take(limit).read_to_string(&mut first));
+    read.is_ok() && first == GENERATED
+}
+
 /// The folder of the project, without reading it.
 pub fn directory(options: &ProjectOptions) -> Result<PathBuf, Error> {
     Ok(find(options)?.directory)

@@ -21,13 +21,14 @@ mod run_needs;
 mod source_lines;
 
 pub use bake::BakeIdentity;
+pub(crate) use bake::escape;
 pub(crate) use build_target::existing_dockerfile;
 pub use build_target::{
     BuildContext, BuildSecret, BuildTarget, DockerfileSource, NamedContext, SecretSource, Ulimit,
 };
 pub use env_files::{MissingEnvFile, missing_env_files};
 pub use error::Error;
-pub use files::directory;
+pub use files::{GENERATED, directory, finds_files_itself, without_generated};
 pub use model::{HiddenService, Location, Project, Service};
 pub use options::ProjectOptions;
 #[cfg(test)]

@@ -17,7 +17,10 @@ use crate::engine::{self, Docker};
 ///
 /// Where the docker command has no Compose plugin, the files are read without
 /// it, and [`Project::without_compose`] is set.
+///
+/// What `docker offline build --stay` has generated is passed over.
 pub fn read(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error> {
+    let options = &files::without_generated(options)?;
     let found = files::find(options)?;
     let sources = Sources::read(&found.files);
     let (asked, everything) = std::thread::scope(|scope| {
@@ -42,6 +45,7 @@ pub fn read(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error>
 
 /// Reads the project as [`read`] does where there is no Compose.
 pub fn read_without_compose(options: &ProjectOptions) -> Result<Project, Error> {
+    let options = &files::without_generated(options)?;
     let found = files::find(options)?;
     let sources = Sources::read(&found.files);
     without_compose(options, found, &sources)

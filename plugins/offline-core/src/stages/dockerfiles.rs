@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::closure::Closure;
+use crate::closure::{BuildClosure, Closure};
 use crate::error::{Explain, Kind, io_kind};
 use crate::project::{BuildContext, DockerfileSource};
 
@@ -44,6 +45,19 @@ impl Explain for Error {
 impl Dockerfiles {
     /// Writes the copies into a temporary folder that lives as long as this value.
     pub fn write(closure: &Closure) -> Result<Self, Error> {
+        Self::write_each(closure, |_, build| Some(&build.named_dockerfile))
+    }
+
+    /// Writes other texts in their place, by service; a service without one has no
+    /// copy.
+    pub fn write_texts(closure: &Closure, texts: &BTreeMap<String, String>) -> Result<Self, Error> {
+        Self::write_each(closure, |service, _| texts.get(service))
+    }
+
+    fn write_each<'a>(
+        closure: &'a Closure,
+        text: impl Fn(&str, &'a BuildClosure) -> Option<&'a String>,
+    ) -> Result<Self, Error> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| Error { path, source }
@@ -58,9 +72,9 @@ impl Dockerfiles {
             let Some(build) = &service.build else {
                 continue;
             };
-            if build.stages.is_empty() {
+            let Some(text) = text(&service.name, build).filter(|_| !build.stages.is_empty()) else {
                 continue;
-            }
+            };
             let own = folder.path().join(number.to_string());
             std::fs::create_dir(&own).map_err(failed(&own))?;
             let original = match (&build.dockerfile, &build.context) {
@@ -73,18 +87,33 @@ impl Dockerfiles {
                 .and_then(|p| p.file_name())
                 .map_or_else(|| "Dockerfile".into(), std::ffi::OsStr::to_os_string);
             let copy = own.join(&name);
-            std::fs::write(&copy, &build.named_dockerfile).map_err(failed(&copy))?;
+            std::fs::write(&copy, text).map_err(failed(&copy))?;
             if let Some(original) = original {
-                let mut ignore = name.clone();
-                ignore.push(".dockerignore");
-                let source = original.with_file_name(&ignore);
-                if source.is_file() {
-                    std::fs::copy(&source, own.join(&ignore)).map_err(failed(&source))?;
-                }
+                copy_ignore_file(original, &copy)?;
             }
             by_service.insert(service.name.clone(), copy);
         }
         Ok(Self { folder, by_service })
+    }
+
+    /// Writes another text of a service's Dockerfile, with the ignore file that is for
+    /// it alone, into a folder of its own: an earlier one may be in use. Gives the
+    /// file and that folder.
+    pub fn write_rewritten(&self, service: &str, text: &str) -> Result<(PathBuf, PathBuf), Error> {
+        let folder = self.folder.path();
+        let own = tempfile::Builder::new()
+            .prefix("rewritten-")
+            .tempdir_in(folder)
+            .map_err(|source| Error::new(folder, source))?
+            .keep();
+        let copy = self.of(service);
+        let name = copy.and_then(Path::file_name);
+        let path = own.join(name.unwrap_or(OsStr::new("Dockerfile")));
+        std::fs::write(&path, text).map_err(|source| Error::new(&path, source))?;
+        if let Some(copy) = copy {
+            copy_ignore_file(copy, &path)?;
+        }
+        Ok((path, own))
     }
 
     /// The folder, for other files of the same life.
@@ -96,4 +125,18 @@ impl Dockerfiles {
     pub fn of(&self, service: &str) -> Option<&Path> {
         self.by_service.get(service).map(PathBuf::as_path)
     }
+}
+
+/// `NAME.dockerignore` beside a Dockerfile goes with it.
+fn copy_ignore_file(from: &Path, to: &Path) -> Result<(), Error> {
+    let beside = |path: &Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".dockerignore");
+        PathBuf::from(name)
+    };
+    let source = beside(from);
+    if source.is_file() {
+        std::fs::copy(&source, beside(to)).map_err(|e| Error::new(&source, e))?;
+    }
+    Ok(())
 }

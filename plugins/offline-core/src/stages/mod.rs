@@ -9,6 +9,7 @@ mod classic;
 mod dockerfiles;
 mod step_keys;
 mod targets;
+mod through;
 
 pub use classic::{ClassicBuild, Substitutes};
 pub(crate) use classic::{key_flags, rewritten};
@@ -16,3 +17,4 @@ pub use dockerfiles::{Dockerfiles, Error};
 pub(crate) use step_keys::takes;
 pub use step_keys::{StepKeys, step_keys};
 pub use targets::StageTargets;
+pub use through::{DIRECT, Through};

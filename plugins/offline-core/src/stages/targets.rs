@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Dockerfiles;
+use super::{Dockerfiles, Through};
 use crate::closure::{BuildClosure, Closure, StageRef};
 use crate::engine::BakeFile;
 use crate::project::{BakeIdentity, NamedContext, Project};
@@ -32,6 +32,8 @@ pub struct StageTargets<'a> {
     /// Named contexts that every build gets besides its own: on a graphdriver
     /// site, digest pins and the tags they were loaded under (engine fact 10).
     pub pins: &'a BTreeMap<String, String>,
+    /// The services whose builds go through a proxy.
+    pub through: &'a BTreeMap<String, Through>,
 }
 
 impl StageTargets<'_> {
@@ -83,6 +85,9 @@ impl StageTargets<'_> {
             "dockerfile".into(),
             json!(self.dockerfiles.of(&stage.service)?),
         );
+        if let Some(through) = self.through.get(&stage.service) {
+            through.apply(&mut target);
+        }
         target.insert("target".into(), json!(build.stage(stage.stage)?.name));
         target.insert("attest".into(), json!(["type=provenance,disabled=true"]));
         // Of several platforms a site runs one, its own; a cache is carried for it.
@@ -106,6 +111,51 @@ impl StageTargets<'_> {
             }
         }
         Some(target)
+    }
+
+    /// The name of the target that makes a service's image.
+    pub fn image_name(&self, service: &str) -> String {
+        self.final_stage(service).map_or_else(
+            || service.to_owned(),
+            |s| format!("{}_image", self.name(&s)),
+        )
+    }
+
+    /// Adds the build of a service's image, with the tags and labels that Compose
+    /// gives it, without what would go out or leave the cache aside.
+    pub fn add_image(&self, file: &mut BakeFile, service: &str, compose_version: Option<&str>) {
+        let Some(mut target) = self
+            .final_stage(service)
+            .and_then(|s| self.target(file, &s))
+        else {
+            return;
+        };
+        let source = self.project.service(service);
+        let image = self.closure.service(service).map(|s| &s.image);
+        let (Some(build), Some(image)) = (source.and_then(|s| s.build.as_ref()), image) else {
+            return;
+        };
+        let identity = BakeIdentity {
+            project: &self.project.name,
+            service,
+            image,
+            compose_version,
+        };
+        let definition = build.bake_target(&identity, |name| self.final_name(name));
+        for key in ["tags", "labels", "attest"] {
+            match definition.get(key) {
+                Some(value) => target.insert(key.into(), value.clone()),
+                None => target.remove(key),
+            };
+        }
+        target.insert("output".into(), json!(["type=docker"]));
+        file.build(self.image_name(service), Value::Object(target));
+    }
+
+    /// The targets that stand for services as contexts of others, with the services.
+    pub fn contexts(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        let services = self.closure.services.iter().map(|s| &s.name);
+        services.map(|name| (self.final_name(name), name.clone()))
     }
 
     fn final_name(&self, service: &str) -> String {

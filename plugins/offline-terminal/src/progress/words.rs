@@ -19,6 +19,9 @@ pub(super) fn work(work: &Work) -> String {
             "Building {} with the classic builder",
             count(*services, "service")
         ),
+        Work::RecordNetwork { services } => {
+            format!("Recording what {} fetch", count(*services, "service"))
+        }
         Work::SaveImages { images } => format!("Saving {}", count(*images, "image")),
         Work::Pack { archive } => format!("Packing {archive}"),
         Work::Unpack { archive } => format!("Unpacking {archive}"),
@@ -44,6 +47,7 @@ pub(super) fn work_name(work: &Work) -> &'static str {
         Work::FetchImage { .. } => "fetch_image",
         Work::BuildStages { .. } => "build_stages",
         Work::BuildClassic { .. } => "build_classic",
+        Work::RecordNetwork { .. } => "record_network",
         Work::SaveImages { .. } => "save_images",
         Work::Pack { .. } => "pack",
         Work::Unpack { .. } => "unpack",

@@ -227,6 +227,8 @@ fn facts() -> Facts {
                 mirrors: Vec::new(),
                 insecure_registries: Vec::new(),
                 runtimes: vec!["runc".into()],
+                name: String::new(),
+                rootless: false,
                 proxies: Vec::new(),
                 context: None,
                 buildx: None,

@@ -1,0 +1,135 @@
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::engine::StepFailure;
+use crate::error::{Explain, Kind, io_kind};
+
+/// Why the recorded network could not be replayed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A step asked for something that was not recorded.
+    #[error("{}", not_recorded(asked, failure))]
+    NotRecorded {
+        /// What was asked for, with the steps that asked.
+        asked: Vec<Asked>,
+        /// The file that was written for the connected side.
+        wanted: Option<PathBuf>,
+        /// What the builder said.
+        failure: Box<StepFailure>,
+    },
+    /// Build containers of this engine cannot reach a proxy on this machine.
+    #[error("the recorded network cannot be replayed from here: {why}")]
+    Elsewhere {
+        /// Why not.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The proxy failed.
+    #[error("the proxy for the recorded network does not start on {address}")]
+    Proxy {
+        /// Where it was to listen.
+        address: IpAddr,
+        /// The cause.
+        source: offline_network::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+/// Something asked for that no recording of the bundle holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Asked {
+    /// The service whose build asked.
+    pub service: String,
+    /// `Dockerfile:line` of the step, where it is known.
+    pub at: Option<String>,
+    /// The step.
+    pub step: Option<String>,
+    /// The request's method.
+    pub method: String,
+    /// Its URL, without credentials.
+    pub url: String,
+    /// Why there is no answer.
+    pub why: String,
+}
+
+impl Asked {
+    /// One line for it.
+    pub fn words(&self) -> String {
+        format!("{} {} ({})", self.method, self.url, self.why)
+    }
+
+    /// The service and the line that asked.
+    pub fn place(&self) -> String {
+        match &self.at {
+            Some(at) => format!("service {}, {at}", self.service),
+            None => format!("service {}", self.service),
+        }
+    }
+}
+
+/// How many requests a message names.
+const NAMED: usize = 10;
+
+fn not_recorded(asked: &[Asked], failure: &StepFailure) -> String {
+    let mut text = "a step asked for what the bundle's recording does not hold:".to_owned();
+    let mut place = String::new();
+    for one in asked.iter().take(NAMED) {
+        if one.place() != place {
+            place = one.place();
+            text += &format!("\n  {place}");
+            if let Some(step) = &one.step {
+                text += &format!(": {step}");
+            }
+        }
+        text += &format!("\n    {}", one.words());
+    }
+    if asked.len() > NAMED {
+        text += &format!("\n    and {} more", asked.len() - NAMED);
+    }
+    text += &format!("\n  the step then failed: {}", failure.message);
+    for line in &failure.tail {
+        text += &format!("\n    {line}");
+    }
+    text
+}
+
+impl Explain for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotRecorded { .. } => Kind::NotRecorded,
+            Self::Elsewhere { .. } => Kind::ProxyUnreachable,
+            Self::Proxy { .. } => Kind::EngineFailed,
+            Self::Write { source, .. } => io_kind(source),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotRecorded {
+                wanted: Some(path), ..
+            } => format!(
+                "carry {} to the connected machine, run docker offline export --fetch {0} there, and carry back the small archive that it writes: docker offline build --bundle ARCHIVE adds it to the bundle. Or undo the edit",
+                path.display()
+            ),
+            Self::NotRecorded { wanted: None, .. } => {
+                "undo the edit; or run docker offline build --wanted wanted.json, which writes down what is missing, and docker offline export --fetch wanted.json on the connected machine, whose small archive brings it".into()
+            }
+            Self::Elsewhere { remedy, .. } => remedy.clone(),
+            Self::Proxy { .. } => {
+                "check that the bridge is up (ip address show docker0) and that this user may listen on it, then run the same command again".into()
+            }
+            Self::Write { .. } => {
+                "free space or check the folder's rights, then run the same command again".into()
+            }
+        })
+    }
+}

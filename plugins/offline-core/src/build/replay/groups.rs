@@ -1,0 +1,183 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::Replayer;
+use super::places::Place;
+use super::quiet::Quiet;
+use super::replayer::Ran;
+use crate::diagnosis::read_log;
+use crate::engine::{BakeFile, BuildLog, Change, Step, StepFailure, Watch};
+use crate::error::Failure;
+use crate::stages::{Dockerfiles, Through};
+
+/// Makes the bake file for some services, as far as they are rewritten by now, and
+/// gives the service that each target belongs to.
+pub(in crate::build) type Make<'a> = &'a (
+        dyn Fn(
+    &BTreeMap<String, Through>,
+    &BTreeSet<String>,
+) -> (BakeFile, BTreeMap<String, String>)
+            + Sync
+    );
+
+/// Takes the log of a run that went to its end, with the services of its targets.
+pub(in crate::build) type Take<'a> =
+    &'a (dyn Fn(&BuildLog, &BTreeMap<String, String>) -> Result<(), Failure> + Sync);
+
+/// One build that may have to begin again.
+#[derive(Clone, Copy)]
+pub(in crate::build) struct Rounds<'a> {
+    pub(in crate::build) dockerfiles: &'a Dockerfiles,
+    pub(in crate::build) make: Make<'a>,
+    pub(in crate::build) take: Take<'a>,
+}
+
+impl Replayer<'_> {
+    /// Builds some services, at first all in one run, and those that have to be
+    /// replayed each in its own: nobody's build ends for another's sake twice.
+    pub(in crate::build) fn build(
+        &self,
+        rounds: Rounds<'_>,
+        services: &BTreeSet<String>,
+    ) -> Result<(), Failure> {
+        let stop = AtomicBool::new(false);
+        let Some(()) = self.once(rounds, services, &stop)? else {
+            return Ok(());
+        };
+        let failures: Mutex<Vec<Failure>> = Mutex::default();
+        std::thread::scope(|scope| {
+            for service in services {
+                let (stop, failures) = (&stop, &failures);
+                scope.spawn(move || {
+                    let own = BTreeSet::from([service.clone()]);
+                    let failed = loop {
+                        match self.once(rounds, &own, stop) {
+                            Ok(Some(())) if !stop.load(Ordering::Relaxed) => {}
+                            Ok(_) => break None,
+                            Err(failure) => break Some(failure),
+                        }
+                    };
+                    if let Some(failure) = failed {
+                        // With a request file wanted, the others go on: it is to
+                        // have what all of them lack.
+                        if self.wanted.is_none() {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        let held = failures.lock();
+                        held.unwrap_or_else(PoisonError::into_inner).push(failure);
+                    }
+                });
+            }
+        });
+        let failures = failures.into_inner();
+        match failures
+            .unwrap_or_else(PoisonError::into_inner)
+            .into_iter()
+            .next()
+        {
+            Some(first) => Err(self.with_all_misses(first)),
+            None => Ok(()),
+        }
+    }
+
+    /// One run. Gives `Some` where it was stopped and has to begin again, with more
+    /// steps rewritten than before: a step is found once, so that there is an end.
+    fn once(
+        &self,
+        rounds: Rounds<'_>,
+        services: &BTreeSet<String>,
+        stop: &AtomicBool,
+    ) -> Result<Option<()>, Failure> {
+        let (file, targets) = (rounds.make)(&self.through(), services);
+        if file.is_empty() {
+            return Ok(None);
+        }
+        let mut found: BTreeSet<Place> = BTreeSet::new();
+        let reporter = Quiet(self.reporter);
+        let (log, stopped) = self.docker.bake_watched(
+            &file,
+            rounds.dockerfiles.folder(),
+            &reporter,
+            stop,
+            &mut |change| match self.starts_without_network(change, &targets) {
+                Some(place) => {
+                    found.insert(place);
+                    Watch::Stop
+                }
+                None => Watch::GoOn,
+            },
+        )?;
+        if !found.is_empty() {
+            for place in &found {
+                self.rewrite_from(rounds.dockerfiles, place)?;
+            }
+            return Ok(Some(()));
+        }
+        if stopped {
+            return Ok(None);
+        }
+        if let Some(place) = self.lacks_network(&log, &targets) {
+            self.rewrite_from(rounds.dockerfiles, &place)?;
+            return Ok(Some(()));
+        }
+        (rounds.take)(&log, &targets)?;
+        Ok(None)
+    }
+
+    /// The network step that runs, or has run, without our proxy. What runs with it is
+    /// written down.
+    fn starts_without_network(
+        &self,
+        change: &Change,
+        targets: &BTreeMap<String, String>,
+    ) -> Option<Place> {
+        let step = change.step.as_ref().filter(|_| change.runs())?;
+        let service = service_of(step, targets)?;
+        let (place, stage, key, run) = self.places.find(service, step)?;
+        if self.is_rewritten(&place) {
+            let ran = Ran {
+                place,
+                started: change.started.unwrap_or_else(SystemTime::now),
+                completed: change.completed,
+            };
+            let key = (service.clone(), change.digest.clone());
+            self.state().ran.insert(key, ran);
+            return None;
+        }
+        self.known
+            .needs_network(service, stage, key, run)
+            .then_some(place)
+    }
+
+    /// The RUN that failed without our proxy for want of a network, although the
+    /// recording knew of no request that it makes.
+    fn lacks_network(&self, log: &BuildLog, targets: &BTreeMap<String, String>) -> Option<Place> {
+        let failure = log.failure()?;
+        let step = failure.step.as_ref()?;
+        let service = service_of(step, targets)?;
+        let (place, _, _, run) = self.places.find(service, step)?;
+        let without = run.network.as_deref() == Some("none") || self.is_rewritten(&place);
+        (!without && speaks_of_network(&failure)).then_some(place)
+    }
+}
+
+fn service_of<'t>(step: &Step, targets: &'t BTreeMap<String, String>) -> Option<&'t String> {
+    let named = step.scope.first().and_then(|word| targets.get(word));
+    named.or_else(|| {
+        let services: BTreeSet<&String> = targets.values().collect();
+        (services.len() == 1).then(|| services.into_iter().next())?
+    })
+}
+
+/// Whether the words of a failed step are those of a program that did not reach its
+/// server.
+fn speaks_of_network(failure: &StepFailure) -> bool {
+    let text = failure.tail.join("\n");
+    let report = read_log(text.as_bytes(), "the step");
+    report.is_ok_and(|report| {
+        let mut ids = report.findings.iter().map(|finding| finding.id);
+        ids.any(|id| matches!(id, "dns" | "connection"))
+    })
+}

@@ -1,0 +1,72 @@
+use crate::bundle::Record;
+use crate::closure::{KeyStep, StageClosure};
+use crate::dockerfile::Run;
+use crate::network::{Network, may_use};
+
+/// What a bundle's recordings say of the steps of a build.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::build) struct Known<'a> {
+    record: &'a Record,
+}
+
+impl<'a> Known<'a> {
+    /// Of this bundle.
+    pub(in crate::build) fn new(record: &'a Record) -> Self {
+        Self { record }
+    }
+
+    /// Whether the bundle holds a recording at all.
+    pub(in crate::build) fn any(self) -> bool {
+        !self.record.network.is_empty()
+    }
+
+    /// Whether a service's own build was recorded.
+    pub(in crate::build) fn service(self, name: &str) -> bool {
+        self.record
+            .network
+            .iter()
+            .any(|n| n.services.contains_key(name))
+    }
+
+    /// Whether a RUN that is about to run needs the network: as the recording says,
+    /// and for a step that was written since, as its text does.
+    pub(in crate::build) fn needs_network(
+        self,
+        service: &str,
+        stage: &StageClosure,
+        step: &KeyStep,
+        run: &Run,
+    ) -> bool {
+        if run.network.as_deref() == Some("none") {
+            return false;
+        }
+        match self.requests(service, stage, step) {
+            Some(requests) => requests > 0,
+            None => may_use(run) != Network::No,
+        }
+    }
+
+    /// How many requests a step made when it was recorded; `None` for a step that
+    /// no recording knows. Texts are compared, not keys: a step that runs again does
+    /// so because what comes before it has changed.
+    fn requests(self, service: &str, stage: &StageClosure, step: &KeyStep) -> Option<u64> {
+        let exported = self.record.services.iter().find(|s| s.name == service)?;
+        let steps = exported.sources.as_ref()?.stages.get(&stage.name)?;
+        let mut lines = steps.iter().filter(|s| s.text == step.text).map(|s| s.line);
+        let line = lines.next()?;
+        let recordings = self.record.network.iter();
+        let mut known = recordings
+            .filter(|n| n.services.contains_key(service))
+            .peekable();
+        known.peek()?;
+        // Of a stage that was recorded, what is not listed came before all that
+        // may use a network.
+        Some(
+            known
+                .flat_map(|n| n.steps(service, &stage.name))
+                .filter(|s| s.line == line)
+                .map(|s| s.requests)
+                .sum(),
+        )
+    }
+}

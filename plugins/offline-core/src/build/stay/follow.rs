@@ -1,0 +1,170 @@
+//! Plain Compose builds from rewritten copies: the service in the container writes
+//! them anew whenever the user edits a Dockerfile.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::dockerfile::{parse, with_named_stages};
+use crate::network::{Caches, Rewritten, Variables, first_network_steps, rewrite};
+
+/// How often the files are looked at. Compose needs longer than that from its start
+/// until it reads a Dockerfile.
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
+
+/// The list of what is followed, in our folder.
+pub(super) const LIST: &str = "followed.json";
+
+/// The largest Dockerfile that is followed, in bytes.
+const LARGEST: u64 = 8 << 20;
+
+/// A Dockerfile and its rewritten copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Followed {
+    /// The folder of the user's file, on the engine's machine.
+    pub(super) folder: PathBuf,
+    /// The number of the folder with the copy.
+    pub(super) number: usize,
+    /// The file's name, and the copy's.
+    pub(super) name: String,
+    /// Whether variables come by secrets, and not by ARG.
+    pub(super) by_secrets: bool,
+}
+
+/// The text with every network step rewritten, as both `--stay` and the service make
+/// it: what one has built is a hit for the other.
+pub(super) fn rewritten(text: &str, variables: Variables) -> Option<Rewritten> {
+    let file = parse(text, Path::new("Dockerfile")).ok()?;
+    let (named, _) = with_named_stages(text, &file);
+    let file = parse(&named, Path::new("Dockerfile")).ok()?;
+    let from = first_network_steps(&file);
+    Some(rewrite(&named, &file, &from, variables, Caches::Shared))
+}
+
+/// A file as it was seen.
+type Seen = Option<(SystemTime, u64)>;
+
+/// Writes copies anew, for ever once asked again and again.
+#[derive(Debug)]
+pub(super) struct Follower {
+    /// The file, its copy, how variables come, and when it was rewritten last.
+    files: Vec<(PathBuf, PathBuf, Option<Variables>, Option<Seen>)>,
+}
+
+impl Follower {
+    /// `watched` holds the folders of Dockerfiles by number, `state` is our folder.
+    pub(super) fn new(watched: &Path, state: &Path) -> Self {
+        let list = std::fs::read(state.join(LIST)).unwrap_or_default();
+        let list: Vec<Followed> = serde_json::from_slice(&list).unwrap_or_default();
+        let mut files = Vec::new();
+        for one in list {
+            let from = watched.join(one.number.to_string());
+            let to = state.join("dockerfiles").join(one.number.to_string());
+            let variables = if one.by_secrets {
+                Variables::Secrets
+            } else {
+                Variables::Arguments
+            };
+            let ignore = format!("{}.dockerignore", one.name);
+            files.push((
+                from.join(&one.name),
+                to.join(&one.name),
+                Some(variables),
+                None,
+            ));
+            files.push((from.join(&ignore), to.join(&ignore), None, None));
+        }
+        Self { files }
+    }
+
+    /// Looks once at all files. What cannot be read or written is told to `failed`,
+    /// stays as it is, and is tried again when it changes.
+    pub(super) fn look(&mut self, failed: &dyn Fn(&Path, std::io::Error)) {
+        for (from, to, variables, before) in &mut self.files {
+            let now = seen(from);
+            if before.replace(now) == Some(now) {
+                continue;
+            }
+            if let Err(error) = copy(from, to, *variables, now) {
+                failed(to, error);
+            }
+        }
+    }
+}
+
+fn seen(path: &Path) -> Seen {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+fn copy(from: &Path, to: &Path, variables: Option<Variables>, seen: Seen) -> std::io::Result<()> {
+    let Some((_, size)) = seen else {
+        // An editor may be about to put it back; without an ignore file, there is none.
+        return match variables {
+            Some(_) => Ok(()),
+            None => std::fs::remove_file(to).or_else(|e| match e.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(e),
+            }),
+        };
+    };
+    if size > LARGEST {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(from)?;
+    let text = match variables.and_then(|v| rewritten(&text, v)) {
+        Some(rewritten) => rewritten.text,
+        // What does not parse is for BuildKit to complain of.
+        None => text,
+    };
+    if std::fs::read_to_string(to).is_ok_and(|held| held == text) {
+        return Ok(());
+    }
+    let beside = to.with_extension("new");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_follows_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (watched, state) = (folder.path().join("watch"), folder.path().join("state"));
+        std::fs::create_dir_all(watched.join("0")).unwrap();
+        std::fs::create_dir_all(state.join("dockerfiles/0")).unwrap();
+        let list = [Followed {
+            folder: "/p".into(),
+            number: 0,
+            name: "Dockerfile".into(),
+            by_secrets: false,
+        }];
+        std::fs::write(state.join(LIST), serde_json::to_vec(&list).unwrap()).unwrap();
+        let mut follower = Follower::new(&watched, &state);
+        let copy = state.join("dockerfiles/0/Dockerfile");
+        let file = watched.join("0/Dockerfile");
+        std::fs::write(&file, "FROM a\nRUN pip install x\n").unwrap();
+        follower.look(&|path, error| panic!("{}: {error}", path.display()));
+        let first = std::fs::read_to_string(&copy).unwrap();
+        assert!(first.contains("--mount=type=secret"), "{first}");
+        std::fs::write(&file, "FROM a\nRUN mkdir /x\nRUN pip install longer\n").unwrap();
+        follower.look(&|path, error| panic!("{}: {error}", path.display()));
+        assert!(std::fs::read_to_string(&copy).unwrap().contains("longer"));
+        std::fs::write(watched.join("0/Dockerfile.dockerignore"), "*").unwrap();
+        follower.look(&|path, error| panic!("{}: {error}", path.display()));
+        let ignore = state.join("dockerfiles/0/Dockerfile.dockerignore");
+        assert!(ignore.exists());
+        std::fs::remove_file(watched.join("0/Dockerfile.dockerignore")).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        follower.look(&|path, error| panic!("{}: {error}", path.display()));
+        assert!(!ignore.exists());
+        assert!(copy.exists(), "it may come back");
+        std::fs::write(&file, "FRUM a\n").unwrap();
+        follower.look(&|path, error| panic!("{}: {error}", path.display()));
+        assert_eq!(std::fs::read_to_string(&copy).unwrap(), "FRUM a\n");
+    }
+}

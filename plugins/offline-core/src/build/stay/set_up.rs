@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use offline_network::Authority;
+
+use super::container::{Container, Start};
+use super::follow::{self, Followed};
+use super::overriding::Overriding;
+use super::state::State;
+use super::{Error, image};
+use crate::build::ReplayError;
+use crate::build::overrides::Overrides;
+use crate::closure::{BuildClosure, Closure};
+use crate::engine::{Docker, EngineInfo};
+use crate::error::Failure;
+use crate::network::{Proxy, Secret, Variables, proxy_arguments};
+use crate::project::{DockerfileSource, Project, ProjectOptions, existing_dockerfile};
+
+/// What `--stay` needs.
+pub(in crate::build) struct SetUp<'a> {
+    pub(in crate::build) docker: &'a Docker,
+    pub(in crate::build) engine: &'a EngineInfo,
+    pub(in crate::build) project: &'a Project,
+    pub(in crate::build) closure: &'a Closure,
+    pub(in crate::build) options: &'a ProjectOptions,
+    pub(in crate::build) bundle: &'a Path,
+    /// What Compose has to be told here anyway.
+    pub(in crate::build) overrides: &'a Overrides,
+    /// How the variables of rewritten steps come to a service's build.
+    pub(in crate::build) variables: &'a dyn Fn(&str) -> Variables,
+}
+
+/// What stays.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Staying {
+    /// Where the replay service answers.
+    pub address: String,
+    /// Its container.
+    pub container: String,
+    /// The generated Compose file.
+    pub override_file: PathBuf,
+    /// The line to put into `.env`, where Compose does not find that file by itself.
+    pub env_line: Option<String>,
+    /// Services whose Dockerfile stands in a Compose file: after an edit of it,
+    /// `--stay` has to be run again.
+    pub not_followed: Vec<String>,
+}
+
+/// Starts the replay service and writes what Compose needs to build through it.
+pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
+    let gateway =
+        needs
+            .docker
+            .proxy_place(needs.engine)
+            .map_err(|place| ReplayError::Elsewhere {
+                why: place.why,
+                remedy: place.remedy,
+            })?;
+    let bundle = std::path::absolute(needs.bundle).map_err(Error::file("find", needs.bundle))?;
+    let program = std::env::current_exe().map_err(|source| Error::Program {
+        program: "docker-offline-build".into(),
+        source,
+    })?;
+    let state = State::of(&bundle);
+    state.renew()?;
+    let copies = Copies::write(needs, &state)?;
+    let authority = Authority::new().map_err(Error::Proxy)?;
+    let image = image::load(needs.docker, &needs.engine.platform, &program)?;
+    let container = Container {
+        docker: needs.docker,
+        directory: &needs.project.directory,
+        project: &needs.project.name,
+    };
+    let address = container.start(&Start {
+        image: &image,
+        bundle: &bundle,
+        state: state.path(),
+        followed: &copies.followed,
+        gateway,
+        authority: &authority,
+    })?;
+    let proxy = Proxy {
+        address,
+        authority_pem: authority.certificate_pem().to_owned(),
+    };
+    let mut overriding = Overriding {
+        services: needs.overrides.services().clone(),
+        secrets: secrets(&copies.secrets, &state, &proxy)?,
+    };
+    let arguments = proxy_arguments(address);
+    for (service, dockerfile) in &copies.dockerfiles {
+        overriding.add(service, dockerfile, &arguments);
+    }
+    let written = overriding.write(needs.project, needs.options, &state)?;
+    Ok(Staying {
+        address: address.to_string(),
+        container: container.name(),
+        override_file: written.file,
+        env_line: written.line,
+        not_followed: copies.inline,
+    })
+}
+
+fn secrets(
+    all: &[Secret],
+    state: &State,
+    proxy: &Proxy,
+) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let folder = state.path().join("secrets");
+    std::fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
+    let written = Secret::write_all(all, &folder, proxy)
+        .map_err(|(path, source)| Error::file("write", path)(source))?;
+    Ok(written.into_iter().collect())
+}
+
+/// The rewritten Dockerfiles, in our folder.
+#[derive(Default)]
+struct Copies {
+    dockerfiles: BTreeMap<String, PathBuf>,
+    followed: Vec<Followed>,
+    secrets: Vec<Secret>,
+    /// The services whose Dockerfile stands in a Compose file, where nothing follows.
+    inline: Vec<String>,
+}
+
+impl Copies {
+    fn write(needs: &SetUp<'_>, state: &State) -> Result<Self, Failure> {
+        let mut copies = Self::default();
+        for (number, service) in needs.closure.services.iter().enumerate() {
+            if let Some(build) = service.build.as_ref().filter(|b| !b.stages.is_empty()) {
+                copies.add(needs, state, (number, &service.name), build)?;
+            }
+        }
+        let list = serde_json::to_vec(&copies.followed).unwrap_or_default();
+        state.write(follow::LIST, &list)?;
+        Ok(copies)
+    }
+
+    fn add(
+        &mut self,
+        needs: &SetUp<'_>,
+        state: &State,
+        (number, service): (usize, &str),
+        build: &BuildClosure,
+    ) -> Result<(), Failure> {
+        let variables = (needs.variables)(service);
+        let Some(rewritten) = follow::rewritten(&build.named_dockerfile, variables) else {
+            return Ok(());
+        };
+        let original = match &build.dockerfile {
+            DockerfileSource::File(path) => {
+                Some(existing_dockerfile(path).unwrap_or_else(|| path.clone()))
+            }
+            DockerfileSource::Inline(_) => None,
+        };
+        let name = original
+            .as_deref()
+            .and_then(|p| p.file_name()?.to_str())
+            .unwrap_or("Dockerfile");
+        let folder = format!("dockerfiles/{number}");
+        match original.as_deref().and_then(Path::parent) {
+            Some(parent) => {
+                let ignore = format!("{name}.dockerignore");
+                if let Ok(bytes) = std::fs::read(parent.join(&ignore)) {
+                    state.write(&format!("{folder}/{ignore}"), &bytes)?;
+                }
+                self.followed.push(Followed {
+                    folder: parent.to_owned(),
+                    number,
+                    name: name.to_owned(),
+                    by_secrets: variables == Variables::Secrets,
+                });
+            }
+            None => self.inline.push(service.to_owned()),
+        }
+        let path = state.write(&format!("{folder}/{name}"), rewritten.text.as_bytes())?;
+        self.dockerfiles.insert(service.to_owned(), path);
+        for secret in rewritten.secrets {
+            if !self.secrets.contains(&secret) {
+                self.secrets.push(secret);
+            }
+        }
+        Ok(())
+    }
+}

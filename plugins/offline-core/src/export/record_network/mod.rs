@@ -1,0 +1,358 @@
+//! What the RUN steps fetch is recorded beside the ordinary export.
+//!
+//! The ordinary build may come from the cache as a whole, and proves nothing about
+//! the network. So each service with a step that may use the network is built once
+//! more, from a copy of its Dockerfile whose steps go through a proxy of ours and run
+//! in any case ([`plan`], [`builds`]). Its result is dropped; what the proxy saw is
+//! kept as an artifact of the layout, and the record says which step asked for how
+//! much ([`attribute`]). A recording of the previous export is kept where nothing that
+//! its steps depend on has changed ([`reuse`]).
+
+mod attribute;
+mod builds;
+mod plan;
+mod reuse;
+mod secrets;
+mod session;
+mod upstream;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use offline_network::{Cause, Recorded, Recording, Request, Scrub};
+
+use super::images::CarriedImage;
+use super::{Error, ExportOptions, Prepared};
+use crate::bundle::{NetworkContents, NetworkRecord, Record, ServiceNetwork};
+use crate::engine::Docker;
+use crate::error::Failure;
+use crate::event::{Event, Reporter, Warning};
+use crate::layout::Layout;
+use crate::stages::StepKeys;
+use builds::Ran;
+use plan::{Group, Planned, groups, plan};
+use session::{Refused, Session, Settings};
+
+/// The first buildx that says at once when a step starts.
+const BUILDX_SINCE: (u32, u32) = (0, 13);
+
+/// Records what the builds fetch.
+pub(super) struct NetworkRecorder<'a> {
+    pub(super) docker: &'a Docker,
+    /// Says that the rest of the export has failed.
+    pub(super) stop: &'a AtomicBool,
+    pub(super) prepared: &'a Prepared,
+    pub(super) options: &'a ExportOptions,
+    pub(super) layout: &'a Layout,
+    pub(super) previous: Option<&'a Record>,
+    pub(super) keys: &'a StepKeys,
+    pub(super) reporter: &'a dyn Reporter,
+}
+
+/// What the recording came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RecordedNetwork {
+    /// For the record; `None` where nothing is carried.
+    pub(super) record: Option<NetworkRecord>,
+    /// What it cost.
+    pub(super) cost: RecordingCost,
+    /// Bytes of bodies that the layout did not hold before.
+    pub(super) new_bytes: u64,
+}
+
+/// What recording the network cost.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct RecordingCost {
+    /// Services whose network steps ran once more.
+    pub recorded: Vec<String>,
+    /// Services whose earlier recording is still good.
+    pub kept: Vec<String>,
+    /// Requests that their steps made now.
+    pub requests: u64,
+    /// Bytes that came from servers for them.
+    pub bytes: u64,
+    /// Bytes of the whole recording in the bundle.
+    pub carried_bytes: u64,
+    /// How long it took, beside the ordinary export.
+    #[serde(serialize_with = "super::summary::seconds")]
+    pub elapsed: Duration,
+}
+
+/// The proxy, as far as there is one.
+enum Proxying<'a> {
+    /// It was not needed.
+    NotYet,
+    /// None can serve this engine, as was said.
+    Impossible,
+    /// It runs.
+    Runs(Session<'a>),
+}
+
+/// What was built through the proxy.
+#[derive(Default)]
+struct Built<'a> {
+    groups: Vec<(Group<'a>, Vec<Ran>)>,
+}
+
+impl NetworkRecorder<'_> {
+    /// Records; `images` gives the images that the export carries, once they are all
+    /// fetched and all stages are built, and ends without one where that failed.
+    pub(super) fn record(
+        &self,
+        images: &Receiver<Vec<CarriedImage>>,
+    ) -> Result<RecordedNetwork, Failure> {
+        let started = Instant::now();
+        let planned = plan(self.prepared);
+        if planned.is_empty() {
+            return Ok(RecordedNetwork::default());
+        }
+        let names: Vec<String> = planned.iter().map(|p| p.name.clone()).collect();
+        let held = reuse::Held::of(self.previous, self.layout);
+        let before = self.blobs();
+        let (mut now, mut later, mut candidates) = (Vec::new(), Vec::new(), Vec::new());
+        for service in planned {
+            match held.of_service(&service, self.keys) {
+                Some(network) => candidates.push((service, network)),
+                None if service.needs_sibling => later.push(service),
+                None => now.push(service),
+            }
+        }
+        let mut session = Proxying::NotYet;
+        let mut built = Built::default();
+        self.build(&mut session, &names, now, &mut built)?;
+        let mut kept: BTreeMap<String, ServiceNetwork> = BTreeMap::new();
+        if !(later.is_empty() && candidates.is_empty()) {
+            let Ok(images) = images.recv() else {
+                return Err(crate::engine::Error::Interrupted.into());
+            };
+            for (service, network) in candidates {
+                if held.same_bases(&service.with_siblings(self.prepared), &images) {
+                    kept.insert(service.name, network);
+                } else {
+                    later.push(service);
+                }
+            }
+            self.build(&mut session, &names, later, &mut built)?;
+        }
+        let recorded = match session {
+            Proxying::Runs(session) => Some(session.stop()?),
+            Proxying::NotYet | Proxying::Impossible => None,
+        };
+        let mut kept = self.keep(&held, kept, recorded.as_ref(), &built)?;
+        let bodies = recorded.iter().flat_map(|r| r.recording.bodies());
+        let new = bodies.filter(|body| !before.contains(body.digest.hex()));
+        kept.new_bytes = new.map(|body| body.size).sum();
+        kept.cost.elapsed = started.elapsed();
+        Ok(kept)
+    }
+
+    /// The names of all blobs that the layout holds.
+    fn blobs(&self) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(self.layout.blobs()).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.collect()
+    }
+
+    /// Builds services through the proxy, which is started when it is needed first.
+    fn build<'a>(
+        &'a self,
+        session: &mut Proxying<'a>,
+        names: &[String],
+        services: Vec<Planned<'a>>,
+        built: &mut Built<'a>,
+    ) -> Result<(), Failure> {
+        if services.is_empty() {
+            return Ok(());
+        }
+        if let Proxying::NotYet = session {
+            *session = self.start(names)?;
+        }
+        let Proxying::Runs(session) = session else {
+            return Ok(());
+        };
+        let groups = groups(services);
+        let ran = session.build(&groups, self.reporter).map_err(|failure| {
+            // What the proxy could not get is the cause of what a step says.
+            match session.failures().as_slice() {
+                [] => failure,
+                failures => Error::RecordingStopped {
+                    build: Box::new(failure),
+                    failures: failures.iter().map(words).collect(),
+                }
+                .into(),
+            }
+        })?;
+        built.groups.extend(groups.into_iter().zip(ran));
+        Ok(())
+    }
+
+    fn start(&self, names: &[String]) -> Result<Proxying<'_>, Failure> {
+        if let Some(version) = self.prepared.engine.buildx.as_deref().filter(|v| is_old(v)) {
+            self.not_recorded(
+                format!("buildx {version} does not say when a step runs"),
+                &format!(
+                    "install buildx {}.{} or later",
+                    BUILDX_SINCE.0, BUILDX_SINCE.1
+                ),
+            );
+            return Ok(Proxying::Impossible);
+        }
+        let upstream = upstream::upstream(self.options, &self.prepared.project, |name| {
+            std::env::var(name).ok()
+        });
+        let proxies = [&upstream.http_proxy, &upstream.https_proxy];
+        let proxies: Vec<&str> = proxies.into_iter().flatten().map(String::as_str).collect();
+        let settings = Settings {
+            scrub: Scrub {
+                secrets: secrets::values(&self.prepared.project, &proxies),
+            },
+            upstream,
+            bodies: self.layout.blobs(),
+            services: names.to_vec(),
+        };
+        match Session::start(self.docker, self.prepared, self.stop, settings) {
+            Ok(session) => Ok(Proxying::Runs(session)),
+            Err(Refused::Failed(failure)) => Err(failure),
+            Err(Refused::NoPlace(place)) => {
+                self.not_recorded(place.why, &place.remedy);
+                Ok(Proxying::Impossible)
+            }
+        }
+    }
+
+    fn not_recorded(&self, why: String, remedy: &str) {
+        self.reporter.event(Event::Warning(Warning {
+            what: "what the builds fetch is not recorded: on the site, steps that need a network run only as long as they are cached".into(),
+            subject: None,
+            why: Some(why),
+            remedy: Some(format!("{remedy}; or export without --record")),
+        }));
+    }
+
+    /// Puts the recording into the layout.
+    fn keep(
+        &self,
+        held: &reuse::Held<'_>,
+        kept: BTreeMap<String, ServiceNetwork>,
+        recorded: Option<&Recorded>,
+        built: &Built<'_>,
+    ) -> Result<RecordedNetwork, Failure> {
+        let mut cost = RecordingCost {
+            kept: kept.keys().cloned().collect(),
+            ..RecordingCost::default()
+        };
+        let mut contents = held.contents(&cost.kept)?;
+        let mut services = kept;
+        if let Some(recorded) = recorded {
+            self.judge(recorded)?;
+            cost.requests = recorded.counts.requests;
+            cost.bytes = recorded.counts.bytes_from_servers;
+            let mut new = NetworkContents {
+                recording: recorded.recording.clone(),
+                asked: Vec::new(),
+            };
+            for (group, ran) in &built.groups {
+                let names: BTreeSet<String> =
+                    group.services.iter().map(|s| s.name.clone()).collect();
+                of_whole_group(&mut new.recording, &names);
+                let of_group = |request: &&Request| names.contains(&request.target);
+                let requests: Vec<&Request> = recorded.requests.iter().filter(of_group).collect();
+                let asked = attribute::asked(&requests, ran);
+                for service in &group.services {
+                    let (network, steps) = attribute::service_network(service, &asked, self.keys);
+                    services.insert(service.name.clone(), network);
+                    new.asked.extend(steps);
+                }
+                cost.recorded.extend(names);
+            }
+            contents.merge(new);
+        }
+        cost.recorded.sort();
+        if services.is_empty() {
+            return Ok(RecordedNetwork {
+                cost,
+                ..RecordedNetwork::default()
+            });
+        }
+        let mut record = contents.write(self.layout)?;
+        record.services = services;
+        cost.carried_bytes = record.bytes;
+        Ok(RecordedNetwork {
+            record: Some(record),
+            cost,
+            new_bytes: 0,
+        })
+    }
+
+    /// Fails where an answer that a step got is not in the recording; what no server
+    /// answered, and the steps did without, is only said.
+    fn judge(&self, recorded: &Recorded) -> Result<(), Failure> {
+        let (mut lost, mut without) = (Vec::new(), Vec::new());
+        for failure in &recorded.failures {
+            match failure.cause {
+                Cause::Unreachable | Cause::Distrusted | Cause::NotRecordable => {
+                    without.push(words(failure));
+                }
+                _ => lost.push(words(failure)),
+            }
+        }
+        for what in without {
+            self.reporter.event(Event::Warning(Warning {
+                what: format!("not recorded: {what}"),
+                subject: None,
+                why: None,
+                remedy: Some("the build went on without it, and so it will on the site".into()),
+            }));
+        }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Error::RecordingNotWhole { lost }.into())
+    }
+}
+
+/// What one service of a group asked for was asked for all of them.
+fn of_whole_group(recording: &mut Recording, names: &BTreeSet<String>) {
+    for exchange in &mut recording.exchanges {
+        if exchange.targets.iter().any(|target| names.contains(target)) {
+            exchange.targets.extend(names.iter().cloned());
+        }
+    }
+}
+
+fn words(failure: &offline_network::Failure) -> String {
+    format!(
+        "service {}: {} {}: {}",
+        failure.target, failure.method, failure.url, failure.words
+    )
+}
+
+/// Whether this buildx is too old for raw progress; one that cannot be read is not.
+fn is_old(version: &str) -> bool {
+    let mut numbers = version
+        .trim_start_matches('v')
+        .split(['.', '-', '+'])
+        .map_while(|n| n.parse::<u32>().ok());
+    let read = numbers.next().zip(numbers.next());
+    read.is_some_and(|read| read < BUILDX_SINCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buildx_by_its_version() {
+        for (version, expected) in [
+            ("v0.12.1", true),
+            ("0.13.1+ds1", false),
+            ("v0.29.1-docker", false),
+            ("v1.0", false),
+            ("dev", false),
+        ] {
+            assert_eq!(is_old(version), expected, "{version}");
+        }
+    }
+}

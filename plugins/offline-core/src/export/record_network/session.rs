@@ -1,0 +1,205 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use offline_network::{Authority, Listen, Recorded, Recorder, Scrub, Upstream};
+
+use super::super::{Error, Prepared};
+use super::builds::{Ran, RecordingBuilds};
+use super::plan::Group;
+use crate::engine::{Docker, NoProxyPlace};
+use crate::error::Failure;
+use crate::event::{Reporter, Task, Work};
+
+/// Recording builds at once; each runs the steps of its stages at once too.
+const AT_ONCE: usize = 4;
+
+/// How often the bytes got so far are reported.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What the builds of groups gave, by the number of the group.
+type Results = Mutex<Vec<(usize, Result<Vec<Ran>, Failure>)>>;
+
+/// Why a session did not begin.
+pub(super) enum Refused {
+    /// No proxy can serve this engine: the export goes on without a recording.
+    NoPlace(NoProxyPlace),
+    /// Something broke.
+    Failed(Failure),
+}
+
+/// What the session needs to know.
+pub(super) struct Settings {
+    pub(super) upstream: Upstream,
+    pub(super) scrub: Scrub,
+    /// The folder in which bodies are written by their digests.
+    pub(super) bodies: PathBuf,
+    /// One port for each of these services.
+    pub(super) services: Vec<String>,
+}
+
+/// A recording proxy that runs, and what was built through it.
+pub(super) struct Session<'a> {
+    docker: &'a Docker,
+    prepared: &'a Prepared,
+    stop: &'a AtomicBool,
+    runtime: tokio::runtime::Runtime,
+    recorder: Recorder,
+    authority: Arc<Authority>,
+    mark: String,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn start(
+        docker: &'a Docker,
+        prepared: &'a Prepared,
+        stop: &'a AtomicBool,
+        settings: Settings,
+    ) -> Result<Self, Refused> {
+        let address = docker
+            .proxy_place(&prepared.engine)
+            .map_err(Refused::NoPlace)?;
+        let failed = |error: offline_network::Error| match error {
+            offline_network::Error::AddressNotHere { .. } => Refused::NoPlace(NoProxyPlace {
+                why: format!(
+                    "{address}, which its builds reach, is not an address of this machine"
+                ),
+                remedy: "run the command on the machine of the engine itself".into(),
+            }),
+            other => Refused::Failed(Error::Recorder { source: other }.into()),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("record-network")
+            .enable_all()
+            .build()
+            .map_err(|source| Refused::Failed(Error::Threads { source }.into()))?;
+        let authority = Arc::new(Authority::new().map_err(failed)?);
+        let listen = Listen {
+            address,
+            port: None,
+            targets: settings.services,
+        };
+        let starting = Recorder::start(
+            &listen,
+            authority.clone(),
+            &settings.upstream,
+            &settings.scrub,
+            settings.bodies,
+        );
+        let recorder = runtime.block_on(starting).map_err(failed)?;
+        Ok(Self {
+            docker,
+            prepared,
+            stop,
+            runtime,
+            recorder,
+            authority,
+            mark: mark(),
+        })
+    }
+
+    /// Builds groups through the proxy, some at once; gives when their steps ran, in
+    /// the order of the groups.
+    pub(super) fn build(
+        &self,
+        groups: &[Group<'_>],
+        reporter: &dyn Reporter,
+    ) -> Result<Vec<Vec<Ran>>, Failure> {
+        let services = groups.iter().map(|g| g.services.len()).sum();
+        let task = Task::start(reporter, Work::RecordNetwork { services }, None);
+        let next = AtomicUsize::new(0);
+        let ended = AtomicBool::new(false);
+        let results: Results = Mutex::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.report(&task, &ended));
+            let workers: Vec<_> = (0..AT_ONCE.min(groups.len()))
+                .map(|_| scope.spawn(|| self.work(groups, &next, &results)))
+                .collect();
+            for worker in workers {
+                let _ = worker.join();
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+        let mut results = results.into_inner().unwrap_or_default();
+        results.sort_by_key(|(number, _)| *number);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn work(&self, groups: &[Group<'_>], next: &AtomicUsize, results: &Results) {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(group) = groups.get(number) else {
+                break;
+            };
+            let result = self.build_one(group);
+            if result.is_err() {
+                // The others would only delay the message.
+                next.store(groups.len(), Ordering::Relaxed);
+            }
+            if let Ok(mut results) = results.lock() {
+                results.push((number, result));
+            }
+        }
+    }
+
+    fn build_one(&self, group: &Group<'_>) -> Result<Vec<Ran>, Failure> {
+        let target = group
+            .services
+            .first()
+            .map(|s| s.name.as_str())
+            .unwrap_or_default();
+        let Some(proxy) = self.address(target) else {
+            return Ok(Vec::new());
+        };
+        let builds = RecordingBuilds {
+            docker: self.docker,
+            prepared: self.prepared,
+            authority_pem: self.authority.certificate_pem(),
+            mark: &self.mark_of(target),
+            stop: self.stop,
+        };
+        builds.run(group, proxy)
+    }
+
+    /// One for each group: of two builds with the same step BuildKit would run one,
+    /// and the port would say the wrong service.
+    fn mark_of(&self, target: &str) -> String {
+        let text = format!("{} {target}", self.mark);
+        crate::layout::Digest::of(text.as_bytes()).hex()[..8].to_owned()
+    }
+
+    fn address(&self, target: &str) -> Option<SocketAddr> {
+        let url = self.recorder.proxy_url(target)?;
+        url.strip_prefix("http://")?.parse().ok()
+    }
+
+    fn report(&self, task: &Task<'_>, ended: &AtomicBool) {
+        let mut told = 0;
+        while !ended.load(Ordering::Relaxed) {
+            std::thread::sleep(TICK);
+            let got = self.recorder.counts().bytes_from_servers;
+            task.advance(got - told);
+            told = got;
+        }
+    }
+
+    /// What could not be got, for the message of a build that failed.
+    pub(super) fn failures(&self) -> Vec<offline_network::Failure> {
+        self.recorder.failures()
+    }
+
+    /// Stops listening and gives what was recorded.
+    pub(super) fn stop(self) -> Result<Recorded, Failure> {
+        let stopped = self.runtime.block_on(self.recorder.stop());
+        Ok(stopped.map_err(|source| Error::Recorder { source })?)
+    }
+}
+
+/// A text that no other recording has.
+fn mark() -> String {
+    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    format!("{:?} {}", time.unwrap_or_default(), std::process::id())
+}

@@ -75,15 +75,29 @@ compose_files() {
     first_of "$(dirname "${files[0]}")/docker-compose.offline.yml"
 }
 
+# docker-compose 1 refuses a file with the project's name; docker offline build puts a copy
+# without it beside that file.
+is_old() { ! docker compose version >/dev/null 2>&1; }
+has_name() { grep -q '^name:' "$1"; }
+copy_of() { echo "$(dirname "$1")/docker-compose.offline-v1.yml"; }
+
 compose() {
     local file words=(docker compose)
-    docker compose version >/dev/null 2>&1 || words=(docker-compose)
-    for file in "${files[@]}"; do words+=(-f "$file"); done
+    ! is_old || words=(docker-compose)
+    for file in "${files[@]}"; do
+        if is_old && has_name "$file" && [ -f "$(copy_of "$file")" ]; then file=$(copy_of "$file"); fi
+        words+=(-f "$file")
+    done
     "${words[@]}" ${flags[@]+"${flags[@]}"} "$@"
 }
 
-# A line for each container: service, the name of its image, the ID of the image it runs.
+# A line for each container: service, the name of its image, the ID of the image it runs. None
+# where there is no copy yet: nothing can have been started from that file.
 containers() {
+    local file
+    for file in "${files[@]}"; do
+        ! { is_old && has_name "$file" && [ ! -f "$(copy_of "$file")" ]; } || return 0
+    done
     compose ps -q | xargs -r docker inspect \
         -f '{{index .Config.Labels "com.docker.compose.service"}} {{.Config.Image}} {{.Image}}'
 }
@@ -110,7 +124,7 @@ well() { [[ ${how[$1]} =~ ^(healthy|running|finished)$ ]]; }
 # start SERVICE...: these and no others; Compose itself may wait for ever for one that crashes.
 start() {
     local never=()
-    ! docker compose version >/dev/null 2>&1 || never=(--pull never)
+    is_old || never=(--pull never)
     compose up -d --no-build --no-deps ${never[@]+"${never[@]}"} "$@" >&2 &
     local pid=$! end=$((SECONDS + ${REBUILD_TIMEOUT:-120}))
     while kill -0 $pid 2>/dev/null; do

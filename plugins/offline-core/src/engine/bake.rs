@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value, json};
 
@@ -115,6 +115,10 @@ impl Docker {
     /// stop the build, as whoever sets `stop` may: the builder then ends what runs,
     /// and what was done stays in its cache. Needs buildx 0.13.
     ///
+    /// It is stopped once no step has started for a moment, or ends by itself before:
+    /// the layer that a step starts upon is committed then, and where a containerd
+    /// store is interrupted in that, every later build upon it fails (engine fact 43).
+    ///
     /// Returns the log, and whether it was stopped.
     pub fn bake_watched(
         &self,
@@ -148,15 +152,23 @@ impl Docker {
         let mut log = BuildLog::default();
         let mut progress = RawProgress::default();
         let mut printed: BTreeMap<u64, Option<SystemTime>> = BTreeMap::new();
-        let mut stopped = false;
-        let status = self.lines_until(args, stop, |line| {
+        let mut wished = false;
+        let ending = Ending::default();
+        let should_stop = || ending.is_due(stop.load(Ordering::Relaxed));
+        let status = self.lines_until(args, &should_stop, |line| {
             progress.read_line(line, &mut |read| match read {
                 Read::Line(line) => {
                     log.read_line(&line);
                     output(reporter, &line);
                 }
                 Read::Change(change, number, first) => {
-                    stopped |= watch(&change) == Watch::Stop;
+                    if change.completed.is_none() {
+                        ending.step_started();
+                    }
+                    if watch(&change) == Watch::Stop {
+                        wished = true;
+                        ending.wish();
+                    }
                     let known = printed.insert(number, change.completed);
                     if known.is_some_and(|before| before == change.completed) {
                         return;
@@ -169,14 +181,9 @@ impl Docker {
                     }
                 }
             });
-            if stopped {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
         })?;
         log.finish(status.success());
-        stopped |= stop.load(Ordering::Relaxed) && !status.success();
+        let stopped = wished || stop.load(Ordering::Relaxed) && !status.success();
         Ok((log, stopped))
     }
 
@@ -252,6 +259,43 @@ impl Docker {
         log.finish(status.success());
         Ok(log)
     }
+}
+
+/// When a build that is to be stopped may be.
+#[derive(Debug, Default)]
+struct Ending {
+    wish: Mutex<Option<Instant>>,
+    last_start: Mutex<Option<Instant>>,
+}
+
+impl Ending {
+    /// How long no step must have started.
+    const QUIET: Duration = Duration::from_millis(1200);
+    /// It is not waited longer than this.
+    const LATEST: Duration = Duration::from_secs(6);
+
+    fn step_started(&self) {
+        *lock(&self.last_start) = Some(Instant::now());
+    }
+
+    fn wish(&self) {
+        lock(&self.wish).get_or_insert_with(Instant::now);
+    }
+
+    fn is_due(&self, wished_by_others: bool) -> bool {
+        if wished_by_others {
+            self.wish();
+        }
+        let Some(since) = *lock(&self.wish) else {
+            return false;
+        };
+        let last = *lock(&self.last_start);
+        since.elapsed() >= Self::LATEST || last.is_none_or(|at| at.elapsed() >= Self::QUIET)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs a build, and again where its connection broke off; `run` also says whether

@@ -37,12 +37,15 @@ pub struct Change {
     pub cached: bool,
     /// Why it failed.
     pub error: Option<String>,
+    /// Whether this is about the step itself, which names its inputs, and not about
+    /// layers of its result that are brought from the cache (engine fact 42).
+    pub of_step: bool,
 }
 
 impl Change {
     /// Whether a step runs, or ran, because no cache had it.
     pub fn runs(&self) -> bool {
-        self.started.is_some() && !self.cached
+        self.of_step && self.started.is_some() && !self.cached
     }
 }
 
@@ -75,6 +78,7 @@ struct Vertex {
     cached: bool,
     #[serde(default)]
     error: String,
+    inputs: Option<Vec<serde::de::IgnoredAny>>,
 }
 
 #[derive(Deserialize)]
@@ -168,6 +172,7 @@ impl RawProgress {
             completed: vertex.completed.map(SystemTime::from),
             cached: vertex.cached,
             error: (!vertex.error.is_empty()).then_some(vertex.error),
+            of_step: vertex.inputs.is_some_and(|inputs| !inputs.is_empty()),
             digest: vertex.digest,
             name: vertex.name,
         };
@@ -238,6 +243,10 @@ fn seconds(time: Duration) -> String {
 /// again what was said.
 pub(super) fn plain(change: &Change, number: u64, printed: bool) -> Vec<String> {
     let mut lines = Vec::new();
+    let is_from = |step: &Step| step.instruction.starts_with("FROM ");
+    if !change.of_step && change.step.as_ref().is_some_and(|step| !is_from(step)) {
+        return lines;
+    }
     if !printed {
         lines.push(format!("#{number} {}", change.name));
     }
@@ -260,7 +269,7 @@ pub(super) fn plain(change: &Change, number: u64, printed: bool) -> Vec<String> 
 mod tests {
     use super::*;
 
-    const RUNS: &str = r#"{"vertexes":[{"digest":"sha256:1","name":"[api build 2/3] RUN make","started":"2026-01-02T03:04:05.5Z"}]}"#;
+    const RUNS: &str = r#"{"vertexes":[{"digest":"sha256:1","inputs":["sha256:0"],"name":"[api build 2/3] RUN make","started":"2026-01-02T03:04:05.5Z"}]}"#;
 
     fn read(text: &str) -> Vec<Read> {
         let mut progress = RawProgress::default();
@@ -293,6 +302,8 @@ mod tests {
         assert_eq!(changes(waits), []);
         let cached = RUNS.replace(r#"5.5Z""#, r#"5.5Z","cached":true"#);
         assert!(!changes(&cached)[0].3);
+        let layers_come = RUNS.replace(r#""inputs":["sha256:0"],"#, "");
+        assert!(!changes(&layers_come)[0].3);
     }
 
     #[test]
@@ -326,6 +337,7 @@ mod tests {
             completed: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1300)),
             cached: false,
             error: None,
+            of_step: true,
         };
         assert_eq!(
             plain(&change, 3, false),

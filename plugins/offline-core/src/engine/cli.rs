@@ -1,6 +1,5 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read, Write};
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -134,24 +133,22 @@ impl Docker {
 
     /// Runs a docker command and hands every line it prints, from either
     /// stream, to `on_line`. Returns whether it succeeded.
-    pub fn lines<I, S>(&self, args: I, mut on_line: impl FnMut(&str)) -> Result<ExitStatus, Error>
+    pub fn lines<I, S>(&self, args: I, on_line: impl FnMut(&str)) -> Result<ExitStatus, Error>
     where
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        self.lines_until(args, &AtomicBool::new(false), |line| {
-            on_line(line);
-            ControlFlow::Continue(())
-        })
+        self.lines_until(args, &|| false, on_line)
     }
 
-    /// The same, ended as by an interrupt of the user once `on_line` breaks or `stop`
-    /// is set; what it prints until its end still goes to `on_line`.
+    /// The same, ended as by an interrupt of the user once `stop` says so, which is
+    /// asked every few hundredths of a second; what it prints until its end still
+    /// goes to `on_line`.
     pub fn lines_until<I, S>(
         &self,
         args: I,
-        stop: &AtomicBool,
-        mut on_line: impl FnMut(&str) -> ControlFlow<()>,
+        stop: &(dyn Fn() -> bool + Sync),
+        mut on_line: impl FnMut(&str),
     ) -> Result<ExitStatus, Error>
     where
         I: IntoIterator<Item = S>,
@@ -166,20 +163,15 @@ impl Docker {
             // or the pipe would never end.
             self.spawn(&mut command)?
         };
-        let broken = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| self.wait_or_stop(child, &[stop, &broken]));
+            let waiting = scope.spawn(|| self.wait_or_stop(child, stop));
             let mut reader = BufReader::new(reader);
             let mut line = Vec::new();
             loop {
                 line.clear();
                 match reader.read_until(b'\n', &mut line) {
                     Ok(0) | Err(_) => break,
-                    Ok(_) => {
-                        if on_line(String::from_utf8_lossy(&line).trim_end()).is_break() {
-                            broken.store(true, Ordering::Relaxed);
-                        }
-                    }
+                    Ok(_) => on_line(String::from_utf8_lossy(&line).trim_end()),
                 }
             }
             waiting.join().unwrap_or(Err(Error::Interrupted))
@@ -296,11 +288,15 @@ impl Docker {
     }
 
     fn wait(&self, child: Child) -> Result<ExitStatus, Error> {
-        self.wait_or_stop(child, &[])
+        self.wait_or_stop(child, &|| false)
     }
 
-    /// Waits for a process; ends it when the user interrupts, or one of `stops` is set.
-    fn wait_or_stop(&self, mut child: Child, stops: &[&AtomicBool]) -> Result<ExitStatus, Error> {
+    /// Waits for a process; ends it when the user interrupts, or `stop` says so.
+    fn wait_or_stop(
+        &self,
+        mut child: Child,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<ExitStatus, Error> {
         let mut deadline: Option<Instant> = None;
         let mut pause = Duration::from_millis(2);
         loop {
@@ -308,8 +304,7 @@ impl Docker {
                 self.check_interrupt()?;
                 return Ok(status);
             }
-            let stopped = stops.iter().any(|stop| stop.load(Ordering::Relaxed));
-            if stopped || self.interrupted.load(Ordering::Relaxed) {
+            if deadline.is_some() || self.interrupted.load(Ordering::Relaxed) || stop() {
                 match deadline {
                     None => {
                         deadline = Some(Instant::now() + GRACE);

@@ -36,6 +36,7 @@ pub fn run(
         project: project::without_generated(&options.project)?,
         ..options.clone()
     };
+    let stayed = options.project != *asked;
     let (engine, project) = read(docker, options, reporter)?;
     if let Some(warning) = project.reading_warning() {
         reporter.event(Event::Warning(warning));
@@ -186,13 +187,14 @@ pub fn run(
             overrides: &overrides,
             variables: &|service| replayer.variables(service),
         })?);
-    } else if let Some(replayer) = &replayer {
+    } else if let Some(replayer) = replayer.as_ref().filter(|_| !stayed) {
         summary.plain_compose_misses.extend(replayer.plain_misses());
     }
     if summary.plain_compose_misses.is_empty() {
         // The file of `--stay` holds what the other one would.
-        let generated = override_file.is_some() && summary.stay.is_none();
-        summary.next = if summary.stay.is_some() {
+        let stays = stayed || summary.stay.is_some();
+        let generated = override_file.is_some() && !stays;
+        summary.next = if stays {
             next_command(&asked.compose_args(), false, asked)
         } else {
             next_command(&compose, generated, &options.project)

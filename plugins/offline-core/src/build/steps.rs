@@ -38,6 +38,15 @@ impl StepCount {
         }
     }
 
+    /// Adds what another build of the same steps did.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (step, (ran, seconds)) in other.steps {
+            let held = self.steps.entry(step).or_insert((false, 0.0));
+            held.0 |= ran;
+            held.1 += seconds;
+        }
+    }
+
     /// The results by service; services without a build have no steps.
     pub(super) fn results(&self, closure: &Closure) -> Vec<ServiceResult> {
         let services = closure.services.iter().filter(|s| s.build.is_some());

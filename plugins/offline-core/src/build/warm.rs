@@ -19,6 +19,7 @@ use crate::project::{NamedContext, Project};
 use crate::stages::{DIRECT, Dockerfiles, StageTargets, Through};
 
 /// Warms the cache and builds, level by level.
+#[derive(Clone, Copy)]
 pub(super) struct Builder<'a> {
     pub(super) docker: &'a Docker,
     pub(super) project: &'a Project,
@@ -43,6 +44,9 @@ impl Builder<'_> {
     /// Every stage with its own cache source and no other, in waves: with more
     /// than one source the hits are random (fact 4), and a final stage alone
     /// leaves the earlier ones cold (fact 5).
+    ///
+    /// With `--stay` all is built once more, as plain Compose will from then on; the
+    /// ordinary cache is what it has after `--leave`.
     pub(super) fn build(&self) -> Result<StepCount, Failure> {
         let all: BTreeSet<String> = self
             .closure
@@ -52,7 +56,16 @@ impl Builder<'_> {
             .filter(|s| self.force || !self.foresight.refused.contains_key(&s.name))
             .map(|s| s.name.clone())
             .collect();
-        self.build_only(&all, &all)
+        if !self.stay {
+            return self.build_only(&all, &all);
+        }
+        let ordinary = Self {
+            stay: false,
+            ..*self
+        };
+        let mut count = ordinary.build_only(&all, &all)?;
+        count.merge(self.build_only(&all, &all)?);
+        Ok(count)
     }
 
     /// The same for some services, of which only `tagged` are built and tagged.

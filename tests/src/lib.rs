@@ -15,6 +15,7 @@ mod engine;
 mod invocation;
 mod janitor;
 mod llm_chat;
+mod origin;
 mod pairs;
 mod provoked;
 /// The stand-in for Docker Hub, and what it was asked for.
@@ -33,6 +34,7 @@ pub use engine::Engine;
 pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};
 pub use llm_chat::LlmChat;
+pub use origin::Origin;
 pub use pairs::{Pair, classic_pairs, pairs, pairs_of_one_kind, rounds};
 pub use provoked::{PROVOKED, Provoked};
 pub use rustix::process::Signal;

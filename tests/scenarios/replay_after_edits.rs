@@ -169,7 +169,7 @@ fn what_was_never_recorded_is_named_and_written_down() {
     project.edit("base/Dockerfile", "$ORIGIN/base", "$ORIGIN/new");
     let url = format!("{}/new", CARRIED.1.url);
     build(&[]).fails_with(52, &["base/Dockerfile:5", &url, "--wanted"]);
-    build(&["--wanted", "wanted.json"]).fails_with(52, &[&url, "--fetch wanted.json"]);
+    build(&["--wanted", "wanted.json"]).fails_with(52, &[&url, "carry wanted.json"]);
     let wanted: serde_json::Value = serde_json::from_str(&project.read("wanted.json")).unwrap();
     let request = &wanted["requests"][0];
     assert_eq!(request["url"], url.as_str(), "{wanted}");

@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long)]
     pub setup: bool,
 
-    /// Write what was asked for and is not in the bundle's recording into this file, for docker offline export --fetch
+    /// Write what was asked for and is not in the bundle's recording into this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub wanted: Option<PathBuf>,
 

@@ -18,8 +18,7 @@ pub const WANTED_LIMIT: u64 = 16 << 20;
 const LARGEST: u64 = 64 << 20;
 
 /// What a build on site asked for and the bundle's recording does not hold, and what
-/// the connected side needs to ask for it: `docker offline build --wanted` writes it,
-/// `docker offline export --fetch` reads it.
+/// the connected side needs to ask for it: `docker offline build --wanted` writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Wanted {

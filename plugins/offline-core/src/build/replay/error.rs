@@ -117,11 +117,11 @@ impl Explain for Error {
             Self::NotRecorded {
                 wanted: Some(path), ..
             } => format!(
-                "carry {} to the connected machine, run docker offline export --fetch {0} there, and carry back the small archive that it writes: docker offline build --bundle ARCHIVE adds it to the bundle. Or undo the edit",
+                "carry {} to the connected machine, which names what is missing and holds the edited files; make the same edit there, run docker offline export --record again, and carry the new archive. Or undo the edit",
                 path.display()
             ),
             Self::NotRecorded { wanted: None, .. } => {
-                "undo the edit; or run docker offline build --wanted wanted.json, which writes down what is missing, and docker offline export --fetch wanted.json on the connected machine, whose small archive brings it".into()
+                "undo the edit; or make the same edit on the connected machine, run docker offline export --record again and carry the new archive (docker offline build --wanted wanted.json writes down what is missing)".into()
             }
             Self::Elsewhere { remedy, .. } => remedy.clone(),
             Self::Proxy { .. } => {

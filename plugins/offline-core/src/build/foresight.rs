@@ -5,17 +5,14 @@ use super::by_classic::ServiceWarning;
 use super::replay::Known;
 use crate::bundle::{Inventory, Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase};
-use crate::compatibility::{Engine, misses};
+use crate::compatibility::{Engine, major_minor, misses, unread_service_contexts};
 use crate::diagnosis::{Disk, KEPT_FREE};
 use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
 use crate::event::Warning;
 use crate::layout::Layout;
-use crate::project::{NamedContext, Project};
+use crate::project::Project;
 use crate::stages::takes;
-
-/// The first Compose that reads `service:` in `additional_contexts`.
-const SERVICE_CONTEXTS_SINCE: (u32, u32) = (2, 33);
 
 /// What is known before the first build starts.
 #[derive(Debug, Default)]
@@ -151,38 +148,21 @@ impl Foresight {
 
     /// Compose before 2.33 takes `service:base` for a folder.
     fn old_compose(&mut self, project: &Project, closure: &Closure, engine: &EngineInfo) {
-        let Some(version) = engine.compose.as_deref().and_then(major_minor) else {
+        let Some(compose) = &engine.compose else {
             return;
         };
-        if version >= SERVICE_CONTEXTS_SINCE {
-            return;
-        }
-        for service in &closure.services {
-            let build = project
-                .service(&service.name)
-                .and_then(|s| s.build.as_ref());
-            let uses = build.is_some_and(|b| {
-                b.additional_contexts
-                    .values()
-                    .any(|c| matches!(c, NamedContext::Service(_)))
-            });
-            if uses {
-                let reason = format!(
-                    "Compose {}.{} cannot read service: in additional_contexts",
-                    version.0, version.1
-                );
-                let warning = Warning {
-                    what: format!("service {} cannot be built here: {reason}", service.name),
-                    subject: project
-                        .service(&service.name)
-                        .and_then(|s| s.location.as_ref())
-                        .map(ToString::to_string),
-                    why: Some("that came with Compose 2.33".into()),
-                    remedy: Some("install a newer Compose plugin on this machine".into()),
-                };
-                self.misses.push((service.name.clone(), warning));
-                self.refused.insert(service.name.clone(), reason);
-            }
+        for service in unread_service_contexts(project, closure, compose) {
+            let (major, minor) = major_minor(compose).unwrap_or_default();
+            let reason =
+                format!("Compose {major}.{minor} cannot read service: in additional_contexts");
+            let warning = Warning {
+                what: format!("service {} cannot be built here: {reason}", service.name),
+                subject: service.location.as_ref().map(ToString::to_string),
+                why: Some("that came with Compose 2.33".into()),
+                remedy: Some("install a newer Compose plugin on this machine".into()),
+            };
+            self.misses.push((service.name.clone(), warning));
+            self.refused.insert(service.name.clone(), reason);
         }
     }
 
@@ -317,23 +297,9 @@ impl Foresight {
     }
 }
 
-fn major_minor(version: &str) -> Option<(u32, u32)> {
-    let mut numbers = version
-        .trim_start_matches('v')
-        .split(['.', '-', '+'])
-        .map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_compared_by_number() {
-        assert!(major_minor("2.26.1-4").unwrap() < SERVICE_CONTEXTS_SINCE);
-        assert!(major_minor("v2.40.3").unwrap() > SERVICE_CONTEXTS_SINCE);
-    }
 
     #[test]
     fn a_copy_takes_what_lies_below_its_source() {

@@ -29,6 +29,7 @@ pub fn unread_service_contexts<'a>(
         .collect()
 }
 
+/// The first two numbers of a version, `None` where it does not begin with two.
 pub(crate) fn major_minor(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version
         .trim_start_matches('v')

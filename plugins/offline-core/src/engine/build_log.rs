@@ -58,6 +58,17 @@ pub struct StepFailure {
     pub tail: Vec<String>,
 }
 
+impl StepFailure {
+    /// BuildKit's words, and below them what was printed last.
+    pub(crate) fn words(&self) -> String {
+        let mut text = self.message.clone();
+        for line in &self.tail {
+            text += &format!("\n    {line}");
+        }
+        text
+    }
+}
+
 impl Step {
     /// Whether it is a RUN.
     pub fn is_run(&self) -> bool {

@@ -136,11 +136,7 @@ pub(crate) fn build_failure(failure: &StepFailure) -> String {
     if let Some((file, line)) = &failure.source {
         text += &format!(" ({file}:{line})");
     }
-    text += &format!(": {}", failure.message);
-    for line in &failure.tail {
-        text += &format!("\n    {line}");
-    }
-    text
+    text + ": " + &failure.words()
 }
 
 impl Explain for Error {

@@ -95,11 +95,7 @@ fn not_recorded(asked: &[Asked], failure: &StepFailure) -> String {
     if asked.len() > NAMED {
         text += &format!("\n    and {} more", asked.len() - NAMED);
     }
-    text += &format!("\n  the step then failed: {}", failure.message);
-    for line in &failure.tail {
-        text += &format!("\n    {line}");
-    }
-    text
+    text + "\n  the step then failed: " + &failure.words()
 }
 
 impl Explain for Error {

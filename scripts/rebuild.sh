@@ -77,7 +77,9 @@ compose_files() {
 
 # docker-compose 1 refuses a file with the project's name; docker offline build puts a copy
 # without it beside that file.
-is_old() { ! docker compose version >/dev/null 2>&1; }
+old_compose=no
+docker compose version >/dev/null 2>&1 || old_compose=yes
+is_old() { [ $old_compose = yes ]; }
 has_name() { grep -q '^name:' "$1"; }
 copy_of() { echo "$(dirname "$1")/docker-compose.offline-v1.yml"; }
 

@@ -1,12 +1,7 @@
 //! An export records what its builds fetch: whole, without a secret, and no more
 //! often than it has to.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
-use std::thread;
-
-use docker_offline_tests::{Engine, Workspace, on_machine, say};
+use docker_offline_tests::{Engine, Origin, Workspace, on_machine};
 
 const TOKEN: &str = "tok-3f9a71c2d4e8b605";
 /// `me:` and the token in base64, as a client sends them.
@@ -38,7 +33,7 @@ RUN mkdir /made
 #[test]
 fn a_recording_holds_every_answer_and_no_token() {
     let engine = Engine::with_plugin("28-overlay2-connected");
-    let origin = Origin::start(&engine);
+    let origin = Origin::answering(&engine, answer);
     let project = project(&origin, DOCKERFILE);
     let export = || {
         let flags = [
@@ -140,7 +135,7 @@ fn a_recording_holds_every_answer_and_no_token() {
 #[test]
 fn a_recording_that_is_not_whole_fails_the_export_with_the_url() {
     let engine = Engine::with_plugin("28-containerd-connected");
-    let origin = Origin::start(&engine);
+    let origin = Origin::answering(&engine, answer);
     let text =
         "FROM busybox:1.36\nARG ORIGIN\nCOPY . .\nRUN wget -q -O cut \"$ORIGIN/cut\" || true\n";
     let project = project(&origin, text);
@@ -182,56 +177,13 @@ fn project(origin: &Origin, dockerfile: &str) -> Workspace {
     )
 }
 
-/// A server that the builds of an engine reach, with what it was asked.
-struct Origin {
-    url: String,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Origin {
-    fn start(engine: &Engine) -> Self {
-        let format = "{{(index .IPAM.Config 0).Gateway}}";
-        let inspected = engine
-            .run("docker")
-            .args(["network", "inspect", "bridge", "--format", format]);
-        let gateway = inspected.quietly().succeeds().stdout;
-        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
-        let seen = Arc::clone(&requests);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let seen = Arc::clone(&seen);
-                thread::spawn(move || answer(stream, &seen));
-            }
-        });
-        let url = format!("http://{}:{port}", gateway.trim());
-        say(format!("a server at {url}"));
-        Self { url, requests }
-    }
-
-    /// The requests so far, each with its headers.
-    fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-}
-
-fn answer(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
-    let mut head = String::new();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).unwrap_or(0) == 0 {
-            return;
-        }
-    }
-    let target = head.split(' ').nth(1).unwrap_or("/").to_owned();
+/// Every answer sets a cookie, and that of `/cut` is shorter than it says.
+fn answer(target: &str) -> String {
     let path = target.split('?').next().unwrap_or_default();
     let path = path.replace(TOKEN, "TOKEN");
-    seen.lock().unwrap().push(head);
     let body = format!("answer of {path}\n");
     let length = if path == "/cut" { 1000 } else { body.len() };
-    let _ = write!(
-        stream,
+    format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nSet-Cookie: session={TOKEN}\r\nConnection: close\r\n\r\n{body}"
-    );
+    )
 }

@@ -3,10 +3,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::Engine;
+use crate::{Engine, say};
 
-/// A server on the machine that the builds of a connected engine reach. It answers
-/// every path with `answer of PATH`, and goes with the test process.
+/// A server on the machine that the builds of a connected engine reach. It goes with
+/// the test process.
 #[derive(Debug)]
 pub struct Origin {
     /// Its address, without a slash at the end.
@@ -15,8 +15,20 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Starts one.
+    /// Starts one that answers every path with `answer of PATH`.
     pub fn start(engine: &Engine) -> Self {
+        Self::answering(engine, |path| {
+            let body = format!("answer of {path}\n");
+            let length = body.len();
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            )
+        })
+    }
+
+    /// Starts one with answers of its own: the whole of each, for what stands in the
+    /// request's first line.
+    pub fn answering(engine: &Engine, answer: fn(&str) -> String) -> Self {
         let format = "{{(index .IPAM.Config 0).Gateway}}";
         let inspect = engine.run("docker");
         let inspect = inspect.args(["network", "inspect", "bridge", "--format", format]);
@@ -28,22 +40,30 @@ impl Origin {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let seen = Arc::clone(&seen);
-                thread::spawn(move || answer(stream, &seen));
+                thread::spawn(move || serve(stream, &seen, answer));
             }
         });
-        Self {
-            url: format!("http://{}:{port}", gateway.trim()),
-            requests,
-        }
+        let url = format!("http://{}:{port}", gateway.trim());
+        say(format!("a server at {url}"));
+        Self { url, requests }
+    }
+
+    /// The requests so far, each with its headers.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// The paths that it was asked for so far.
     pub fn paths(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
+        self.requests().iter().map(|head| path_of(head)).collect()
     }
 }
 
-fn answer(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
+fn path_of(head: &str) -> String {
+    head.split(' ').nth(1).unwrap_or("/").to_owned()
+}
+
+fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>, answer: fn(&str) -> String) {
     let mut head = String::new();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     while !head.ends_with("\r\n\r\n") {
@@ -51,12 +71,7 @@ fn answer(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
             return;
         }
     }
-    let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
-    seen.lock().unwrap().push(path.clone());
-    let body = format!("answer of {path}\n");
-    let _ = write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
+    let path = path_of(&head);
+    seen.lock().unwrap().push(head);
+    let _ = stream.write_all(answer(&path).as_bytes());
 }

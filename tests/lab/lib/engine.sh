@@ -42,7 +42,7 @@ engine_config() {
         fi |
         # Engine 20 does not start on an option that is younger than itself.
         if [ "$release" = 20 ]; then jq 'del(.["default-network-opts"])'; else cat; fi |
-        if [ "${LAB_NO_GC:-0}" = 1 ]; then jq '.builder = {gc: {enabled: false}}'; else cat; fi |
+        if [ "${LAB_NO_GC:-1}" = 1 ]; then jq '.builder = {gc: {enabled: false}}'; else cat; fi |
         if [ -n "${LAB_DAEMON:-}" ]; then jq --argjson more "$LAB_DAEMON" '. * $more'; else cat; fi
 }
 

@@ -28,7 +28,10 @@ pub(super) fn copy_flags(flags: &[Flag<'_>], copy: &mut Copy) {
             "chmod" => copy.chmod = value,
             "chown" => copy.chown = value,
             "checksum" => copy.checksum = value,
-            "link" => copy.link = value.is_none_or(|v| !v.eq_ignore_ascii_case("false")),
+            "link" => {
+                copy.link = value.is_none_or(|v| !v.eq_ignore_ascii_case("false"));
+                copy.link_ends = (flag.name.span.end, flag.span().end);
+            }
             _ => {}
         }
     }

@@ -121,6 +121,8 @@ pub struct Copy {
     pub destination: String,
     /// `--link`.
     pub link: bool,
+    /// Where the name of that flag ends in the text, and where its value does.
+    pub(crate) link_ends: (usize, usize),
     /// `--chmod`.
     pub chmod: Option<String>,
     /// `--chown`.

@@ -11,6 +11,7 @@
 //! (fact 38).
 
 mod afresh;
+mod apart;
 mod java_store;
 mod lines;
 mod local_commands;

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::apart::{Edit, kept_apart};
 use super::may_use::{Network, may_use};
 use super::trust::{FILES, VARIABLES};
 use super::{LineMap, Secret, Variables};
@@ -56,43 +57,49 @@ pub fn rewrite(
         let step = starts.entry(point.stage).or_insert(point.step);
         *step = point.step.min(*step);
     }
-    let mut result = text[..text.len() - body.len()].to_owned();
-    let mut copied = 0;
-    let mut added = Vec::new();
+    let mut edits = match caches {
+        Caches::Shared => Vec::new(),
+        Caches::Fresh(word) => {
+            kept_apart(dockerfile, &starts, word, |line| start_of_line(body, line))
+        }
+    };
+    let mut rewrites = false;
     for stage in &dockerfile.stages {
         let Some(start) = starts.get(&stage.index) else {
             continue;
         };
         for place in places(stage, *start) {
+            rewrites = true;
             if place.needs_arguments && variables == Variables::Arguments {
-                let line_start = start_of_line(body, place.line);
-                result.push_str(&body[copied..line_start]);
-                result.push_str(&arguments());
-                copied = line_start;
-                added.push(place.line);
+                let at = start_of_line(body, place.line);
+                edits.push(Edit::line_before(place.line, at, arguments()));
             }
-            result.push_str(&body[copied..place.keyword_end]);
-            result.push_str(&flags(variables));
-            copied = place.keyword_end;
+            edits.push(Edit::insert(place.keyword_end, flags(variables)));
             if let Caches::Fresh(word) = caches {
-                for (end, id) in &place.caches {
-                    result.push_str(&body[copied..*end]);
-                    result.push_str(&format!(",id={word}-{id}"));
-                    copied = *end;
-                }
+                let ids = place.caches.iter();
+                edits.extend(ids.map(|(end, id)| Edit::insert(*end, format!(",id={word}-{id}"))));
             }
         }
     }
+    // A stable sort: what was put in one place stays in order.
+    edits.sort_by_key(|edit| edit.from);
+    let mut result = text[..text.len() - body.len()].to_owned();
+    let mut copied = 0;
+    for edit in &edits {
+        result.push_str(&body[copied..edit.from]);
+        result.push_str(&edit.text);
+        copied = edit.to;
+    }
     result.push_str(&body[copied..]);
-    let secrets = if copied == 0 {
-        Vec::new()
-    } else {
-        secrets(variables)
-    };
+    let added: Vec<u32> = edits.iter().filter_map(|edit| edit.before_line).collect();
     Rewritten {
         text: result,
         lines: LineMap::with_lines_before(&added),
-        secrets,
+        secrets: if rewrites {
+            secrets(variables)
+        } else {
+            Vec::new()
+        },
     }
 }
 

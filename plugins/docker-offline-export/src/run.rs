@@ -66,7 +66,7 @@ fn options(args: &Args) -> ExportOptions {
             .collect(),
         http_proxy: args.http_proxy.clone(),
         ca_file: args.ca_file.clone(),
-        record_network: args.record,
+        record_network: !args.no_record,
         force: args.force,
         tool_version: env!("CARGO_PKG_VERSION").into(),
         docker_config: docker_config(),

@@ -58,12 +58,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE", value_parser = network::ca_file, value_hint = ValueHint::FilePath, help_heading = "Network options")]
     pub ca_file: Option<PathBuf>,
 
-    /// Record what builds fetch, so that steps that need a network run on the site even where they are not cached
-    #[arg(long, help_heading = "Network options", overrides_with = "no_record")]
-    pub record: bool,
-
-    /// Do not record what builds fetch; this is the default
-    #[arg(long, help_heading = "Network options", overrides_with = "record")]
+    /// Do not record what builds fetch: on the site, steps that need a network then run only as long as they are cached
+    #[arg(long, help_heading = "Network options")]
     pub no_record: bool,
 
     /// Print the plan and change nothing

@@ -171,12 +171,12 @@ impl Explain for Error {
                 "the project must build on this connected machine first; see it alone with: docker compose build --progress plain".into()
             }
             Self::RecordingBuild { .. } | Self::RecordingStopped { .. } => {
-                "where the ordinary build of this step works, it does not get along with a proxy (pinned certificates, its own trust store; see docs/network-recording.md); without --record nothing is recorded".into()
+                "where the ordinary build of this step works, it does not get along with a proxy (pinned certificates, its own trust store; see docs/network-recording.md); with --no-record the export goes without a recording".into()
             }
             Self::RecordingNotWhole { .. } => {
-                "run the same command again when the server answers well; without --record nothing is recorded".into()
+                "run the same command again when the server answers well; with --no-record the export goes without a recording".into()
             }
-            Self::Recorder { .. } | Self::Threads { .. } => "without --record nothing is recorded".into(),
+            Self::Recorder { .. } | Self::Threads { .. } => "with --no-record the export goes without a recording".into(),
             Self::StageLost { .. } => "run the same command again; if it stays so: docker buildx prune, then again".into(),
             Self::NoClassicBuilder { .. } => {
                 "export with --builder buildkit, or on an engine that builds with DOCKER_BUILDKIT=0 docker build".into()

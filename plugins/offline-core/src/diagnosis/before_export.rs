@@ -26,9 +26,13 @@ const RULES: &[&str] = &[
     "crlf-script",
 ];
 
-/// What an export should know of its project: findings that are errors will
-/// fail on site whatever the bundle holds.
-pub fn before_export(project: &Project, closure: &Closure) -> Report {
+/// The rules that have nothing to say where the bundle holds what network steps
+/// fetch: such a step can run again.
+const WITHOUT_RECORDING: &[&str] = &["copy-before-install"];
+
+/// What an export should know of its project, which records the network or does
+/// not: findings that are errors will fail on site whatever the bundle holds.
+pub fn before_export(project: &Project, closure: &Closure, records: bool) -> Report {
     let facts = Facts::gather(None);
     let none = bundle::Error::NotFound { looked: Vec::new() };
     let none = Failure::from(none);
@@ -48,7 +52,8 @@ pub fn before_export(project: &Project, closure: &Closure) -> Report {
         contexts: &contexts(closure),
         tool_version: "",
     };
-    let rules = RULES.iter().filter_map(|id| rule(id));
+    let told = |id: &&&str| !(records && WITHOUT_RECORDING.contains(*id));
+    let rules = RULES.iter().filter(told).filter_map(|id| rule(id));
     let findings = rules.flat_map(|rule| (rule.check)(rule, &situation));
     Report::of(findings.collect(), RULES.len())
 }
@@ -106,7 +111,7 @@ mod tests {
         let project = from_config(&config, &[dir.path().join("compose.yaml")]).unwrap();
         let platform = "linux/amd64".parse().unwrap();
         let closure = closure::resolve(&project, &[], &platform).unwrap();
-        before_export(&project, &closure)
+        before_export(&project, &closure, false)
     }
 
     #[test]
@@ -143,7 +148,7 @@ mod tests {
             let project = crate::project::read_without_compose(&options).unwrap();
             let platform = "linux/amd64".parse().unwrap();
             let closure = closure::resolve(&project, &[], &platform).unwrap();
-            let said = before_export(&project, &closure).warnings();
+            let said = before_export(&project, &closure, false).warnings();
             assert!(said.is_empty(), "{name}: {said:#?}");
         }
     }

@@ -31,6 +31,6 @@ pub use prepare::{ClassicPlan, Prepared, prepare};
 #[cfg(test)]
 pub(crate) use record::sources;
 pub(crate) use record::{classic_reference, inventories};
-pub use record_network::RecordingCost;
+pub use record_network::{RecordingCost, RecordingPlan};
 pub use run::run;
 pub use summary::{Sizes, Summary};

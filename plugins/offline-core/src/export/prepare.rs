@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::options::BuilderChoice;
+use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
 use super::{Error, ExportOptions, arguments, emulation, outputs};
 use crate::closure::{self, Closure, Platform};
@@ -39,6 +40,8 @@ pub struct Prepared {
     pub lost_on_site: usize,
     /// Findings that will fail on any site, whatever the bundle holds.
     pub hopeless: usize,
+    /// Whether what the builds fetch is recorded.
+    pub recording: RecordingPlan,
     /// Where things will be written.
     pub outputs: outputs::Outputs,
 }
@@ -78,13 +81,15 @@ pub fn prepare(
     }
     let made = Engine::from(&engine);
     let classic = classic_plan(&closure, &engine, options.builder);
+    let recording = RecordingPlan::decide(docker, &engine, options, &closure);
     let carried = Carried {
         buildkit: options.builder.buildkit(),
+        network: recording.records(),
         classic: classic.as_ref(),
     };
     let (mut all, lost_on_site) =
         warnings(&project, &closure, carried, &made, options.site.as_ref());
-    let diagnosis = before_export(&project, &closure);
+    let diagnosis = before_export(&project, &closure, recording.records());
     all.extend(diagnosis.warnings());
     all.extend(arguments::warnings(options, &closure));
     let outputs = outputs::choose(&project, &closure, options)?;
@@ -97,6 +102,7 @@ pub fn prepare(
         warnings: all,
         lost_on_site,
         hopeless: diagnosis.count(Severity::Error),
+        recording,
         outputs,
     })
 }

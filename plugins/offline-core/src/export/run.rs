@@ -7,7 +7,7 @@ use super::classic_build::ClassicBuilder;
 use super::classic_images::ClassicImages;
 use super::images::{CarriedImage, fetch_all};
 use super::record::{Inputs, previous, record, write_index};
-use super::record_network::{NetworkRecorder, RecordedNetwork};
+use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
 use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap};
 use crate::bundle::{self, Record};
@@ -163,8 +163,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// Gathers images and stages, and records the network beside all of it.
     fn gather(&self, inputs: &Inputs) -> Result<Gathered, Failure> {
-        let records = self.options.record_network && self.options.builder.buildkit();
-        if !records {
+        if self.prepared.recording == RecordingPlan::Off {
             return self.images_and_stages(|_| ());
         }
         let stop = AtomicBool::new(false);

@@ -26,15 +26,17 @@ pub(super) fn warnings(
         all.extend(found);
         (all, lost)
     } else {
-        all.extend(unknown_site(closure, made));
+        all.extend(unknown_site(closure, carried, made));
         (all, 0)
     }
 }
 
-/// Which caches the bundle will hold.
+/// What the bundle will hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Carried<'a> {
     pub(super) buildkit: bool,
+    /// What network steps fetch, so that they can run again on site.
+    pub(super) network: bool,
     pub(super) classic: Option<&'a ClassicPlan>,
 }
 
@@ -108,6 +110,11 @@ fn named_site(
                 "service {}: on {site}, BuildKit runs steps of stage {} again; only build --classic finds them",
                 miss.service, miss.stage
             ),
+            Some((line, tool)) if carried.network => format!(
+                "service {}: on {site} the {tool} step at line {} will run again, answered from the recorded network",
+                miss.service,
+                line + offset
+            ),
             Some((line, tool)) => {
                 lost += 1;
                 format!(
@@ -129,6 +136,8 @@ fn named_site(
             why: Some(miss.reason.words(made, site)),
             remedy: Some(if by_classic {
                 "build there with: docker offline build --classic".into()
+            } else if carried.network {
+                "build there with docker offline build; plain docker compose build does not use the recording unless docker offline build --stay has been run".into()
             } else {
                 miss.reason.remedy(made, site)
             }),
@@ -138,7 +147,7 @@ fn named_site(
 }
 
 /// The site is not known: say on which sites the caches will not hold.
-fn unknown_site(closure: &Closure, made: &Engine) -> Vec<Warning> {
+fn unknown_site(closure: &Closure, carried: Carried<'_>, made: &Engine) -> Vec<Warning> {
     let mut all = Vec::new();
     let other_store = match made.store {
         Some(Store::Graphdriver) => Store::Containerd,
@@ -196,7 +205,10 @@ fn unknown_site(closure: &Closure, made: &Engine) -> Vec<Warning> {
                 what,
                 subject: Some(format!("{file}:{}", list.join(","))),
                 why: Some(why),
-                remedy: Some("name the site's engine to know for sure: --site-engine VERSION,overlay2|containerd".into()),
+                remedy: Some(format!(
+                    "{}name the site's engine to know for sure: --site-engine VERSION,overlay2|containerd",
+                    if carried.network { "docker offline build runs such steps there with the recorded network; " } else { "" }
+                )),
             });
         }
     }

@@ -10,6 +10,7 @@
 
 mod attribute;
 mod builds;
+mod decide;
 mod plan;
 mod reuse;
 mod secrets;
@@ -26,17 +27,15 @@ use offline_network::{Cause, Recorded, Recording, Request, Scrub};
 use super::images::CarriedImage;
 use super::{Error, ExportOptions, Prepared};
 use crate::bundle::{NetworkContents, NetworkRecord, Record, ServiceNetwork};
-use crate::engine::Docker;
+use crate::engine::{Docker, NoProxyPlace};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Warning};
 use crate::layout::Layout;
 use crate::stages::StepKeys;
 use builds::Ran;
+pub use decide::RecordingPlan;
 use plan::{Group, Planned, groups, plan};
 use session::{Refused, Session, Settings};
-
-/// The first buildx that says at once when a step starts.
-const BUILDX_SINCE: (u32, u32) = (0, 13);
 
 /// Records what the builds fetch.
 pub(super) struct NetworkRecorder<'a> {
@@ -189,16 +188,14 @@ impl NetworkRecorder<'_> {
     }
 
     fn start(&self, names: &[String]) -> Result<Proxying<'_>, Failure> {
-        if let Some(version) = self.prepared.engine.buildx.as_deref().filter(|v| is_old(v)) {
-            self.not_recorded(
-                format!("buildx {version} does not say when a step runs"),
-                &format!(
-                    "install buildx {}.{} or later",
-                    BUILDX_SINCE.0, BUILDX_SINCE.1
-                ),
-            );
-            return Ok(Proxying::Impossible);
-        }
+        let address = match &self.prepared.recording {
+            RecordingPlan::Off => return Ok(Proxying::Impossible),
+            RecordingPlan::Impossible(place) => {
+                self.not_recorded(place);
+                return Ok(Proxying::Impossible);
+            }
+            RecordingPlan::Through(address) => *address,
+        };
         let upstream = upstream::upstream(self.options, &self.prepared.project, |name| {
             std::env::var(name).ok()
         });
@@ -209,6 +206,7 @@ impl NetworkRecorder<'_> {
                 secrets: secrets::values(&self.prepared.project, &proxies),
             },
             upstream,
+            address,
             bodies: self.layout.blobs(),
             services: names.to_vec(),
         };
@@ -216,18 +214,18 @@ impl NetworkRecorder<'_> {
             Ok(session) => Ok(Proxying::Runs(session)),
             Err(Refused::Failed(failure)) => Err(failure),
             Err(Refused::NoPlace(place)) => {
-                self.not_recorded(place.why, &place.remedy);
+                self.not_recorded(&place);
                 Ok(Proxying::Impossible)
             }
         }
     }
 
-    fn not_recorded(&self, why: String, remedy: &str) {
+    fn not_recorded(&self, place: &NoProxyPlace) {
         self.reporter.event(Event::Warning(Warning {
             what: "what the builds fetch is not recorded: on the site, steps that need a network run only as long as they are cached".into(),
             subject: None,
-            why: Some(why),
-            remedy: Some(format!("{remedy}; or export without --record")),
+            why: Some(place.why.clone()),
+            remedy: Some(format!("{}; or say --no-record", place.remedy)),
         }));
     }
 
@@ -327,32 +325,4 @@ fn words(failure: &offline_network::Failure) -> String {
         "service {}: {} {}: {}",
         failure.target, failure.method, failure.url, failure.words
     )
-}
-
-/// Whether this buildx is too old for raw progress; one that cannot be read is not.
-fn is_old(version: &str) -> bool {
-    let mut numbers = version
-        .trim_start_matches('v')
-        .split(['.', '-', '+'])
-        .map_while(|n| n.parse::<u32>().ok());
-    let read = numbers.next().zip(numbers.next());
-    read.is_some_and(|read| read < BUILDX_SINCE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buildx_by_its_version() {
-        for (version, expected) in [
-            ("v0.12.1", true),
-            ("0.13.1+ds1", false),
-            ("v0.29.1-docker", false),
-            ("v1.0", false),
-            ("dev", false),
-        ] {
-            assert_eq!(is_old(version), expected, "{version}");
-        }
-    }
 }

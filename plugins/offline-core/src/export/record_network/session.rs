@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,6 +33,8 @@ pub(super) enum Refused {
 /// What the session needs to know.
 pub(super) struct Settings {
     pub(super) upstream: Upstream,
+    /// Where the proxy listens.
+    pub(super) address: IpAddr,
     pub(super) scrub: Scrub,
     /// The folder in which bodies are written by their digests.
     pub(super) bodies: PathBuf,
@@ -58,9 +60,7 @@ impl<'a> Session<'a> {
         stop: &'a AtomicBool,
         settings: Settings,
     ) -> Result<Self, Refused> {
-        let address = docker
-            .proxy_place(&prepared.engine)
-            .map_err(Refused::NoPlace)?;
+        let address = settings.address;
         let failed = |error: offline_network::Error| match error {
             offline_network::Error::AddressNotHere { .. } => Refused::NoPlace(NoProxyPlace {
                 why: format!(

@@ -21,7 +21,7 @@ fn llm_chat_is_rebuilt_by_the_classic_builder_on_every_site() {
 }
 
 fn one_round(pair: Pair) {
-    let carried = Carried::example("llm-chat", &pair.connected());
+    let carried = Carried::example("llm-chat", &pair.connected(), &["--no-record"]);
     let (site, project) = carried.arrive(&pair.airgapped());
     let classic = |flags: &[&str]| {
         let build = site.offline(project.path(), ["build", "--classic", "--bundle"]);
@@ -111,7 +111,7 @@ fn holds(site: &Engine, mark: &str) {
 #[test]
 fn the_rebuild_script_replaces_what_the_classic_builder_built_anew() {
     let pair = classic_pairs()[0];
-    let carried = Carried::example("llm-chat", &pair.connected());
+    let carried = Carried::example("llm-chat", &pair.connected(), &["--no-record"]);
     let (site, project) = carried.arrive(&pair.airgapped());
     let rebuild = || {
         let script = site.run_in(project.path(), repository().join("scripts/rebuild.sh"));

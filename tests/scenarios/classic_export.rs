@@ -19,7 +19,10 @@ fn classic_stages_share_their_bases_and_hit_on_an_air_gapped_engine() {
         let project = Workspace::of_example("llm-chat");
         let export = || {
             connected
-                .offline(project.path(), ["export", "--builder", "both"])
+                .offline(
+                    project.path(),
+                    ["export", "--no-record", "--builder", "both"],
+                )
                 .args(["--archive", "none", "--format", "json"])
                 .within(900)
                 .succeeds()
@@ -142,7 +145,10 @@ fn both_builders_cost_at_most_the_sum_of_each() {
         let connected = Engine::with_plugin("28-overlay2-connected");
         let project = Workspace::of_example("llm-chat");
         let ran = connected
-            .offline(project.path(), ["export", "--archive", "none"])
+            .offline(
+                project.path(),
+                ["export", "--no-record", "--archive", "none"],
+            )
             .args(["--format", "json", "--builder", builder])
             .within(900)
             .succeeds();
@@ -187,7 +193,10 @@ fn what_it_cannot_build_is_said_by_line() {
         ],
     );
     let ran = connected
-        .offline(project.path(), ["export", "--archive", "none"])
+        .offline(
+            project.path(),
+            ["export", "--no-record", "--archive", "none"],
+        )
         .succeeds();
     for words in [
         "mounts/Dockerfile:2",

@@ -12,7 +12,7 @@ fn an_export_refuses_what_cannot_work_on_site() {
     let engine = Engine::with_plugin("28-overlay2-connected");
     let project = Shop::project();
     let export = |flags: &[&str]| {
-        let words = ["export", "--archive", "none"];
+        let words = ["export", "--no-record", "--archive", "none"];
         engine.offline(project.path(), words).args(flags)
     };
     let nothing_written = || assert!(!project.join("build-cache").exists());

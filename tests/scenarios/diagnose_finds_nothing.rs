@@ -9,7 +9,7 @@ fn on_the_small_examples() {
     for pair in pairs_of_one_kind() {
         for name in ["llm-chat", "features"] {
             println!("  {name}, {pair}");
-            let carried = Carried::example(name, &pair.connected());
+            let carried = Carried::example(name, &pair.connected(), &[]);
             // The other one is there for what the classic builder does not know.
             if name == "llm-chat" {
                 assert!(!carried.told.contains("warning:"), "{}", carried.told);

@@ -148,7 +148,11 @@ fn a_bundle_of_another_generation_store_or_processor() {
         ("app/data", "one\n"),
     ];
     let connected = Engine::with_plugin("28-overlay2-connected");
-    let carried = Carried::export(&connected, Workspace::of_files("keys", &files), &[]);
+    let carried = Carried::export(
+        &connected,
+        Workspace::of_files("keys", &files),
+        &["--no-record"],
+    );
     let archive = carried.archive();
     let words = ["--bundle", archive.to_str().unwrap()];
 

@@ -28,10 +28,15 @@ fn features_hits_every_step_on_the_same_kind_of_engine() {
         let env = format!("{}PINNED_DIGEST={pin}\n", project.read(".env"));
         project.write(".env", env);
         let site_engine = format!("28.5,{store}");
-        let flags: Vec<&str> = ["--all-profiles", "--site-engine", &site_engine]
-            .into_iter()
-            .chain(FILES)
-            .collect();
+        let flags: Vec<&str> = [
+            "--all-profiles",
+            "--no-record",
+            "--site-engine",
+            &site_engine,
+        ]
+        .into_iter()
+        .chain(FILES)
+        .collect();
         let carried = Carried::export(&connected, project, &flags);
         drop(connected);
         one_site(&carried, &format!("28-{store}-airgapped"));

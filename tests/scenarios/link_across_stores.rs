@@ -23,7 +23,7 @@ fn project() -> Workspace {
 #[test]
 fn link_across_stores_is_said_at_export_and_before_the_build() {
     let connected = Engine::with_plugin("28-overlay2-connected");
-    let carried = Carried::export(&connected, project(), &[]);
+    let carried = Carried::export(&connected, project(), &["--no-record"]);
     for words in ["--link", "tools", "tools/Dockerfile:2", "containerd"] {
         assert!(
             carried.told.contains(words),
@@ -36,7 +36,13 @@ fn link_across_stores_is_said_at_export_and_before_the_build() {
     let ran = connected
         .offline(
             carried.project.path(),
-            ["export", "--dry-run", "--site-engine", "28.5,containerd"],
+            [
+                "export",
+                "--dry-run",
+                "--no-record",
+                "--site-engine",
+                "28.5,containerd",
+            ],
         )
         .run();
     ran.assert_no_panic();
@@ -47,7 +53,13 @@ fn link_across_stores_is_said_at_export_and_before_the_build() {
     let ran = connected
         .offline(
             carried.project.path(),
-            ["export", "--dry-run", "--site-engine", "28.5,overlay2"],
+            [
+                "export",
+                "--dry-run",
+                "--no-record",
+                "--site-engine",
+                "28.5,overlay2",
+            ],
         )
         .args(["--builder", "buildkit"])
         .succeeds();
@@ -84,7 +96,11 @@ fn link_across_stores_is_said_at_export_and_before_the_build() {
 #[test]
 fn link_on_the_same_kind_of_store_hits() {
     let connected = Engine::with_plugin("28-containerd-connected");
-    let carried = Carried::export(&connected, project(), &["--site-engine", "28.5,containerd"]);
+    let carried = Carried::export(
+        &connected,
+        project(),
+        &["--no-record", "--site-engine", "28.5,containerd"],
+    );
     drop(connected);
     let (site, project) = carried.arrive("28-containerd-airgapped");
     site.offline(project.path(), ["build", "--bundle"])

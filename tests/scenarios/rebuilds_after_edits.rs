@@ -9,7 +9,7 @@ fn llm_chat_is_edited_and_rebuilt_on_every_site() {
     for pair in pairs() {
         for round in 1..=rounds() {
             println!("  {pair}, round {round} of {}", rounds());
-            let carried = Carried::example("llm-chat", &pair.connected());
+            let carried = Carried::example("llm-chat", &pair.connected(), &[]);
             // Every pair is gone through, whatever becomes of one of them.
             let told = std::panic::catch_unwind(|| one_round(&carried, pair));
             if told.is_err() {
@@ -55,7 +55,7 @@ fn one_round(carried: &Carried, pair: Pair) {
 #[test]
 fn a_second_build_with_nothing_changed_loads_nothing_and_is_quick() {
     let pair = pairs()[0];
-    let carried = Carried::example("llm-chat", &pair.connected());
+    let carried = Carried::example("llm-chat", &pair.connected(), &[]);
     let (site, project) = carried.arrive(&pair.airgapped());
     let bundle = carried.archive();
     let build = || {
@@ -95,7 +95,7 @@ fn told_that_it_cannot(stderr: &str, code: i32, pair: Pair) -> bool {
     let ran = connected
         .offline(
             project.path(),
-            ["export", "--dry-run", "--site-engine", &site],
+            ["export", "--dry-run", "--no-record", "--site-engine", &site],
         )
         .run();
     assert!(

@@ -36,14 +36,7 @@ fn a_recording_holds_every_answer_and_no_token() {
     let origin = Origin::answering(&engine, answer);
     let project = project(&origin, DOCKERFILE);
     let export = || {
-        let flags = [
-            "export",
-            "--record",
-            "--builder",
-            "buildkit",
-            "--archive",
-            "none",
-        ];
+        let flags = ["export", "--builder", "buildkit", "--archive", "none"];
         engine.offline(project.path(), flags).within(600).succeeds()
     };
 
@@ -139,17 +132,10 @@ fn a_recording_that_is_not_whole_fails_the_export_with_the_url() {
     let text =
         "FROM busybox:1.36\nARG ORIGIN\nCOPY . .\nRUN wget -q -O cut \"$ORIGIN/cut\" || true\n";
     let project = project(&origin, text);
-    let flags = [
-        "export",
-        "--record",
-        "--builder",
-        "buildkit",
-        "--archive",
-        "none",
-    ];
+    let flags = ["export", "--builder", "buildkit", "--archive", "none"];
     let refused = engine.offline(project.path(), flags).within(600).run();
     refused.assert_in_words();
-    for words in ["service app", "/cut", "--record"] {
+    for words in ["service app", "/cut", "--no-record"] {
         assert!(refused.stderr.contains(words), "{words}: {refused}");
     }
     engine

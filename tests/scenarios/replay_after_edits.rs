@@ -46,7 +46,7 @@ static CARRIED: LazyLock<(Carried, Origin)> = LazyLock::new(|| {
         let copy = Workspace::copy_of(&sloppy.join(service), service);
         std::fs::rename(copy.path(), project.join(service)).unwrap();
     }
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit", "--record"]);
+    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
     (carried, origin)
 });
 

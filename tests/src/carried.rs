@@ -22,10 +22,11 @@ impl Carried {
     /// An export of an example, made on an empty engine of a kind, once in a test
     /// process: its stories begin where the export ends. The engine is gone
     /// afterwards, so that nothing but the folders can be what crosses.
-    pub fn example(name: &str, kind: &str) -> Arc<Self> {
-        Self::made_once(name, kind, || {
+    pub fn example(name: &str, kind: &str, flags: &[&str]) -> Arc<Self> {
+        let key = format!("{name} {}", flags.join(" "));
+        Self::made_once(&key, kind, || {
             let connected = Engine::with_plugin(kind);
-            Self::export(&connected, Workspace::of_example(name), &[])
+            Self::export(&connected, Workspace::of_example(name), flags)
         })
     }
 

@@ -53,10 +53,11 @@ impl Shop {
         Workspace::of_files("shop", &files)
     }
 
-    /// Its export, made on an empty engine of a kind.
+    /// Its export, made on an empty engine of a kind, without a recording: what a cache
+    /// does not give is lost.
     pub fn carried(kind: &str) -> Carried {
         let connected = Engine::with_plugin(kind);
-        Carried::export(&connected, Self::project(), &[])
+        Carried::export(&connected, Self::project(), &["--no-record"])
     }
 
     /// A site of a kind where it was built from the bundle, so that diagnosis has

@@ -126,6 +126,7 @@ fn without_position(instruction: &mut Instruction) {
                 mount.options_end = 0;
             }
         }
+        InstructionKind::Copy(copy) => copy.link_ends = (0, 0),
         InstructionKind::Onbuild(inner) => without_position(inner),
         _ => {}
     }

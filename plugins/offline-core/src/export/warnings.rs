@@ -31,6 +31,10 @@ pub(super) fn warnings(
     }
 }
 
+/// The first generation of engines whose buildx (0.13) says when a step runs, so that
+/// the recorded network can be replayed there.
+const REPLAYS_SINCE: u32 = 26;
+
 /// What the bundle will hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Carried<'a> {
@@ -105,12 +109,13 @@ fn named_site(
             .and_then(|s| s.build.as_ref());
         let offset = build.map_or(0, |b| b.line_offset);
         let by_classic = carried.by_classic(&miss.service);
+        let network = carried.network && site.generation() >= REPLAYS_SINCE;
         let what = match &miss.network {
             _ if by_classic => format!(
                 "service {}: on {site}, BuildKit runs steps of stage {} again; only build --classic finds them",
                 miss.service, miss.stage
             ),
-            Some((line, tool)) if carried.network => format!(
+            Some((line, tool)) if network => format!(
                 "service {}: on {site} the {tool} step at line {} will run again, answered from the recorded network",
                 miss.service,
                 line + offset
@@ -136,7 +141,7 @@ fn named_site(
             why: Some(miss.reason.words(made, site)),
             remedy: Some(if by_classic {
                 "build there with: docker offline build --classic".into()
-            } else if carried.network {
+            } else if network {
                 "build there with docker offline build; plain docker compose build does not use the recording unless docker offline build --stay has been run".into()
             } else {
                 miss.reason.remedy(made, site)

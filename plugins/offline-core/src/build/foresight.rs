@@ -255,7 +255,7 @@ impl Foresight {
                 }
                 let warning = Warning {
                     what: format!(
-                        "service {}: after an edit between line {} and line {}, undoing it does not bring the cached {} step back",
+                        "service {}: after an edit between line {} and line {}, undoing it does not bring the cached {} step back to plain docker compose build",
                         service.name,
                         stage.line + build.line_offset,
                         run.line + build.line_offset,
@@ -266,7 +266,7 @@ impl Foresight {
                         "it starts from the image of service {base}, which this engine's containerd store knows by a manifest of its own"
                     )),
                     remedy: Some(format!(
-                        "take {base} as a build context (additional_contexts: service:{base}), or run docker builder prune and docker offline build when it happened"
+                        "take {base} as a build context (additional_contexts: service:{base}), or run docker offline build when it happened"
                     )),
                 };
                 self.misses.push((service.name.clone(), warning));

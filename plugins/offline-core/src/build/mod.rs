@@ -18,6 +18,7 @@ mod options;
 mod overrides;
 mod replay;
 mod run;
+mod sibling_sources;
 pub mod stay;
 mod steps;
 mod summary;

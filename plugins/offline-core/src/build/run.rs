@@ -136,6 +136,7 @@ pub fn run(
         reporter,
         replay: replayer.as_ref(),
         stay: options.stay,
+        store: engine.store,
         compose_version: engine.compose.as_deref(),
     };
     let mut results = if choice.classic {

@@ -8,10 +8,11 @@ use super::Error;
 use super::foresight::Foresight;
 use super::levels::{Level, levels, one_name_at_a_time};
 use super::replay::{Make, Replayer, Rounds};
+use super::sibling_sources::SiblingSources;
 use super::steps::StepCount;
 use crate::bundle::Record;
 use crate::closure::{Closure, StageRef};
-use crate::engine::{BakeFile, BuildLog, Docker, local_cache_source};
+use crate::engine::{BakeFile, BuildLog, Docker, Store, local_cache_source};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{Digest, Layout};
@@ -36,6 +37,8 @@ pub(super) struct Builder<'a> {
     pub(super) replay: Option<&'a Replayer<'a>>,
     /// Build through the proxy whatever may need the network, as plain Compose will.
     pub(super) stay: bool,
+    /// The engine's image store.
+    pub(super) store: Store,
     /// The engine's Compose, for its label on images that are built here.
     pub(super) compose_version: Option<&'a str>,
 }
@@ -126,14 +129,16 @@ impl Builder<'_> {
         &self,
         targets: &StageTargets<'_>,
         stages: &[&StageRef],
+        siblings: &SiblingSources,
     ) -> (BakeFile, BTreeMap<String, String>) {
         let mut file = BakeFile::default();
         let mut services: BTreeMap<String, String> = BTreeMap::new();
         for stage in stages {
             let mut wishes = Map::new();
             wishes.insert("output".into(), json!(["type=cacheonly"]));
-            if let Some(manifest) = self.cache_source(stage) {
-                let source = local_cache_source(self.layout.path(), &manifest.to_string());
+            let carried = || Some((self.layout.path(), self.cache_source(stage)?));
+            if let Some((folder, manifest)) = siblings.of(stage).or_else(carried) {
+                let source = local_cache_source(folder, &manifest.to_string());
                 wishes.insert("cache-from".into(), json!([source]));
             }
             targets.add(&mut file, stage, wishes);
@@ -150,7 +155,9 @@ impl Builder<'_> {
         (wave, waves): (usize, usize),
         count: &mut StepCount,
     ) -> Result<(), Failure> {
-        let (file, services) = self.warming(&self.targets(dockerfiles, &DIRECT), stages);
+        let siblings = self.sibling_sources(dockerfiles, stages, wave)?;
+        let targets = self.targets(dockerfiles, &DIRECT);
+        let (file, services) = self.warming(&targets, stages, &siblings);
         if file.is_empty() {
             return Ok(());
         }
@@ -172,9 +179,31 @@ impl Builder<'_> {
             &|through, only| {
                 let targets = self.targets(dockerfiles, through);
                 let stages = stages.iter().filter(|s| only.contains(&s.service));
-                self.warming(&targets, &stages.copied().collect::<Vec<_>>())
+                self.warming(&targets, &stages.copied().collect::<Vec<_>>(), &siblings)
             },
             count,
+        )
+    }
+
+    /// What stages upon other services' images find in the cache on this store.
+    fn sibling_sources(
+        &self,
+        dockerfiles: &Dockerfiles,
+        stages: &[&StageRef],
+        wave: usize,
+    ) -> Result<SiblingSources, Failure> {
+        if self.store != Store::Containerd {
+            return Ok(SiblingSources::default());
+        }
+        let folder = dockerfiles.folder().join(format!("wave-{wave}"));
+        let carried = |stage: &StageRef| self.cache_source(stage);
+        SiblingSources::write(
+            self.docker,
+            self.closure,
+            self.layout,
+            &folder,
+            stages,
+            carried,
         )
     }
 

@@ -26,6 +26,38 @@ struct BaseKeys {
     chain: String,
 }
 
+/// The image of a service as an engine holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LocalBase {
+    /// The digest by which the engine resolves its name.
+    pub(crate) root: Digest,
+    /// Its layers' diff ids, lowest first.
+    pub(crate) diff_ids: Vec<Digest>,
+    /// The platform that the stage upon it is built for.
+    pub(crate) platform: String,
+}
+
+/// The config and manifest of a stage image whose records, wherever they come after
+/// the layers of one of these images, come after its manifest too; `None` where they do
+/// not, or do already.
+pub(crate) fn known_by_manifest(
+    layout: &Layout,
+    manifest_digest: &Digest,
+    bases: &[LocalBase],
+) -> Result<Option<(Value, Manifest)>, Error> {
+    let manifest: Manifest = layout.read_json_blob(manifest_digest)?;
+    let mut config: Value = layout.read_json_blob(&manifest.config.digest)?;
+    let mut records = config.get(FIELD).and_then(decode).unwrap_or_default();
+    let mut changed = false;
+    for base in bases {
+        if let Some(keys) = keys_of(&base.root, &base.diff_ids, &base.platform) {
+            changed |= link_both(&mut records, &keys.chain, &keys.manifest);
+        }
+    }
+    config[FIELD] = json!(encode(&records));
+    Ok(changed.then_some((config, manifest)))
+}
+
 /// What a stage's image says of its cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Checked {
@@ -81,20 +113,26 @@ pub(super) fn complete(
 /// `solver/llbsolver/ops/source.go` and `solver/cachekey.go` turn them into keys.
 fn base_keys(layout: &Layout, image: &CarriedImage) -> Result<Option<BaseKeys>, Error> {
     let diff_ids = super::images::diff_ids(layout, &image.config)?;
-    let Some(chain) = chain_id(&diff_ids) else {
-        return Ok(None);
-    };
-    let platform = super::images::platform(&image.needed.platform);
+    Ok(keys_of(
+        &image.root.digest,
+        &diff_ids,
+        &image.needed.platform,
+    ))
+}
+
+fn keys_of(root: &Digest, diff_ids: &[Digest], platform: &str) -> Option<BaseKeys> {
+    let chain = chain_id(diff_ids)?;
+    let platform = super::images::platform(platform);
     let variant = platform.variant.filter(|v| !v.is_empty());
     let variant = variant.map_or(String::new(), |v| format!(r#","Variant":"{v}""#));
     let key = format!(
-        r#"{{"Digest":"{}","OS":"{}","Arch":"{}"{variant}}}"#,
-        image.root.digest, platform.os, platform.architecture
+        r#"{{"Digest":"{root}","OS":"{}","Arch":"{}"{variant}}}"#,
+        platform.os, platform.architecture
     );
-    Ok(Some(BaseKeys {
+    Some(BaseKeys {
         manifest: record_digest(&Digest::of(key.as_bytes())),
         chain: record_digest(&chain),
-    }))
+    })
 }
 
 fn record_digest(key: &Digest) -> String {
@@ -217,6 +255,40 @@ mod tests {
 
     const EXPECTED_MANIFEST_RECORD: &str =
         "sha256:56ac107ac5053d2b72c3dc2b7caed383dd4b2c5633ea549be80886d83bf55fb1";
+
+    #[test]
+    fn a_record_after_an_images_layers_comes_after_its_manifest() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::create(folder.path()).unwrap();
+        let base = LocalBase {
+            root: Digest::of(b"manifest"),
+            diff_ids: vec![Digest::of(b"one"), Digest::of(b"two")],
+            platform: "linux/amd64".into(),
+        };
+        let keys = keys_of(&base.root, &base.diff_ids, &base.platform).unwrap();
+        let image = |after: &str| {
+            let records = [
+                json!({"digest": after}),
+                json!({"digest": "run", "inputs": [[{"link": 0}]], "layers": [{"layer": 1}]}),
+            ];
+            let config = json!({ FIELD: encode(&records) }).to_string();
+            let config = layout.write_blob(config.as_bytes()).unwrap();
+            let manifest = json!({"schemaVersion": 2, "config": {
+                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "digest": config.digest, "size": config.size,
+            }});
+            let manifest = manifest.to_string();
+            layout.write_blob(manifest.as_bytes()).unwrap().digest
+        };
+        let completed = |after: &str| {
+            known_by_manifest(&layout, &image(after), std::slice::from_ref(&base)).unwrap()
+        };
+        let (config, _) = completed(&keys.chain).unwrap();
+        let records = decode(&config[FIELD]).unwrap();
+        assert_eq!(records[2], json!({"digest": keys.manifest}));
+        assert_eq!(records[1]["inputs"][0][1], json!({"link": 2}));
+        assert!(completed("another image").is_none());
+    }
 
     #[test]
     fn a_record_after_one_key_comes_after_both() {

@@ -22,6 +22,7 @@ mod stage_images;
 mod summary;
 mod warnings;
 
+pub(crate) use cache_records::{LocalBase, known_by_manifest};
 pub use error::Error;
 pub(crate) use error::{build_failure, failure_is_full_disk};
 pub(crate) use images::diff_ids;

@@ -65,7 +65,7 @@ alone=(closure_is_what_the_mirror_sees rebuilds_after_edits second_export_is_sma
 # The longest ones begin; of the others two run at once.
 together=(datamate classic_build classic_export)
 # Recording is off by default and new; its long stories are run by name, with STORIES.
-apart=(replay_after_edits replay_stays replay_many_at_once)
+apart=(replay_after_edits replay_sloppy replay_stays replay_many_at_once)
 for path in tests/scenarios/*.rs; do
     name=$(basename "$path" .rs)
     [[ " ${apart[*]} " != *" $name "* ]] || continue

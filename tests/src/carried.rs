@@ -51,7 +51,7 @@ impl Carried {
             .offline(project.path(), ["export", "--archive"])
             .arg(archive_folder.join("build-cache-20260101.tar.zst"))
             .args(flags)
-            .within(900)
+            .within(1800)
             .succeeds();
         ran.assert_no_panic();
         Self {

@@ -12,6 +12,7 @@ mod classic_log;
 mod datamate;
 mod diagnosed;
 mod engine;
+mod image_contents;
 mod invocation;
 mod janitor;
 mod llm_chat;
@@ -21,6 +22,8 @@ mod provoked;
 /// The stand-in for Docker Hub, and what it was asked for.
 pub mod registry;
 mod shop;
+mod sloppy;
+mod way_out;
 mod workspace;
 mod wrong_input;
 
@@ -31,6 +34,7 @@ pub use classic_log::assert_classic_only_ran;
 pub use datamate::{DATAMATE_FILES, DATAMATE_SERVICES, Datamate, variable};
 pub use diagnosed::{Diagnosed, Found};
 pub use engine::Engine;
+pub use image_contents::{assert_same, contents};
 pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};
 pub use llm_chat::LlmChat;
@@ -39,6 +43,8 @@ pub use pairs::{Pair, classic_pairs, pairs, pairs_of_one_kind, rounds};
 pub use provoked::{PROVOKED, Provoked};
 pub use rustix::process::Signal;
 pub use shop::Shop;
+pub use sloppy::{COMPARED, SLOPPY_BASE, SLOPPY_EDITS, Sloppy, SloppyEdit};
+pub use way_out::no_way_out;
 pub use workspace::{Workspace, repository};
 pub use wrong_input::{Refusal, names_a_line_of};
 

@@ -63,6 +63,13 @@ impl Workspace {
         new
     }
 
+    /// A folder from an earlier run, which stays.
+    pub fn kept(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
     /// A folder that holds these files, given as paths and contents.
     pub fn of_files(name: &str, files: &[(&str, &str)]) -> Self {
         let new = Self::empty(name);
@@ -128,7 +135,8 @@ impl Workspace {
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        if std::env::var_os("KEEP").is_some() {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        if std::env::var_os("KEEP").is_some() || !name.starts_with(tag()) {
             return;
         }
         if std::thread::panicking() {

@@ -1,6 +1,8 @@
 use std::fmt::Write as _;
 
-use offline_core::diagnosis::{Language, ServiceTrace, StageTrace, StepTrace, Verdict};
+use offline_core::diagnosis::{
+    Language, ServiceTrace, StageTrace, StepNetwork, StepTrace, Verdict,
+};
 
 use crate::text::Page;
 
@@ -43,12 +45,8 @@ fn one(text: &mut String, step: &StepTrace, page: Page) {
         (Verdict::Follows, true) => page.colours.warning("重跑"),
     };
     let runs = step.verdict != Verdict::Hit;
-    let tool = match step.network_tool.filter(|_| runs) {
-        Some(tool) if zh => format!("（{tool} 需要网络）"),
-        Some(tool) => format!(" ({tool} needs a network)"),
-        None => String::new(),
-    };
-    let mut lines = page.wrapped(&format!("{}{tool}", step.text), INDENT + 4);
+    let network = network(step, zh);
+    let mut lines = page.wrapped(&format!("{}{network}", step.text), INDENT + 4);
     // Of a step that comes from the cache, nobody has to read it all.
     if !runs && lines.len() > 1 {
         lines.truncate(1);
@@ -67,6 +65,25 @@ fn one(text: &mut String, step: &StepTrace, page: Page) {
     }
 }
 
+/// Where a step that runs has from what it asks a network for.
+fn network(step: &StepTrace, zh: bool) -> String {
+    let what = step.network_tool.unwrap_or("it");
+    let requests = step.recorded;
+    match step.network {
+        None | Some(StepNetwork::Cached) => String::new(),
+        Some(StepNetwork::Recorded) if zh => {
+            format!("（已录制：{requests} 个请求由离线包回答）")
+        }
+        Some(StepNetwork::Recorded) => {
+            format!(" (recorded: {requests} requests are answered from the bundle)")
+        }
+        Some(StepNetwork::Unknown) if zh => "（可能请求没有录制的内容）".into(),
+        Some(StepNetwork::Unknown) => " (may ask for what is not recorded)".into(),
+        Some(StepNetwork::Lost) if zh => format!("（失去：{what} 需要网络）"),
+        Some(StepNetwork::Lost) => format!(" (lost: {what} needs a network)"),
+    }
+}
+
 fn summary(trace: &ServiceTrace, page: Page) -> String {
     let zh = page.language == Language::Chinese;
     let all = trace.steps().count();
@@ -74,10 +91,15 @@ fn summary(trace: &ServiceTrace, page: Page) -> String {
         .steps()
         .filter(|(_, s)| s.verdict == Verdict::Hit)
         .count();
-    let network = trace
-        .steps()
-        .filter(|(_, s)| s.verdict != Verdict::Hit && s.network_tool.is_some())
-        .count();
+    let count = |network| {
+        let steps = trace.steps().filter(|(_, s)| s.network == Some(network));
+        steps.count()
+    };
+    let (recorded, unknown, lost) = (
+        count(StepNetwork::Recorded),
+        count(StepNetwork::Unknown),
+        count(StepNetwork::Lost),
+    );
     let service = &trace.service;
     let missing = trace
         .stages
@@ -91,10 +113,10 @@ fn summary(trace: &ServiceTrace, page: Page) -> String {
             .colours
             .good(&format!("服务 {service}：全部 {all} 个步骤都在缓存中")),
         (true, false) => format!(
-            "service {service}: {hit} of {all} steps are in the cache; of the others, {network} need a network"
+            "service {service}: {hit} of {all} steps are in the cache; of the others, {recorded} are answered from the recording, {unknown} may ask for what is not recorded, and {lost} are lost without a network"
         ),
         (true, true) => format!(
-            "服务 {service}：{all} 个步骤中有 {hit} 个在缓存中；其余步骤中 {network} 个需要网络"
+            "服务 {service}：{all} 个步骤中有 {hit} 个在缓存中；其余步骤中 {recorded} 个由录制内容回答，{unknown} 个可能请求没有录制的内容，{lost} 个在无网络时会失败"
         ),
     }
 }
@@ -135,6 +157,8 @@ mod tests {
             text: long.into(),
             network_tool: Some("apt-get"),
             verdict,
+            network: Some(StepNetwork::Lost),
+            recorded: 0,
         };
         let page = Page {
             language: Language::English,

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::by_classic::ServiceWarning;
-use super::replay::Known;
+use super::recorded::Recorded;
 use crate::bundle::{Inventory, Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase};
 use crate::compatibility::{Engine, major_minor, misses, unread_service_contexts};
@@ -26,6 +26,8 @@ pub(super) struct Foresight {
     pub(super) explanations: BTreeMap<String, String>,
     /// Services whose network was recorded and is replayed where a step needs it.
     recorded: BTreeSet<String>,
+    /// Services whose network was recorded for nothing: why, and what to do.
+    idle: BTreeMap<String, (String, String)>,
 }
 
 /// Compares bundle, engine and sources.
@@ -36,13 +38,11 @@ pub(super) fn foresee(
     layout: &Layout,
     inventories: &BTreeMap<String, Arc<Inventory>>,
     engine: &EngineInfo,
-    recorded: Option<Known<'_>>,
+    recorded: &Recorded<'_>,
 ) -> Result<Foresight, Failure> {
     let mut foresight = Foresight {
-        recorded: recorded.map_or_else(BTreeSet::new, |known| {
-            let names = closure.services.iter().map(|s| s.name.clone());
-            names.filter(|name| known.service(name)).collect()
-        }),
+        recorded: recorded.replayed(closure),
+        idle: recorded.idle(closure),
         ..Foresight::default()
     };
     foresight.full_disk(engine);
@@ -195,12 +195,15 @@ impl Foresight {
             String::new()
         };
         let files = format!("{}{more}", named.join(", "));
-        self.explanations.insert(
-            service.to_owned(),
-            format!(
+        let explanation = match self.idle.get(service) {
+            None => format!(
                 "these files of {service} differ from the export: {files}; if the failed step needs a network, undo them, or export again with them"
             ),
-        );
+            Some((why, remedy)) => format!(
+                "these files of {service} differ from the export: {files}; if the failed step needs a network, {why}; {remedy}"
+            ),
+        };
+        self.explanations.insert(service.to_owned(), explanation);
         let paths: Vec<&str> = differences.iter().map(|d| d.path.as_str()).collect();
         for stage in &build.stages {
             let Some(copy) = stage
@@ -215,6 +218,9 @@ impl Foresight {
                 .iter()
                 .find(|r| r.line > copy.line && r.network_tool.is_some());
             if let Some(run) = lost.filter(|_| !self.recorded.contains(service)) {
+                let idle = self.idle.get(service);
+                let unused = idle.map_or(String::new(), |(why, _)| format!("; {why}"));
+                let remedy = idle.map_or("undo these edits, or export again with them", |i| &i.1);
                 self.warnings.push(Warning {
                     what: format!(
                         "service {service}: {} at line {} will run again, and there is no network",
@@ -223,9 +229,9 @@ impl Foresight {
                     ),
                     subject: Some(build.location(copy.line).to_string()),
                     why: Some(format!(
-                        "this COPY takes files that differ from the export: {files}"
+                        "this COPY takes files that differ from the export: {files}{unused}"
                     )),
-                    remedy: Some("undo these edits, or export again with them".into()),
+                    remedy: Some(remedy.into()),
                 });
             }
         }

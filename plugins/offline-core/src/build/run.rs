@@ -8,7 +8,8 @@ use super::load::load;
 use super::next::{after_setup, next_by_us, next_command, next_for_those_built};
 use super::open::open;
 use super::overrides::{Overrides, overrides};
-use super::replay::{Known, Needs, Replayer, can_replay};
+use super::recorded::Recorded;
+use super::replay::{Needs, Replayer};
 use super::stay::{self, SetUp};
 use super::version::{self, versioned};
 use super::warm::Builder;
@@ -62,7 +63,7 @@ pub fn run(
         &bundle.layout,
         &inventories,
         &engine,
-        recorded(options, &engine, &bundle.record, missing.is_some()),
+        &Recorded::of(options, &engine, &bundle.record, missing.as_ref()),
     )?;
     let no_buildkit = missing.as_ref().map(|m| m.why.clone());
     let choice = choose(
@@ -252,17 +253,6 @@ fn with_arguments(
     project.set_arguments(&record.build_args);
     let closure = closure::resolve_to_build(&project, &options.services, platform)?;
     Ok((project, closure))
-}
-
-/// What the bundle's recordings know, where BuildKit builds and can replay them.
-fn recorded<'a>(
-    options: &BuildOptions,
-    engine: &EngineInfo,
-    record: &'a Record,
-    no_buildkit: bool,
-) -> Option<Known<'a>> {
-    let known = Known::new(record);
-    (!options.classic && !no_buildkit && known.any() && can_replay(engine)).then_some(known)
 }
 
 fn parse_platform(text: &str) -> Result<Platform, Failure> {

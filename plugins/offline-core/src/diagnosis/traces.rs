@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::rules::{Here, is_here};
 use super::sources::Sources;
 use super::trace::{Inputs, ServiceTrace, trace};
+use crate::build::{Known, can_replay};
 use crate::bundle::{Contexts, Difference, Inventory, Record};
 use crate::closure::BuildClosure;
 use crate::compatibility::{Engine, misses};
@@ -30,6 +31,8 @@ pub(super) fn traces(
         .as_ref()
         .map(|to| misses(closure, &from, to))
         .unwrap_or_default();
+    let known = Known::new(record);
+    let known = (known.any() && replays(facts)).then_some(known);
     let other_images = local.map(|l| others(record, l)).unwrap_or_default();
     let mut contexts = Contexts::default();
     let mut traces = Vec::new();
@@ -57,9 +60,17 @@ pub(super) fn traces(
             misses: &own.cloned().collect::<Vec<_>>(),
             from: &from,
             to: to.as_ref(),
+            known,
         }));
     }
     traces
+}
+
+/// Whether the builds of this engine reach a proxy here. One that does not answer is
+/// not judged.
+fn replays(facts: &Facts) -> bool {
+    let engine = facts.engine.as_ref();
+    engine.map_or(true, |e| e.local && !e.info.rootless && can_replay(&e.info))
 }
 
 /// What a build's context holds; nothing where it is none on disk or cannot be read.

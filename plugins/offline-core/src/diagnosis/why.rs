@@ -104,6 +104,8 @@ struct WhyStep<'a> {
     text: &'a str,
     verdict: &'static str,
     network_tool: Option<&'static str>,
+    network: Option<&'static str>,
+    recorded_requests: u64,
     reason: Option<String>,
 }
 
@@ -119,6 +121,8 @@ impl<'a> WhyDocument<'a> {
                 Verdict::Follows => "follows",
             },
             network_tool: step.network_tool,
+            network: step.network.map(super::StepNetwork::id),
+            recorded_requests: step.recorded,
             reason: match &step.verdict {
                 Verdict::Miss(reason) => Some(reason.words().get(language).to_owned()),
                 _ => None,

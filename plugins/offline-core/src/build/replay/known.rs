@@ -5,23 +5,23 @@ use crate::network::{Network, may_use};
 
 /// What a bundle's recordings say of the steps of a build.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::build) struct Known<'a> {
+pub(crate) struct Known<'a> {
     record: &'a Record,
 }
 
 impl<'a> Known<'a> {
     /// Of this bundle.
-    pub(in crate::build) fn new(record: &'a Record) -> Self {
+    pub(crate) fn new(record: &'a Record) -> Self {
         Self { record }
     }
 
     /// Whether the bundle holds a recording at all.
-    pub(in crate::build) fn any(self) -> bool {
+    pub(crate) fn any(self) -> bool {
         !self.record.network.is_empty()
     }
 
     /// Whether a service's own build was recorded.
-    pub(in crate::build) fn service(self, name: &str) -> bool {
+    pub(crate) fn service(self, name: &str) -> bool {
         self.record
             .network
             .iter()
@@ -49,7 +49,12 @@ impl<'a> Known<'a> {
     /// How many requests a step made when it was recorded; `None` for a step that
     /// no recording knows. Texts are compared, not keys: a step that runs again does
     /// so because what comes before it has changed.
-    fn requests(self, service: &str, stage: &StageClosure, step: &KeyStep) -> Option<u64> {
+    pub(crate) fn requests(
+        self,
+        service: &str,
+        stage: &StageClosure,
+        step: &KeyStep,
+    ) -> Option<u64> {
         let exported = self.record.services.iter().find(|s| s.name == service)?;
         let steps = exported.sources.as_ref()?.stages.get(&stage.name)?;
         let mut lines = steps.iter().filter(|s| s.text == step.text).map(|s| s.line);

@@ -26,6 +26,7 @@ mod wanted;
 
 pub use error::{Asked, Error};
 pub(super) use groups::{Make, Rounds};
-pub(super) use known::Known;
+pub(crate) use known::Known;
 pub(super) use proxies::recordings;
-pub(super) use replayer::{Needs, Replayer, can_replay};
+pub(crate) use replayer::can_replay;
+pub(super) use replayer::{Needs, Replayer};

@@ -317,7 +317,7 @@ fn dependents(build: &BuildClosure, stage: usize) -> impl Iterator<Item = usize>
 
 /// Whether buildx says what a build does at the moment: `--progress rawjson` came with
 /// 0.13.
-pub(in crate::build) fn can_replay(engine: &EngineInfo) -> bool {
+pub(crate) fn can_replay(engine: &EngineInfo) -> bool {
     let version = engine.buildx.as_deref();
     version
         .and_then(crate::compatibility::major_minor)

@@ -1,11 +1,15 @@
 //! What the rules find of a project and its Dockerfiles.
 
+use std::collections::BTreeMap;
+
 use super::scene::Scene;
 use super::*;
+use crate::bundle::{Inventory, NetworkRecord, NetworkStep, ServiceNetwork};
 use crate::diagnosis::Severity;
 use crate::diagnosis::Sources;
 use crate::error::Kind;
 use crate::export::sources;
+use crate::layout::{Descriptor, Digest};
 use crate::project::MissingEnvFile;
 
 const BUILD: &str = r#""build": {"context": "{dir}", "dockerfile": "Dockerfile"}"#;
@@ -17,6 +21,14 @@ fn dockerfile(text: &str) -> Scene {
         ("app/main.py", "print(1)\n"),
     ];
     Scene::of(&files, BUILD)
+}
+
+/// A source is edited after the export.
+fn edit(scene: &mut Scene) {
+    let then = Inventory::of_context(scene.folder.path(), None).unwrap();
+    scene.bundle.as_mut().unwrap().inventory = Some(then);
+    scene.record().services[0].inventory = Some(Digest::of(b"inventory"));
+    std::fs::write(scene.folder.path().join("app/main.py"), "print(2)\n").unwrap();
 }
 
 fn found(scene: &Scene, id: &str) -> Vec<Finding> {
@@ -93,6 +105,54 @@ fn each_network_step_says_whether_it_is_held_and_what_loses_it() {
     let finding = &found(&scene, "network-step")[0];
     let cause = finding.cause.as_ref().unwrap();
     assert!(cause.en.contains("other.txt"), "{cause:?}");
+}
+
+#[test]
+fn what_a_recording_answers_is_no_loss() {
+    let text = "FROM debian:12\nCOPY . .\nRUN apt-get update\nRUN make\nRUN mkdir /x\n";
+    let mut scene = dockerfile(text);
+    let build = scene.sources.closure().unwrap().services[0].build.clone();
+    let record = sources(None, &build.unwrap());
+    let stage = record.stages.keys().next().unwrap().clone();
+    scene.record().services[0].sources = Some(record);
+    edit(&mut scene);
+    assert!(scene.wrong().contains(&("network-step", Severity::Error)));
+
+    let step = |step, line, requests| NetworkStep {
+        step,
+        line,
+        requests,
+        ..NetworkStep::default()
+    };
+    let steps = vec![step(1, 3, 7), step(2, 4, 0)];
+    let stages = BTreeMap::from([(stage.clone(), steps)]);
+    let services = BTreeMap::from([("api".to_owned(), ServiceNetwork { stages })]);
+    scene.record().network = vec![NetworkRecord {
+        manifest: Descriptor::new("x", Digest::of(b"x"), 1),
+        requests: 7,
+        bytes: 1,
+        services,
+    }];
+    assert_eq!(scene.wrong(), [("network-step", Severity::Note)]);
+    let said = &found(&scene, "network-step")[0].message.en;
+    assert!(said.contains("its 7 requests are answered"), "{said}");
+
+    // A line that was written since.
+    let sources = scene.record().services[0].sources.as_mut().unwrap();
+    sources.stages.get_mut(&stage).unwrap()[2].text = "RUN apt-get install x".into();
+    let wrong = scene.wrong();
+    assert!(
+        wrong.contains(&("network-step", Severity::Warning)),
+        "{wrong:?}"
+    );
+
+    // Where no proxy can be reached.
+    scene.engine().info.rootless = true;
+    let wrong = scene.wrong();
+    assert!(
+        wrong.contains(&("network-step", Severity::Error)),
+        "{wrong:?}"
+    );
 }
 
 #[test]

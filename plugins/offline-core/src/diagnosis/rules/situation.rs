@@ -42,6 +42,14 @@ pub struct Situation<'a> {
 }
 
 impl Situation<'_> {
+    /// How many requests the bundle's recording answers to a step, if it runs here;
+    /// nothing where it cannot be replayed.
+    pub(super) fn recorded(&self, service: &str, stage: usize, line: u32) -> u64 {
+        let mut traces = self.traces.iter().filter(|t| t.service == service);
+        let step = traces.next().and_then(|trace| trace.step(stage, line));
+        step.map_or(0, |step| step.recorded)
+    }
+
     /// Whether the engine runs on this machine, so that what is read of the
     /// machine is true of the engine.
     pub(super) fn engine_is_here(&self) -> bool {

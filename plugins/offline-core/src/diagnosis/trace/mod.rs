@@ -3,12 +3,13 @@
 
 mod alignment;
 mod model;
+mod recording;
 mod sources;
 #[cfg(test)]
 mod tests;
 mod walk;
 mod words;
 
-pub use model::{Reason, ServiceTrace, StageTrace, StepTrace, Verdict};
+pub use model::{Reason, ServiceTrace, StageTrace, StepNetwork, StepTrace, Verdict};
 pub(super) use sources::takes;
 pub(super) use walk::{Inputs, trace};

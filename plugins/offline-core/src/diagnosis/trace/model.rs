@@ -40,6 +40,36 @@ pub struct StepTrace {
     pub network_tool: Option<&'static str>,
     /// What becomes of it.
     pub verdict: Verdict,
+    /// Where the answers come from, if it may ask a network for something.
+    pub network: Option<StepNetwork>,
+    /// How many requests it made when it was recorded, where a recording of the bundle
+    /// can answer them here.
+    pub recorded: u64,
+}
+
+/// Where a step that may use the network has what it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepNetwork {
+    /// It does not run: it is found in the cache.
+    Cached,
+    /// It runs, and is answered from the bundle's recording.
+    Recorded,
+    /// It runs, and was written since the recording: what it asks for may be missing.
+    Unknown,
+    /// It runs, and nothing answers.
+    Lost,
+}
+
+impl StepNetwork {
+    /// The word for it in JSON.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Recorded => "recorded",
+            Self::Unknown => "unknown",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// What becomes of a step.
@@ -127,6 +157,12 @@ pub enum Reason {
 }
 
 impl ServiceTrace {
+    /// The step at a line of a stage.
+    pub fn step(&self, stage: usize, line: u32) -> Option<&StepTrace> {
+        let stage = self.stages.iter().find(|s| s.index == stage)?;
+        stage.steps.iter().find(|s| s.line == line)
+    }
+
     /// All steps with their stage.
     pub fn steps(&self) -> impl Iterator<Item = (&StageTrace, &StepTrace)> {
         let stages = self.stages.iter();

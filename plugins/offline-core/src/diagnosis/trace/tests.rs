@@ -107,6 +107,7 @@ impl Scene {
             misses: &misses(&closure, &from, &self.to),
             from: &from,
             to: Some(&self.to),
+            known: None,
         })
     }
 

@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::alignment::{Alignment, one_line};
 use super::model::{Reason, ServiceTrace, StageTrace, StepTrace, Verdict};
+use super::recording::Recording;
 use super::sources::takes;
+use crate::build::Known;
 use crate::bundle::{Difference, ServiceRecord};
 use crate::closure::{BuildClosure, KeyStep, StageBase, StageClosure};
 use crate::compatibility::{self, Engine, Miss};
@@ -22,14 +24,17 @@ pub(in crate::diagnosis) struct Inputs<'a> {
     pub(in crate::diagnosis) misses: &'a [Miss],
     pub(in crate::diagnosis) from: &'a Engine,
     pub(in crate::diagnosis) to: Option<&'a Engine>,
+    /// The bundle's recordings, where they can be replayed here.
+    pub(in crate::diagnosis) known: Option<Known<'a>>,
 }
 
 /// Goes through a build as BuildKit would.
 pub(in crate::diagnosis) fn trace(inputs: &Inputs<'_>) -> ServiceTrace {
+    let recording = Recording::of(inputs.service, inputs.build, inputs.known);
     let mut missing: BTreeMap<usize, u32> = BTreeMap::new();
     let mut stages = Vec::new();
     for stage in &inputs.build.stages {
-        let traced = Walk::new(inputs, stage, &missing).run();
+        let traced = Walk::new(inputs, stage, &missing).run(&recording);
         if let Some((step, _)) = traced.first_miss() {
             missing.insert(stage.index, step.line);
         }
@@ -82,7 +87,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn run(mut self) -> StageTrace {
+    fn run(mut self, recording: &Recording<'_>) -> StageTrace {
         let steps = &self.stage.steps;
         let mut traced = Vec::new();
         for (number, step) in steps.iter().enumerate() {
@@ -96,12 +101,15 @@ impl<'a> Walk<'a> {
                 None => Verdict::Hit,
             };
             self.missed |= matches!(verdict, Verdict::Miss(_));
+            let (network, recorded) = recording.of_step(self.stage, step, &verdict);
             traced.push(StepTrace {
                 line: step.line,
                 keyword: step.keyword,
                 text: one_line(&step.text),
                 network_tool: step.network_tool,
                 verdict,
+                network,
+                recorded,
             });
         }
         StageTrace {

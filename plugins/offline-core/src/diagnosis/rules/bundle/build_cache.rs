@@ -1,5 +1,5 @@
 use super::super::Situation;
-use crate::closure::Closure;
+use crate::closure::{BuildClosure, Closure};
 use crate::compatibility::{Engine, Miss, Reason, misses};
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
 use crate::engine::Store;
@@ -62,6 +62,16 @@ fn missed(
     let location = build.location(miss.line);
     let subject = situation.place(&location);
     let finding = match miss.network {
+        Some((line, tool)) if is_recorded(situation, service, build, line) => {
+            let place = situation.place(&build.location(line));
+            let message = text!(
+                "service {service}: {tool} at {place} runs again here, and is answered from the recorded network",
+                "服务 {service}：{place} 的 {tool} 会在此重新执行，由录制的网络回答"
+            );
+            let (why, _) = engine_words(miss.reason, from, to);
+            let note = rule.note(subject, message).of_service(service);
+            return Some(note.at(location).because(why));
+        }
         Some((line, tool)) => {
             let place = situation.place(&build.location(line));
             rule.error(
@@ -97,6 +107,12 @@ fn missed(
             .because(why)
             .remedied_by(remedy),
     )
+}
+
+/// Whether the bundle's recording answers to the step at a line.
+fn is_recorded(situation: &Situation<'_>, service: &str, build: &BuildClosure, line: u32) -> bool {
+    let mut stages = build.stages.iter();
+    stages.any(|stage| situation.recorded(service, stage.index, line) > 0)
 }
 
 /// Why an engine makes another key, and what to do.

@@ -46,7 +46,13 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
                 build.no_cache_filter.join(", ")
             )
         };
-        let network = of.stages.iter().flat_map(|s| &s.runs).find_map(|run| {
+        let runs = of
+            .stages
+            .iter()
+            .flat_map(|s| s.runs.iter().map(move |run| (s, run)));
+        let mut lost = runs
+            .filter(|(stage, run)| situation.recorded(&service.name, stage.index, run.line) == 0);
+        let network = lost.find_map(|(_, run)| {
             let cold = build.no_cache || !build.no_cache_filter.is_empty();
             Some((run.network_tool.filter(|_| cold)?, run.line))
         });

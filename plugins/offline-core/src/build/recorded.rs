@@ -1,0 +1,82 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::BuildOptions;
+use super::choice::NoBuildKit;
+use super::replay::{Known, can_replay};
+use crate::bundle::Record;
+use crate::closure::Closure;
+use crate::engine::EngineInfo;
+
+/// What the bundle's recordings are good for in this build.
+#[derive(Debug)]
+pub(super) enum Recorded<'a> {
+    /// The bundle holds none.
+    None,
+    /// Steps that need the network are answered from them.
+    Replayed(Known<'a>),
+    /// They cannot be used: why, and what to do.
+    Idle(Known<'a>, String, String),
+}
+
+impl<'a> Recorded<'a> {
+    /// Finds out; `missing` is what keeps `BuildKit` from building here.
+    pub(super) fn of(
+        options: &BuildOptions,
+        engine: &EngineInfo,
+        record: &'a Record,
+        missing: Option<&NoBuildKit>,
+    ) -> Self {
+        let known = Known::new(record);
+        if !known.any() {
+            return Self::None;
+        }
+        let classic = "the bundle holds what it fetched, but the classic builder has no mounts by which a step could be told of that";
+        let move_it = "or move this COPY below the step, or undo the edits";
+        let (why, remedy) = match missing {
+            _ if options.classic => (
+                classic.to_owned(),
+                format!("build without --classic, which replays it; {move_it}"),
+            ),
+            Some(missing) => (
+                format!("{classic} ({})", missing.why),
+                format!(
+                    "set up BuildKit and Compose here (docker offline diagnose says how), and docker offline build replays it; {move_it}"
+                ),
+            ),
+            None if !can_replay(engine) => (
+                format!(
+                    "the bundle holds what it fetched, but buildx {} does not say when a step runs",
+                    engine.buildx.as_deref().unwrap_or_default()
+                ),
+                format!(
+                    "install buildx 0.13 or later, and docker offline build replays it; {move_it}"
+                ),
+            ),
+            None => return Self::Replayed(known),
+        };
+        Self::Idle(known, why, remedy)
+    }
+
+    /// The services whose steps are answered from a recording.
+    pub(super) fn replayed(&self, closure: &Closure) -> BTreeSet<String> {
+        match self {
+            Self::Replayed(known) => services(*known, closure).collect(),
+            Self::None | Self::Idle(..) => BTreeSet::new(),
+        }
+    }
+
+    /// The services that were recorded for nothing: why, and what to do.
+    pub(super) fn idle(&self, closure: &Closure) -> BTreeMap<String, (String, String)> {
+        match self {
+            Self::Idle(known, why, remedy) => services(*known, closure)
+                .map(|name| (name, (why.clone(), remedy.clone())))
+                .collect(),
+            Self::None | Self::Replayed(_) => BTreeMap::new(),
+        }
+    }
+}
+
+fn services<'a>(known: Known<'a>, closure: &'a Closure) -> impl Iterator<Item = String> + 'a {
+    let names = closure.services.iter().map(|s| s.name.clone());
+    names.filter(move |name| known.service(name))
+}

@@ -1,0 +1,124 @@
+//! What will be answered from the recording is said before anything is built, and a
+//! builder that cannot do it says why.
+
+use docker_offline_tests::{Carried, Engine, Origin, Workspace, say};
+use serde_json::Value;
+
+const COMPOSE: &str = r#"name: foretold
+services:
+  app:
+    build: {context: ./app, args: {ORIGIN: "${ORIGIN}"}}
+    image: foretold-app:dev
+"#;
+const DOCKERFILE: &str = "FROM busybox:1.36\nARG ORIGIN\nWORKDIR /app\nRUN wget -q -O /early \"$ORIGIN/early\"\nCOPY . .\nRUN wget -q -O fetched \"$ORIGIN/app\"\nRUN sh local.sh\n";
+
+fn carried(record: &str) -> Carried {
+    let connected = Engine::with_plugin("28-overlay2-connected");
+    let origin = Origin::start(&connected);
+    let environment = format!("ORIGIN={}\n", origin.url);
+    let project = Workspace::of_files(
+        "foretold",
+        &[
+            ("compose.yaml", COMPOSE),
+            (".env", &environment),
+            ("app/Dockerfile", DOCKERFILE),
+            ("app/words", "words one\n"),
+            ("app/local.sh", "cat fetched words > all\n"),
+        ],
+    );
+    Carried::export(&connected, project, &["--builder", "both", record])
+}
+
+/// Line and state of each step that may use the network.
+fn states(site: &Engine, project: &Workspace) -> Vec<(u64, String)> {
+    let flags = ["diagnose", "--why", "app", "--format", "json"];
+    let why = site.offline(project.path(), flags).succeeds().json();
+    let stages = why["stages"].as_array().unwrap().iter();
+    let steps = stages.flat_map(|stage| stage["steps"].as_array().unwrap());
+    steps
+        .filter_map(|s| Some((s["line"].as_u64()?, s["network"].as_str()?.to_owned())))
+        .collect()
+}
+
+/// The worst that a rule finds.
+fn severities(site: &Engine, project: &Workspace, rule: &str) -> Vec<String> {
+    let flags = ["diagnose", "--format", "json"];
+    let report = site.offline(project.path(), flags).run().json();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let own = findings.filter(|f| f["id"] == rule);
+    own.map(|f| f["severity"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+fn expected(states: &[(u64, &str)]) -> Vec<(u64, String)> {
+    let owned = states.iter().map(|(line, state)| (*line, (*state).into()));
+    owned.collect()
+}
+
+#[test]
+fn each_network_step_is_cached_recorded_or_lost() {
+    let carried = carried("--record");
+    let (site, project) = carried.arrive("28-overlay2-airgapped");
+    site.offline(project.path(), ["build", "--bundle"])
+        .arg(carried.archive())
+        .succeeds();
+    assert_eq!(
+        states(&site, &project),
+        expected(&[(4, "cached"), (6, "cached")])
+    );
+
+    say("a source is edited");
+    project.write("app/words", "words two\n");
+    assert_eq!(
+        states(&site, &project),
+        expected(&[(4, "cached"), (6, "recorded")])
+    );
+    assert_eq!(severities(&site, &project, "network-step"), ["note"]);
+    let nothing: [&str; 0] = [];
+    assert_eq!(severities(&site, &project, "copy-before-install"), nothing);
+
+    say("the classic builder cannot replay it, and says so");
+    let classic = site
+        .offline(project.path(), ["build", "--classic"])
+        .within(300)
+        .run();
+    classic.assert_in_words();
+    assert!(!classic.ok(), "{classic}");
+    for words in [
+        "app/Dockerfile:6",
+        "no mounts",
+        "without --classic",
+        "move this COPY",
+    ] {
+        assert!(classic.all().contains(words), "{words}: {classic}");
+    }
+    let built = site.offline(project.path(), ["build", "--format", "json"]);
+    let built: Value = built.succeeds().json();
+    assert!(
+        built["services"][0]["replayed"].as_u64() > Some(0),
+        "{built}"
+    );
+
+    say("a step is written since");
+    project.edit("app/Dockerfile", "$ORIGIN/app", "$ORIGIN/never");
+    assert_eq!(
+        states(&site, &project),
+        expected(&[(4, "cached"), (6, "unknown")])
+    );
+    assert_eq!(severities(&site, &project, "network-step"), ["warning"]);
+}
+
+#[test]
+fn without_a_recording_such_a_step_is_lost() {
+    let carried = carried("--no-record");
+    let (site, project) = carried.arrive("28-containerd-airgapped");
+    site.offline(project.path(), ["build", "--bundle"])
+        .arg(carried.archive())
+        .succeeds();
+    project.write("app/words", "words two\n");
+    assert_eq!(
+        states(&site, &project),
+        expected(&[(4, "cached"), (6, "lost")])
+    );
+    assert_eq!(severities(&site, &project, "network-step"), ["error"]);
+}

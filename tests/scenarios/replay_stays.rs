@@ -38,7 +38,13 @@ fn plain_compose_replays_after_every_edit_until_left() {
     let origin = Origin::start(&connected);
     let carried = Carried::export(&connected, project(&origin), &["--builder", "buildkit"]);
     drop(connected);
-    for kind in ["28-containerd-airgapped", "26-overlay2-airgapped"] {
+    let kinds = [
+        "28-containerd-airgapped",
+        "28-overlay2-airgapped",
+        "26-overlay2-airgapped",
+        "26-containerd-airgapped",
+    ];
+    for kind in kinds {
         println!("  {kind}");
         stay_on(&carried, kind);
     }

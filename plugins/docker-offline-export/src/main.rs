@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    offline_terminal::binary::<docker_offline_export::Args>()
+    offline_terminal::reach_if_asked()
+        .unwrap_or_else(offline_terminal::binary::<docker_offline_export::Args>)
 }

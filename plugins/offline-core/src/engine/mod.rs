@@ -11,7 +11,9 @@ mod cli;
 mod error;
 mod images;
 mod info;
+pub(crate) mod own_image;
 mod proxy_place;
+mod reach;
 
 pub use bake::{BakeFile, Watch, local_cache_source};
 #[cfg(test)]
@@ -23,4 +25,6 @@ pub use cli::{Docker, Output};
 pub use error::Error;
 pub use images::{LocalImage, RootFs};
 pub use info::{EngineInfo, Store, generation};
+pub use own_image::ProgramError;
 pub use proxy_place::NoProxyPlace;
+pub use reach::{REACH, Unreached, reach};

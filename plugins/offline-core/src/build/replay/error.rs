@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::engine::StepFailure;
+use crate::engine::{StepFailure, Unreached};
 use crate::error::{Explain, Kind, io_kind};
 
 /// Why the recorded network could not be replayed.
@@ -26,6 +26,9 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// Build containers do not reach the proxy, although it listens where they should.
+    #[error("the recorded network cannot be replayed: {0}")]
+    Unreached(Unreached),
     /// The proxy failed.
     #[error("the proxy for the recorded network does not start on {address}")]
     Proxy {
@@ -102,7 +105,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotRecorded { .. } => Kind::NotRecorded,
-            Self::Elsewhere { .. } => Kind::ProxyUnreachable,
+            Self::Elsewhere { .. } | Self::Unreached(_) => Kind::ProxyUnreachable,
             Self::Proxy { .. } => Kind::EngineFailed,
             Self::Write { source, .. } => io_kind(source),
         }
@@ -120,6 +123,7 @@ impl Explain for Error {
                 "undo the edit; or make the same edit on the connected machine, run docker offline export --record again and carry the new archive (docker offline build --wanted wanted.json writes down what is missing)".into()
             }
             Self::Elsewhere { remedy, .. } => remedy.clone(),
+            Self::Unreached(unreached) => unreached.remedy(),
             Self::Proxy { .. } => {
                 "check that the bridge is up (ip address show docker0) and that this user may listen on it, then run the same command again".into()
             }

@@ -96,19 +96,25 @@ impl Replayer<'_> {
         }
         let mut found: BTreeSet<Place> = BTreeSet::new();
         let reporter = Quiet(self.reporter);
-        let (log, stopped) = self.docker.bake_watched(
-            &file,
-            rounds.dockerfiles.folder(),
-            &reporter,
-            stop,
-            &mut |change| match self.starts_without_network(change, &targets) {
-                Some(place) => {
-                    found.insert(place);
-                    Watch::Stop
-                }
-                None => Watch::GoOn,
-            },
-        )?;
+        let (built, unreached) = self.heard(services, stop, || {
+            self.docker.bake_watched(
+                &file,
+                rounds.dockerfiles.folder(),
+                &reporter,
+                stop,
+                &mut |change| match self.starts_without_network(change, &targets) {
+                    Some(place) => {
+                        found.insert(place);
+                        Watch::Stop
+                    }
+                    None => Watch::GoOn,
+                },
+            )
+        });
+        if let Some(unreached) = unreached {
+            return Err(unreached.into());
+        }
+        let (log, stopped) = built?;
         if !found.is_empty() {
             for place in &found {
                 self.rewrite_from(rounds.dockerfiles, place)?;

@@ -79,7 +79,12 @@ impl Replayer<'_> {
                 && (at.is_none() || asked.at.is_none() || asked.at == at)
         };
         if !self.asked().iter().any(own) {
-            return Ok(failure);
+            // Only what runs through the proxy can have failed for want of it.
+            let rewritten = service.is_none_or(|s| self.through().contains_key(s));
+            return match self.unreached().filter(|_| rewritten) {
+                Some(unreached) => Err(unreached.into()),
+                None => Ok(failure),
+            };
         }
         let mut state = self.state();
         let first = state.failure.get_or_insert(failure).clone();

@@ -22,6 +22,7 @@ mod places;
 mod proxies;
 mod quiet;
 mod replayer;
+mod silence;
 mod wanted;
 
 pub use error::{Asked, Error};

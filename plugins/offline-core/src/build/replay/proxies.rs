@@ -114,6 +114,16 @@ impl Proxies {
         !self.running.is_empty()
     }
 
+    /// Where builds reach one of them.
+    pub(super) fn an_address(&self) -> Option<SocketAddr> {
+        let (address, replay) = self.running.first_key_value()?;
+        let port = self
+            .services
+            .iter()
+            .find_map(|service| replay.port(service))?;
+        Some(SocketAddr::new(*address, port))
+    }
+
     /// What was asked for and is not recorded, so far.
     pub(super) fn misses(&self) -> Vec<Miss> {
         self.running.values().flat_map(Replay::misses).collect()

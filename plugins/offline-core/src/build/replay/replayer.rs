@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -49,6 +50,8 @@ pub(super) struct State {
     pub(super) ran: BTreeMap<(String, String), Ran>,
     /// The first failure of a step that asked for what is not recorded.
     pub(super) failure: Option<StepFailure>,
+    /// Whether it was tried if containers reach the proxies.
+    tried: bool,
 }
 
 /// A rewritten step that ran.
@@ -291,6 +294,16 @@ impl<'a> Replayer<'a> {
             .as_ref()
             .map(Proxies::misses)
             .unwrap_or_default()
+    }
+
+    /// Where a proxy is that nobody has asked for anything yet; only once, as it is to
+    /// be tried whether it can be reached.
+    pub(super) fn silent_proxy(&self) -> Option<SocketAddr> {
+        let mut state = self.state();
+        let silent = state.proxies.as_ref().filter(|p| p.counts().requests == 0);
+        let address = silent.filter(|_| !state.tried)?.an_address()?;
+        state.tried = true;
+        Some(address)
     }
 
     /// Requests that were answered, and bytes of the answers.

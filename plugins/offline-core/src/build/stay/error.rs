@@ -27,14 +27,6 @@ pub enum Error {
         /// The last one.
         last: u16,
     },
-    /// The program that runs in the container cannot be read, or is not static.
-    #[error("cannot make the replay service of {program}", program = program.display())]
-    Program {
-        /// The file.
-        program: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
     /// The proxy does not start.
     #[error("the replay service cannot start")]
     Proxy(#[source] offline_network::Error),
@@ -80,7 +72,7 @@ impl Explain for Error {
             Self::Silent { .. } | Self::NoPort { .. } | Self::Proxy(_) | Self::ByHand { .. } => {
                 Kind::EngineFailed
             }
-            Self::Program { source, .. } | Self::File { source, .. } => io_kind(source),
+            Self::File { source, .. } => io_kind(source),
         }
     }
 
@@ -93,9 +85,6 @@ impl Explain for Error {
                 "docker logs says more; docker offline build --leave removes it, and docker offline build replays without it".into()
             }
             Self::NoPort { .. } => "end what listens there (ss -ltnp), or replay without --stay".into(),
-            Self::Program { .. } => {
-                "run the installed docker-offline-build, which is static, or install it again with install.sh".into()
-            }
             Self::Proxy(_) => "run docker offline build --stay again".into(),
             Self::ByHand { .. } => "run docker offline build --stay".into(),
             Self::File { .. } => "check the rights of that folder, and run the same command again".into(),

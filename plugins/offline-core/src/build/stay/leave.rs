@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
 
+use super::Error;
 use super::container::Container;
 use super::overriding::{OVERRIDE, state_of};
 use super::state::State;
-use super::{Error, image};
 use crate::bundle::{Located, locate};
-use crate::engine::Docker;
+use crate::engine::{Docker, own_image};
 use crate::error::Failure;
 use crate::project::{self, ProjectOptions};
 
@@ -64,7 +64,7 @@ pub fn leave(
         project: "",
     };
     left.container = container.remove()?;
-    for name in image::all(docker)? {
+    for name in own_image::all(docker)? {
         // Another project's service may still run in it: then it cannot be removed.
         if docker.output(["image", "rm", &name]).is_ok() {
             left.images.push(name);

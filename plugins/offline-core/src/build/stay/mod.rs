@@ -15,7 +15,6 @@
 mod container;
 mod error;
 mod follow;
-mod image;
 mod leave;
 mod overriding;
 mod serve;

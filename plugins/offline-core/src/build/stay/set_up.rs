@@ -7,11 +7,11 @@ use super::container::{Container, Start};
 use super::follow::{self, Followed};
 use super::overriding::Overriding;
 use super::state::State;
-use super::{Error, image};
+use super::{Error, SERVE};
 use crate::build::ReplayError;
 use crate::build::overrides::Overrides;
 use crate::closure::{BuildClosure, Closure};
-use crate::engine::{Docker, EngineInfo};
+use crate::engine::{Docker, EngineInfo, own_image};
 use crate::error::Failure;
 use crate::network::{Proxy, Secret, Variables, proxy_arguments};
 use crate::project::{DockerfileSource, Project, ProjectOptions, existing_dockerfile};
@@ -57,15 +57,11 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
                 remedy: place.remedy,
             })?;
     let bundle = std::path::absolute(needs.bundle).map_err(Error::file("find", needs.bundle))?;
-    let program = std::env::current_exe().map_err(|source| Error::Program {
-        program: "docker-offline-build".into(),
-        source,
-    })?;
     let state = State::of(&bundle);
     state.renew()?;
     let copies = Copies::write(needs, &state)?;
     let authority = Authority::new().map_err(Error::Proxy)?;
-    let image = image::load(needs.docker, &needs.engine.platform, &program)?;
+    let (image, _) = own_image::load(needs.docker, &needs.engine.platform, SERVE)?;
     let container = Container {
         docker: needs.docker,
         directory: &needs.project.directory,
@@ -79,6 +75,10 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
         gateway,
         authority: &authority,
     })?;
+    if let Err(unreached) = needs.docker.tries_to_reach(&needs.engine.platform, address) {
+        container.remove()?;
+        return Err(ReplayError::Unreached(unreached).into());
+    }
     let proxy = Proxy {
         address,
         authority_pem: authority.certificate_pem().to_owned(),

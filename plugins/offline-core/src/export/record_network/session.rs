@@ -80,8 +80,9 @@ impl<'a> Session<'a> {
         let listen = Listen {
             address,
             port: None,
-            targets: settings.services,
+            targets: settings.services.clone(),
         };
+        let services = settings.services;
         let starting = Recorder::start(
             &listen,
             authority.clone(),
@@ -90,7 +91,7 @@ impl<'a> Session<'a> {
             settings.bodies,
         );
         let recorder = runtime.block_on(starting).map_err(failed)?;
-        Ok(Self {
+        let session = Self {
             docker,
             prepared,
             stop,
@@ -98,7 +99,19 @@ impl<'a> Session<'a> {
             recorder,
             authority,
             mark: mark(),
-        })
+        };
+        let mut addresses = services.iter().filter_map(|name| session.address(name));
+        let platform = &prepared.engine.platform;
+        let tried = addresses
+            .next()
+            .map_or(Ok(()), |address| docker.tries_to_reach(platform, address));
+        match tried {
+            Ok(()) => Ok(session),
+            Err(unreached) => Err(Refused::NoPlace(NoProxyPlace {
+                remedy: unreached.remedy(),
+                why: unreached.to_string(),
+            })),
+        }
     }
 
     /// Builds groups through the proxy, some at once; gives when their steps ran, in

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 use offline_core::compatibility::Engine;
 use offline_core::engine::Store;
 use offline_core::export::{
-    self, ArchiveChoice, BuilderChoice, ExportOptions, Prepared, RecordingCost, Summary,
+    self, ArchiveChoice, BuilderChoice, ExportOptions, FetchSummary, Prepared, RecordingCost,
+    Summary,
 };
 use offline_core::{Event, Failure, Reporter as _, plan};
 use offline_terminal::{Format, Terminal, bytes, seconds};
@@ -21,6 +22,14 @@ const BINARIES: [&str; 4] = [
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     let docker = terminal.docker()?;
     let options = options(args);
+    if let Some(file) = &args.fetch {
+        let summary = export::fetch(&docker, &options, file, terminal.reporter())?;
+        match args.format {
+            Format::Json => terminal.print_json(&summary)?,
+            Format::Text => terminal.print(&words_of_fetching(&summary))?,
+        }
+        return Ok(());
+    }
     let prepared = export::prepare(&docker, &options, terminal.reporter())?;
     if args.dry_run {
         return print_plan(args, &prepared, terminal);
@@ -131,6 +140,46 @@ fn recorded(network: &RecordingCost) -> String {
         parts.push(format!("kept for {}", network.kept.join(", ")));
     }
     format!("Recorded network: {}\n", parts.join("; "))
+}
+
+fn words_of_fetching(summary: &FetchSummary) -> String {
+    let mut text = format!(
+        "{}: {} requests of {} ({} from servers) in {}\n",
+        summary.project,
+        summary.requests,
+        summary.services.join(", "),
+        bytes(summary.bytes),
+        seconds(summary.elapsed),
+    );
+    text += &if summary.compared {
+        format!(
+            "New for the bundle of {}: {} requests, {}; {} that it holds are left out\n",
+            summary.adds_to,
+            summary.added_requests,
+            bytes(summary.added_bytes),
+            bytes(summary.held_bytes),
+        )
+    } else {
+        format!(
+            "The bundle of {} is not here, so all is carried: {} requests, {}\n",
+            summary.adds_to,
+            summary.added_requests,
+            bytes(summary.added_bytes),
+        )
+    };
+    text += &format!(
+        "Archive: {} ({})\n",
+        summary.archive.display(),
+        bytes(summary.archive_bytes)
+    );
+    text + &format!(
+        "\nCarry it to the site, and in the project folder there, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
+        summary
+            .archive
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy(),
+    )
 }
 
 fn words(summary: &Summary) -> String {

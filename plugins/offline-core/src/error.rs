@@ -61,6 +61,8 @@ pub enum Kind {
     /// The bundle was made, or is wanted, for a processor or system that this
     /// engine is not.
     OtherPlatform,
+    /// What was given was made for another project.
+    OtherProject,
     /// The bundle lacks something that this project needs.
     BundleIncomplete,
     /// A build failed.

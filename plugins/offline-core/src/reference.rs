@@ -126,6 +126,15 @@ impl ImageReference {
         let short = full.strip_prefix("docker.io/").unwrap_or(&full);
         short.strip_prefix("library/").unwrap_or(short).to_owned()
     }
+
+    /// The name by which `BuildKit` looks for a named context in place of this image:
+    /// the familiar name without `:latest` (`dockerfile2llb`, `namedContext`).
+    pub fn context_name(&self) -> String {
+        let familiar = self.familiar();
+        let short = familiar.strip_suffix(":latest");
+        short.unwrap_or(&familiar).to_owned()
+    }
+
     /// The same reference without its digest; `latest` where no tag is left.
     #[must_use]
     pub fn without_digest(&self) -> Self {

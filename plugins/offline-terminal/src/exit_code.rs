@@ -57,6 +57,7 @@ const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (Some(Kind::BundleNewer), code(44, "BundleNewer", "the bundle was written by a newer format")),
     (Some(Kind::OtherPlatform), code(45, "OtherPlatform", "the bundle was made, or is wanted, for a processor or system that this engine is not")),
     (Some(Kind::BundleIncomplete), code(46, "BundleIncomplete", "the bundle lacks something that this project needs")),
+    (Some(Kind::OtherProject), code(47, "OtherProject", "what was given was made for another project")),
     (Some(Kind::BuildFailed), code(50, "BuildFailed", "a build failed")),
     (Some(Kind::BuildPartial), code(51, "BuildPartial", "some services were built, others were refused")),
     (Some(Kind::NotRecorded), code(52, "NotRecorded", "a step asked for something that the bundle's recording does not hold")),

@@ -1,10 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{BuildOptions, Error};
-use crate::bundle::{self, Located, Record, locate};
+use crate::bundle::{self, Located, Record, additions, locate_both};
 use crate::closure::{Closure, Platform};
 use crate::error::Failure;
-use crate::event::{Reporter, Task, Work};
+use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::export::{beside, swallows};
 use crate::layout::Layout;
 use crate::project::Project;
@@ -14,10 +14,13 @@ use crate::project::Project;
 pub(super) struct Bundle {
     pub(super) layout: Layout,
     pub(super) record: Record,
+    /// Whether recordings were added to it just now.
+    pub(super) grown: bool,
 }
 
 /// Finds the bundle, unpacks it if it is an archive, and verifies it once: an
-/// archive while it is unpacked, a folder when it is seen for the first time.
+/// archive while it is unpacked, a folder when it is seen for the first time. What
+/// `docker offline export --fetch` made for it is added to it.
 pub(super) fn open(
     project: &Project,
     closure: &Closure,
@@ -26,21 +29,73 @@ pub(super) fn open(
     reporter: &dyn Reporter,
 ) -> Result<Bundle, Failure> {
     let (bundle, cache_dir) = (options.bundle.as_deref(), options.cache_dir.as_deref());
-    let folder = match locate(bundle, cache_dir, &project.directory)? {
-        Located::Directory(folder) => folder,
+    let (located, addition) = locate_both(bundle, cache_dir, &project.directory)?;
+    let (folder, place) = match located {
+        Located::Directory(folder) => (folder.clone(), folder),
         Located::Archive(path) => {
             check_platform(&bundle::read_record(&path)?, engine)?;
             let folder = target(project, closure, options)?;
             bundle::unpack(&path, &folder, reporter)?;
-            folder
+            (folder, path)
         }
     };
     // Before anything is written, even the mark of a verified bundle.
-    check_platform(&Record::read(&folder)?, engine)?;
+    let record = Record::read(&folder)?;
+    check_platform(&record, engine)?;
     verify(&folder, reporter)?;
+    let lying = additions(&place, cache_dir, &project.directory, &record);
+    let named = addition.map(|(path, _)| path);
+    let mut grown = false;
+    for archive in lying.iter().filter(|p| Some(*p) != named.as_ref()) {
+        grown |= add(archive, &folder, engine, reporter)?;
+    }
+    if let Some(archive) = named {
+        grown |= add(&archive, &folder, engine, reporter)?;
+    }
+    if grown {
+        verify(&folder, reporter)?;
+    }
     let layout = Layout::open(&folder)?;
     let record = Record::read(&folder)?;
-    Ok(Bundle { layout, record })
+    Ok(Bundle {
+        layout,
+        record,
+        grown,
+    })
+}
+
+/// Merges an archive into the bundle; says whether anything was new.
+fn add(
+    archive: &Path,
+    folder: &Path,
+    engine: &Platform,
+    reporter: &dyn Reporter,
+) -> Result<bool, Failure> {
+    check_platform(&bundle::read_record(archive)?, engine)?;
+    let merged = bundle::merge(archive, folder, reporter)?;
+    if let Some(made_for) = merged.made_for.as_ref().filter(|_| !merged.nothing_to_do) {
+        reporter.event(Event::Warning(Warning {
+            what: format!(
+                "{} was made for another bundle of this project, that of {made_for}",
+                archive.display()
+            ),
+            subject: None,
+            why: Some(
+                "what it recorded is good here too, but may not be all that is missing".into(),
+            ),
+            remedy: Some(
+                "if something is still missing: docker offline build --wanted wanted.json".into(),
+            ),
+        }));
+    }
+    if !merged.nothing_to_do {
+        reporter.event(Event::Note(format!(
+            "Added the recorded network of {}: {} requests.",
+            archive.display(),
+            merged.requests
+        )));
+    }
+    Ok(!merged.nothing_to_do)
 }
 
 fn check_platform(record: &Record, engine: &Platform) -> Result<(), Error> {

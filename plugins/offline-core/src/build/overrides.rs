@@ -49,7 +49,7 @@ pub(super) fn overrides(
     let unresolved = unresolved_pins(closure, engine);
     for pin in &unresolved {
         overrides.pins.insert(
-            context_name(pin),
+            pin.context_name(),
             format!("docker-image://{}", pin.load_name()),
         );
     }
@@ -124,17 +124,7 @@ fn uses(closure: &Closure, service: &str, pin: &str) -> bool {
     closure
         .images
         .iter()
-        .any(|i| context_name(&i.reference) == pin && i.services.contains(service))
-}
-
-/// The name by which `BuildKit` looks for a named context in place of an image:
-/// the familiar name without `:latest` (`dockerfile2llb`, `namedContext`).
-fn context_name(reference: &ImageReference) -> String {
-    let familiar = reference.familiar();
-    familiar
-        .strip_suffix(":latest")
-        .unwrap_or(&familiar)
-        .to_owned()
+        .any(|i| i.reference.context_name() == pin && i.services.contains(service))
 }
 
 impl Overrides {

@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Instant;
 
 use super::by_classic::ByClassic;
@@ -18,7 +19,7 @@ use crate::bundle::Record;
 use crate::closure::{self, Closure, Platform};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
-use crate::event::{Event, Reporter, Task, Work};
+use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::export::{beside, inventories, swallows};
 use crate::project::{self, Project, ProjectOptions};
 use crate::reference::ImageReference;
@@ -48,12 +49,20 @@ pub fn run(
     if let Some(version) = &options.version {
         version::check(&project, &closure, version)?;
     }
+    if let Some(warning) = options.wanted.as_ref().and_then(|p| swallowed(&closure, p)) {
+        reporter.event(Event::Warning(warning));
+    }
     let bundle = match open(&project, &closure, options, &platform, reporter) {
         Ok(bundle) => bundle,
         // What the engine lacks is said first: no bundle is the answer to it.
         Err(error) if options.classic => return Err(error),
         Err(error) => return Err(missing.map_or(error, |m| m.failure)),
     };
+    if bundle.grown && stayed && !options.stay {
+        reporter.event(Event::Note(
+            "The replay service that stays does not know of it yet: run docker offline build --stay again.".into(),
+        ));
+    }
     let (project, closure) = with_arguments(project, closure, &bundle.record, options, &platform)?;
     let inventories = inventories(&closure)?;
     let foresight = foresee(
@@ -219,6 +228,18 @@ pub fn run(
     summary.services = results;
     summary.elapsed = started.elapsed();
     Ok((summary, refused))
+}
+
+/// A request file where a build would take it into an image, and change a key by it.
+fn swallowed(closure: &Closure, path: &Path) -> Option<Warning> {
+    let path = std::path::absolute(path).ok()?;
+    let reason = swallows(closure, &path)?;
+    Some(Warning {
+        what: "the request file would become a part of what is built".into(),
+        subject: Some(path.display().to_string()),
+        why: Some(reason.to_string()),
+        remedy: Some("write it beside the project, as in --wanted ../wanted.json, or name it in that .dockerignore".into()),
+    })
 }
 
 fn read(

@@ -121,6 +121,7 @@ impl Builder<'_> {
             dockerfiles,
             pins: self.pins,
             through,
+            with_siblings: false,
         }
     }
 

@@ -32,10 +32,21 @@ pub fn pack(
     archive: &Path,
     reporter: &dyn Reporter,
 ) -> Result<ArchiveSummary, Error> {
+    pack_without(folder, archive, &BTreeSet::new(), reporter)
+}
+
+/// The same without these blobs: the bundle that it adds to has them.
+pub fn pack_without(
+    folder: &Path,
+    archive: &Path,
+    held: &BTreeSet<Digest>,
+    reporter: &dyn Reporter,
+) -> Result<ArchiveSummary, Error> {
     let compression = Compression::of_name(archive)?;
     let layout = Layout::open(folder)?;
     let record = Record::read(folder)?;
-    let blobs = archive_order(&layout, &record)?;
+    let mut blobs = archive_order(&layout, &record)?;
+    blobs.retain(|(digest, _)| !held.contains(digest));
     let total = blobs.iter().map(|(_, size)| size).sum();
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     let task = Task::start(

@@ -82,6 +82,36 @@ pub enum Error {
         /// The archive or folder.
         path: PathBuf,
     },
+    /// An archive that adds to a bundle came without it.
+    #[error("{path} only adds to the bundle of {made_for}, and that one is not here", path = path.display())]
+    NothingToAddTo {
+        /// The archive.
+        path: PathBuf,
+        /// When the bundle was exported.
+        made_for: String,
+    },
+    /// What was given belongs to another project.
+    #[error("{path} is of the project {theirs:?}, and this one is {ours:?}", path = path.display())]
+    OtherProject {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        theirs: String,
+        /// The project here.
+        ours: String,
+    },
+    /// An archive that adds to a bundle leaves out what this bundle does not have.
+    #[error("{path} adds to the bundle of {made_for} and leaves out what that one holds; the bundle here, of {here}, lacks blob {digest}", path = path.display())]
+    AdditionIncomplete {
+        /// The archive.
+        path: PathBuf,
+        /// A blob that is in neither.
+        digest: Digest,
+        /// When the bundle was exported that it was made for.
+        made_for: String,
+        /// When that was that is here.
+        here: String,
+    },
     /// The archive's sum is not the one in `SHA256SUMS`.
     #[error("{path} is altered: SHA256SUMS says {expected}, its bytes have {actual}", path = path.display())]
     SumMismatch {
@@ -154,7 +184,7 @@ impl Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotFound { .. } => Kind::BundleNotFound,
+            Self::NotFound { .. } | Self::NothingToAddTo { .. } => Kind::BundleNotFound,
             Self::NotABundle { .. } | Self::UnknownFormat { .. } | Self::WantedMalformed { .. } => {
                 Kind::NotABundle
             }
@@ -167,7 +197,8 @@ impl Explain for Error {
             | Self::Altered { .. }
             | Self::Refused { .. }
             | Self::SumMismatch { .. } => Kind::BundleAltered,
-            Self::BlobMissing { .. } => Kind::BundleIncomplete,
+            Self::BlobMissing { .. } | Self::AdditionIncomplete { .. } => Kind::BundleIncomplete,
+            Self::OtherProject { .. } => Kind::OtherProject,
             Self::IgnorePattern { .. } => Kind::DockerfileInvalid,
             Self::Layout(error) => error.kind(),
             Self::Io { source, .. } => io_kind(source),
@@ -179,6 +210,9 @@ impl Explain for Error {
             Self::NotFound { .. } => "carry the archive (build-cache-*.tar.zst) into the project folder, or name it with --bundle FILE; it is made on a connected machine with: docker offline export".into(),
             Self::NotABundle { .. } => "name the folder build-cache or an archive build-cache-*.tar.zst that docker offline export has written".into(),
             Self::WantedMalformed { .. } => "copy the file again from the site, where docker offline build --wanted wanted.json writes it".into(),
+            Self::NothingToAddTo { .. } => "carry the whole bundle (build-cache-*.tar.zst, or the folder build-cache) into the project folder first, and name this archive again then".into(),
+            Self::OtherProject { .. } => "run it in the folder of that project, or name the file that was made for this one".into(),
+            Self::AdditionIncomplete { made_for, .. } => format!("build with the bundle of {made_for} and this archive; or write the request file again here (docker offline build --wanted wanted.json) and fetch it with that one"),
             Self::UnknownFormat { .. } => "give the archive another name, as in --archive build-cache.tar.zst".into(),
             Self::Newer { tool_version, .. } => format!("install docker-offline {tool_version} or later; its binaries lie beside the archive (run ./install.sh there)"),
             Self::Truncated { .. } | Self::Altered { .. } | Self::SumMismatch { .. } | Self::RecordMalformed { .. } | Self::BlobMissing { .. } => "copy the archive again and compare it with: sha256sum -c SHA256SUMS".into(),

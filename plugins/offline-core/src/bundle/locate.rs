@@ -44,14 +44,7 @@ pub fn locate(
         }
         looked.push(whole.display().to_string());
     }
-    let mut places = vec![project.to_owned()];
-    let absolute = project
-        .canonicalize()
-        .unwrap_or_else(|_| project.to_owned());
-    if let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) {
-        places.push(parent.join(format!("{}-offline", name.to_string_lossy())));
-    }
-    for place in places {
+    for place in usual_places(project) {
         if let Some(found) = within(&place)? {
             return Ok(found);
         }
@@ -60,6 +53,85 @@ pub fn locate(
         looked.push(place.join(pattern).display().to_string());
     }
     Err(Error::NotFound { looked })
+}
+
+/// The same for what may be an archive that only adds to a bundle: gives the bundle,
+/// and the archive with its record.
+pub fn locate_both(
+    explicit: Option<&Path>,
+    cache_dir: Option<&Path>,
+    project: &Path,
+) -> Result<(Located, Option<(PathBuf, Record)>), Error> {
+    let named = explicit.filter(|path| path.is_file());
+    let record = named.map(read_record).transpose()?;
+    let addition = record.filter(|r| r.adds_to.is_some());
+    let (Some(path), Some(record)) = (named, addition) else {
+        return Ok((locate(explicit, cache_dir, project)?, None));
+    };
+    let located = locate(None, cache_dir, project).map_err(|error| match error {
+        Error::NotFound { .. } => Error::NothingToAddTo {
+            path: path.to_owned(),
+            made_for: record.adds_to.clone().unwrap_or_default().created,
+        },
+        other => other,
+    })?;
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    Ok((located, Some((path, record))))
+}
+
+/// The project folder, and the one beside it for what must not lie in it.
+fn usual_places(project: &Path) -> Vec<PathBuf> {
+    let mut places = vec![project.to_owned()];
+    let absolute = project
+        .canonicalize()
+        .unwrap_or_else(|_| project.to_owned());
+    if let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) {
+        places.push(parent.join(format!("{}-offline", name.to_string_lossy())));
+    }
+    places
+}
+
+/// The archives that add to the bundle with this record and are not in it yet, the
+/// oldest first: looked for where [`locate`] looks for archives, and beside
+/// `bundle`, the folder or archive that it is in.
+pub fn additions(
+    bundle: &Path,
+    cache_dir: Option<&Path>,
+    project: &Path,
+    record: &Record,
+) -> Vec<PathBuf> {
+    let bundle = std::path::absolute(bundle).unwrap_or_else(|_| bundle.to_owned());
+    let mut names = vec![(bundle.with_file_name(""), DEFAULT_NAME.to_owned())];
+    if let Some(folder) = cache_dir {
+        let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        names.push((whole.with_file_name(""), name_of(&whole)));
+        names.push((whole, DEFAULT_NAME.to_owned()));
+    }
+    let usual = usual_places(project).into_iter();
+    names.extend(usual.map(|place| (place, DEFAULT_NAME.to_owned())));
+    let mut found: Vec<(PathBuf, Record)> = Vec::new();
+    for (place, prefix) in names {
+        let place = place.canonicalize().unwrap_or(place);
+        for path in archives(&place, &prefix) {
+            let Ok(addition) = read_record(&path) else {
+                continue;
+            };
+            let fits = addition
+                .adds_to
+                .as_ref()
+                .is_some_and(|to| to.project == record.project && to.created == record.created);
+            let held = |new: &super::NetworkRecord| {
+                let mut own = record.network.iter();
+                own.any(|n| n.manifest.digest == new.manifest.digest)
+            };
+            let known = addition.network.iter().all(held);
+            if fits && !known && !found.iter().any(|(other, _)| *other == path) {
+                found.push((path, addition));
+            }
+        }
+    }
+    found.sort_by(|(_, a), (_, b)| a.created.cmp(&b.created));
+    found.into_iter().map(|(path, _)| path).collect()
 }
 
 fn explicitly(path: &Path) -> Result<Located, Error> {
@@ -119,20 +191,15 @@ fn is_bundle(folder: &Path) -> bool {
 }
 
 /// The archive of the latest export. One that cannot be read comes last, but is
-/// still found: its own error says more than "no bundle".
+/// still found: its own error says more than "no bundle". What only adds to a bundle
+/// is none.
 fn newest_archive(place: &Path, prefix: &str) -> Option<(PathBuf, Option<Record>)> {
     let mut newest: Option<(PathBuf, Option<Record>)> = None;
-    let mut paths: Vec<PathBuf> = fs::read_dir(place)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(prefix) && super::Compression::of_name(path).is_ok() && path.is_file()
-        })
-        .collect();
-    paths.sort();
-    for path in paths {
+    for path in archives(place, prefix) {
         let record = read_record(&path).ok();
+        if record.as_ref().is_some_and(|r| r.adds_to.is_some()) {
+            continue;
+        }
         let better = match (&newest, &record) {
             (None | Some((_, None)), _) => true,
             (Some((_, Some(best))), Some(record)) => !later(best, record),
@@ -143,6 +210,20 @@ fn newest_archive(place: &Path, prefix: &str) -> Option<(PathBuf, Option<Record>
         }
     }
     newest
+}
+
+/// The archives in a folder whose names begin like this, in their order.
+fn archives(place: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(place).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(prefix) && super::Compression::of_name(path).is_ok() && path.is_file()
+        })
+        .collect();
+    paths.sort();
+    paths
 }
 
 /// Whether `a` was exported after `b`; times that cannot be read are long ago.

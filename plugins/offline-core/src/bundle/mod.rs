@@ -9,6 +9,7 @@ mod error;
 mod ignore;
 mod inventory;
 mod locate;
+mod merge;
 mod network;
 mod record;
 mod sums;
@@ -16,7 +17,7 @@ mod unpack;
 mod verified;
 mod wanted;
 
-pub use archive::{ArchiveSummary, pack};
+pub use archive::{ArchiveSummary, pack, pack_without};
 pub use compression::Compression;
 pub use contexts::Contexts;
 pub use error::Error;
@@ -24,13 +25,14 @@ pub use ignore::IgnoreRules;
 pub use inventory::{
     Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules, walk_context,
 };
-pub use locate::{DEFAULT_NAME, Located, locate};
+pub use locate::{DEFAULT_NAME, Located, additions, locate, locate_both};
+pub use merge::{Merged, adds_to, merge};
 pub use network::{
     ASKED, EXCHANGES, NETWORK_ARTIFACT, NETWORK_BODY, NetworkContents, NetworkRecord, NetworkStep,
     ServiceNetwork, StepRequests,
 };
 pub use record::{
-    ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
+    AddsTo, ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
     ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord,
 };
 pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};

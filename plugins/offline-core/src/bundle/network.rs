@@ -37,6 +37,10 @@ pub struct NetworkRecord {
     /// The bytes of its bodies, those that several exchanges share counted once.
     #[serde(default)]
     pub bytes: u64,
+    /// When it was fetched for a request file, of sources that are not those of the
+    /// export; `None` for what the export itself recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<String>,
     /// The services whose builds were recorded, also those that asked for nothing.
     #[serde(default)]
     pub services: BTreeMap<String, ServiceNetwork>,
@@ -119,6 +123,7 @@ impl NetworkContents {
             manifest: layout.write_artifact(NETWORK_ARTIFACT, layers)?,
             requests: self.recording.exchanges.len() as u64,
             bytes: bodies.iter().map(|body| body.size).sum(),
+            added: None,
             services: BTreeMap::new(),
         })
     }
@@ -208,6 +213,7 @@ mod tests {
                 manifest,
                 requests: 20,
                 bytes: 130,
+                added: None,
                 services: BTreeMap::new(),
             }],
             ..Record::default()

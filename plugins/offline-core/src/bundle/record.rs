@@ -52,9 +52,22 @@ pub struct Record {
     /// recorded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<NetworkRecord>,
+    /// The bundle that this one adds a recording to; `None` in one that stands alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adds_to: Option<AddsTo>,
     /// Anything a later version adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// Which bundle a small one adds to: the one that a request file speaks of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AddsTo {
+    /// Its project.
+    pub project: String,
+    /// When it was exported.
+    pub created: String,
 }
 
 /// The engine that a bundle was exported from.
@@ -308,6 +321,19 @@ impl Record {
             },
             compose: self.engine.compose.clone(),
         }
+    }
+
+    /// The record as it was before anything was added to its bundle.
+    #[must_use]
+    pub fn without_additions(&self) -> Self {
+        let mut record = self.clone();
+        let (added, own): (Vec<_>, Vec<_>) =
+            record.network.into_iter().partition(|n| n.added.is_some());
+        record.network = own;
+        record
+            .extra_blobs
+            .retain(|blob| !added.iter().any(|n| n.manifest == *blob));
+        record
     }
 
     /// What must be kept and verified besides what `index.json` points to.

@@ -118,9 +118,25 @@ fn unpack_into(
 ) -> Result<Unpacked, Error> {
     let trusted = !folder.join("blobs").exists() || verified::is_marked(folder);
     let layout = Layout::create(folder)?;
+    let unpacked = unpack_blobs(archive, &layout, record, task)?.finish()?;
+    layout.collect_garbage(record.extra_roots())?;
+    if trusted {
+        verified::mark(&layout)?;
+    }
+    Ok(unpacked)
+}
+
+/// Puts every blob of an archive that is not there yet into a layout; its documents
+/// are read, and not written.
+pub(super) fn unpack_blobs<'a>(
+    archive: &'a Path,
+    layout: &'a Layout,
+    record: &'a Record,
+    task: &Task<'_>,
+) -> Result<State<'a>, Error> {
     let mut state = State {
         archive,
-        layout: &layout,
+        layout,
         record,
         documents: BTreeMap::new(),
         expected: record
@@ -136,19 +152,23 @@ fn unpack_into(
         Ok(true)
     })?;
     reader.finish()?;
-    let unpacked = state.finish()?;
-    layout.collect_garbage(record.extra_roots())?;
-    if trusted {
-        verified::mark(&layout)?;
-    }
-    Ok(unpacked)
+    state.complete()?;
+    Ok(state)
 }
 
 /// Whether a folder holds the bundle with this record, as far as sizes tell.
 fn holds(folder: &Path, record: &[u8]) -> bool {
     let held = layout::read_bounded(&folder.join(RECORD_FILE), RECORD_FILE);
-    held.is_ok_and(|held| held == record)
+    held.is_ok_and(|held| held == record || is_before_additions(record, &held))
         && Layout::open(folder).is_ok_and(|layout| verified::sizes_fit(&layout))
+}
+
+/// Whether a folder's record is this one with something added to it since.
+fn is_before_additions(record: &[u8], held: &[u8]) -> bool {
+    let (Ok(record), Ok(held)) = (Record::parse(record), Record::parse(held)) else {
+        return false;
+    };
+    held.without_additions() == record
 }
 
 #[derive(Clone)]
@@ -170,7 +190,8 @@ impl Expected {
     }
 }
 
-struct State<'a> {
+/// What was read of an archive whose blobs are there.
+pub(super) struct State<'a> {
     archive: &'a Path,
     layout: &'a Layout,
     record: &'a Record,
@@ -309,7 +330,8 @@ impl State<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Unpacked, Error> {
+    /// Fails where something that the bundle needs is not there.
+    fn complete(&self) -> Result<(), Error> {
         let mut needed: Vec<_> = self.expected.iter().filter(|(_, e)| e.needed).collect();
         needed.sort_unstable_by_key(|(digest, _)| **digest);
         for (digest, expected) in needed {
@@ -320,7 +342,16 @@ impl State<'_> {
                 });
             }
         }
-        self.layout.sync()?;
+        Ok(self.layout.sync()?)
+    }
+
+    /// How much was new.
+    pub(super) fn unpacked(self) -> Unpacked {
+        self.unpacked
+    }
+
+    /// Writes the documents, which makes the folder this bundle.
+    fn finish(self) -> Result<Unpacked, Error> {
         // The record comes last: it is what makes the folder this bundle.
         for name in ["manifest.json", "index.json", RECORD_FILE] {
             let bytes = self.documents.get(name).ok_or_else(|| Error::Truncated {
@@ -382,7 +413,15 @@ impl<'a> Reader<'a> {
         self.each(&mut |name, size, entry| {
             if name == RECORD_FILE {
                 let bytes = whole_document(path, name, size, entry)?;
-                found = Some((Record::parse(&bytes)?, bytes));
+                let record = Record::parse(&bytes).map_err(|error| match error {
+                    Error::RecordMalformed { source } => Error::Altered {
+                        path: path.to_owned(),
+                        what: RECORD_FILE.into(),
+                        why: source.to_string(),
+                    },
+                    other => other,
+                })?;
+                found = Some((record, bytes));
             }
             Ok(false)
         })?;

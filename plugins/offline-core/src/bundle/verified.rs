@@ -44,7 +44,7 @@ pub(super) fn sizes_fit(layout: &Layout) -> bool {
 }
 
 /// Checks that `index.json` and `manifest.json` are those that the record names.
-fn documents_fit(layout: &Layout) -> Result<Record, Error> {
+pub(super) fn documents_fit(layout: &Layout) -> Result<Record, Error> {
     let record = Record::read(layout.path())?;
     for (name, bound) in [
         ("index.json", record.index),

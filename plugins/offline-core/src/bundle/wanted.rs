@@ -154,9 +154,14 @@ impl Wanted {
             path: path.to_owned(),
             why,
         };
-        let size = std::fs::metadata(path)
-            .map_err(Error::io("read", path))?
-            .len();
+        let size = match std::fs::metadata(path) {
+            Ok(found) if found.is_file() => found.len(),
+            Ok(_) => return Err(malformed("it is no file".into())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(malformed("there is no such file".into()));
+            }
+            Err(error) => return Err(Error::io("read", path)(error)),
+        };
         if size > LARGEST {
             return Err(malformed(format!(
                 "it has {size} bytes; {LARGEST} are the most"

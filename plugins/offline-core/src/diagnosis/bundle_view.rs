@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use crate::bundle::{self, Inventory, Located, Record, locate};
+use crate::bundle::{self, Inventory, Located, Record, locate_both};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{self, Digest, Layout};
@@ -48,18 +48,23 @@ pub struct CarriedBundle<'a> {
 
 impl<'a> CarriedBundle<'a> {
     /// Finds the bundle that a build would take, and reads what it says of
-    /// itself; of an archive that is its first file. Nothing is unpacked.
+    /// itself; of an archive that is its first file. Nothing is unpacked. Of an
+    /// archive that only adds to a bundle, it is the bundle with it.
     pub fn find(
         named: Option<&Path>,
         cache_dir: Option<&Path>,
         project: &Path,
         reporter: &'a dyn Reporter,
     ) -> Result<Self, Failure> {
-        let located = locate(named, cache_dir, project)?;
-        let record = match &located {
+        let (located, addition) = locate_both(named, cache_dir, project)?;
+        let mut record = match &located {
             Located::Directory(folder) => Record::read(folder)?,
             Located::Archive(archive) => bundle::read_record(archive)?,
         };
+        if let Some((archive, addition)) = addition {
+            bundle::adds_to(&archive, &addition, &record)?;
+            record.network.extend(addition.network);
+        }
         Ok(Self {
             located,
             record,

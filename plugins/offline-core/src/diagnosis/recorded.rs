@@ -80,32 +80,27 @@ pub fn list_network(
         Located::Directory(folder) => Record::read(folder)?,
         Located::Archive(archive) => bundle::read_record(archive)?,
     };
-    let mut contents = NetworkContents::default();
+    let mut all = Vec::new();
     for network in &record.network {
-        contents.merge(match &located {
+        all.push(match &located {
             Located::Directory(folder) => network.read(&Layout::open(folder)?)?,
             Located::Archive(archive) => network.read_packed(archive)?,
         });
     }
-    Ok(listed(&record, &contents))
+    Ok(listed(&record, &all))
 }
 
-fn listed(record: &Record, contents: &NetworkContents) -> NetworkList {
-    let names: BTreeSet<&String> = record
-        .network
-        .iter()
-        .flat_map(|n| n.services.keys())
-        .collect();
+/// `contents` are those of the record's recordings, in their order.
+fn listed(record: &Record, contents: &[NetworkContents]) -> NetworkList {
+    let networks = record.network.iter();
+    let names: BTreeSet<&String> = networks.flat_map(|n| n.services.keys()).collect();
+    let exchanges = || contents.iter().flat_map(|c| &c.recording.exchanges);
+    let bodies: BTreeSet<_> = exchanges().filter_map(|e| e.body.as_ref()).collect();
     NetworkList {
         format: 1,
         project: record.project.clone(),
-        requests: contents.recording.exchanges.len() as u64,
-        bytes: contents
-            .recording
-            .bodies()
-            .iter()
-            .map(|body| body.size)
-            .sum(),
+        requests: exchanges().count() as u64,
+        bytes: bodies.iter().map(|body| body.size).sum(),
         services: names
             .into_iter()
             .map(|name| service(record, contents, name))
@@ -113,7 +108,30 @@ fn listed(record: &Record, contents: &NetworkContents) -> NetworkList {
     }
 }
 
-fn service(record: &Record, contents: &NetworkContents, name: &str) -> ListedService {
+fn service(record: &Record, contents: &[NetworkContents], name: &str) -> ListedService {
+    let carried = record.services.iter().find(|s| s.name == name);
+    let mut listed = ListedService {
+        name: name.to_owned(),
+        dockerfile: carried.and_then(|c| c.dockerfile.clone()),
+        ..ListedService::default()
+    };
+    for (network, contents) in record.network.iter().zip(contents) {
+        one(record, network, contents, &mut listed);
+    }
+    listed.steps.sort_by_key(|step| step.line);
+    listed.other.sort();
+    listed.other.dedup();
+    listed
+}
+
+/// What one recording has of a service.
+fn one(
+    record: &Record,
+    network: &NetworkRecord,
+    contents: &NetworkContents,
+    listed: &mut ListedService,
+) {
+    let name = &listed.name;
     let exchanges = contents.recording.exchanges.iter();
     let exchanges = exchanges.filter(|exchange| exchange.targets.contains(name));
     let mut by_request: BTreeMap<String, BTreeSet<ListedRequest>> = BTreeMap::new();
@@ -127,48 +145,37 @@ fn service(record: &Record, contents: &NetworkContents, name: &str) -> ListedSer
         let key = format!("{} {}", exchange.method, exchange.url);
         by_request.entry(key).or_default().insert(request);
     }
-    let carried = record.services.iter().find(|s| s.name == name);
-    let mut steps = Vec::new();
-    let mut listed = BTreeSet::new();
-    // The newest recording of a service says which steps there are.
-    let newest = record
-        .network
-        .iter()
-        .rev()
-        .find_map(|n: &NetworkRecord| n.services.get(name));
-    for (stage, step) in newest
+    // What was added to a bundle was recorded of other sources than it names.
+    let is_own = network.added.is_none() || record.adds_to.is_some();
+    let carried = record.services.iter().find(|s| s.name == *name);
+    let sources = carried.and_then(|c| c.sources.as_ref()).filter(|_| is_own);
+    let mut found = BTreeSet::new();
+    let stages = network
+        .services
+        .get(name)
         .into_iter()
-        .flat_map(|n| &n.stages)
-        .flat_map(|(s, l)| l.iter().map(move |one| (s, one)))
-    {
+        .flat_map(|n| &n.stages);
+    for (stage, step) in stages.flat_map(|(s, l)| l.iter().map(move |one| (s, one))) {
         let asked = contents
             .asked
             .iter()
-            .filter(|a| a.service == name && a.stage == *stage && a.step == step.step);
+            .filter(|a| a.service == *name && a.stage == *stage && a.step == step.step);
         let keys: BTreeSet<&String> = asked.flat_map(|a| &a.requests).collect();
         let requests = keys.iter().filter_map(|key| by_request.get(*key)).flatten();
-        let sources = carried
-            .and_then(|c| c.sources.as_ref())
-            .and_then(|s| s.stages.get(stage));
-        let text = sources.and_then(|all| all.iter().find(|s| s.line == step.line));
-        steps.push(ListedStep {
+        let text = sources
+            .and_then(|s| s.stages.get(stage))
+            .and_then(|all| all.iter().find(|s| s.line == step.line));
+        listed.steps.push(ListedStep {
             stage: stage.clone(),
             line: step.line,
             text: text.map(|s| s.text.clone()),
             requests: requests.cloned().collect(),
         });
-        listed.extend(keys);
+        found.extend(keys);
     }
-    steps.sort_by_key(|step| step.line);
-    let other = by_request.iter().filter(|(key, _)| !listed.contains(key));
-    ListedService {
-        name: name.to_owned(),
-        dockerfile: carried.and_then(|c| c.dockerfile.clone()),
-        other: other
-            .flat_map(|(_, requests)| requests.iter().cloned())
-            .collect(),
-        steps,
-    }
+    let other = by_request.iter().filter(|(key, _)| !found.contains(key));
+    let other = other.flat_map(|(_, requests)| requests.iter().cloned());
+    listed.other.extend(other);
 }
 
 #[cfg(test)]

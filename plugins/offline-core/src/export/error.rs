@@ -56,6 +56,15 @@ pub enum Error {
         /// What is missing, with the reasons.
         lost: Vec<String>,
     },
+    /// What a request file names could not be fetched.
+    #[error("what the site lacks cannot be fetched with the site's files: {failure}")]
+    Fetch {
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// No proxy could be started, as was said.
+    #[error("nothing was fetched, see the warning above")]
+    NothingFetched,
     /// The recording proxy failed.
     #[error("what the builds fetch cannot be recorded")]
     Recorder {
@@ -150,7 +159,10 @@ impl Explain for Error {
                 Kind::DiskFull
             }
             Self::Build { .. } | Self::RecordingBuild { .. } => Kind::BuildFailed,
-            Self::RecordingStopped { build, .. } => build.kind(),
+            Self::RecordingStopped { build: failure, .. } | Self::Fetch { failure } => {
+                failure.kind()
+            }
+            Self::NothingFetched => Kind::ProxyUnreachable,
             Self::RecordingNotWhole { .. } => Kind::RegistryUnreachable,
             Self::Recorder { .. } => Kind::Io,
             Self::StageLost { .. } | Self::NoClassicBuilder { .. } => Kind::EngineFailed,
@@ -177,6 +189,14 @@ impl Explain for Error {
                 "run the same command again when the server answers well; with --no-record the export goes without a recording".into()
             }
             Self::Recorder { .. } | Self::Threads { .. } => "with --no-record the export goes without a recording".into(),
+            Self::Fetch { failure } if failure.kind() == Kind::BuildFailed => {
+                "the step fails on this connected machine too: mend it on the site and write the request file again, or make the same edit here and see it with: docker compose build --progress plain".into()
+            }
+            Self::Fetch { failure } if failure.kind() == Kind::RegistryUnreachable => {
+                "run the same command again when the server answers well".into()
+            }
+            Self::Fetch { failure } => return failure.hint().map(str::to_owned),
+            Self::NothingFetched => "do what is said there; or make the same edit in this project and export again".into(),
             Self::StageLost { .. } => "run the same command again; if it stays so: docker buildx prune, then again".into(),
             Self::NoClassicBuilder { .. } => {
                 "export with --builder buildkit, or on an engine that builds with DOCKER_BUILDKIT=0 docker build".into()

@@ -63,6 +63,33 @@ pub(super) fn choose(
     })
 }
 
+/// The place of an archive that adds to a bundle: `--archive`, or where the bundle's
+/// archives are, with the time in its name.
+pub(super) fn addition(
+    project: &Project,
+    closure: &Closure,
+    options: &ExportOptions,
+) -> Result<PathBuf, Error> {
+    if let ArchiveChoice::File(path) = &options.archive {
+        let path = absolute(path);
+        return swallows(closure, &path).map_or(Ok(path), Err);
+    }
+    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
+    if let Some(folder) = &options.cache_dir {
+        let folder = absolute(folder);
+        let mut name = folder.file_name().unwrap_or_default().to_owned();
+        name.push(format!("-add-{time}.tar.zst"));
+        let path = folder.with_file_name(name);
+        return swallows(closure, &path).map_or(Ok(path), Err);
+    }
+    let name = format!("build-cache-add-{time}.tar.zst");
+    let usual = project.directory.join(&name);
+    Ok(match swallows(closure, &usual) {
+        Some(_) => beside(&project.directory).join(name),
+        None => usual,
+    })
+}
+
 /// The folder beside the project's own that takes what must not lie in it.
 pub(crate) fn beside(directory: &Path) -> PathBuf {
     let name = directory.file_name().unwrap_or_default().to_string_lossy();

@@ -52,32 +52,15 @@ pub fn prepare(
     options: &ExportOptions,
     reporter: &dyn Reporter,
 ) -> Result<Prepared, Failure> {
-    let _task = Task::start(reporter, Work::ReadProject, None);
-    let (engine, project) = std::thread::scope(|scope| {
-        let engine = scope.spawn(|| EngineInfo::read(docker));
-        let project = project::read(docker, &options.project);
-        (engine.join(), project)
-    });
-    let mut project = project?;
-    let engine = match engine {
-        Ok(engine) => engine?,
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
-    let wanted = options.platform.as_ref().unwrap_or(&engine.platform);
-    let platform: Platform = wanted.parse().map_err(|_| Error::Platform {
-        text: wanted.clone(),
-    })?;
+    let (engine, mut project) = read(docker, options, reporter)?;
+    let platform = platform_of(options.platform.as_ref().unwrap_or(&engine.platform))?;
     project.set_arguments(&arguments::given(options));
     if engine.platform.parse().as_ref() != Ok(&platform) {
         emulation::build_for(&mut project, &platform);
     }
     let closure = closure::resolve(&project, &options.services, &platform)?;
-    if !closure.services.iter().any(|s| s.build.is_some()) {
-        // Without builds there is nothing that buildx would be needed for.
-    } else if engine.buildx.is_none() && options.builder.buildkit() {
-        return Err(crate::engine::Error::BuildxMissing.into());
-    } else if options.builder.buildkit() && is_foreign(&closure, &engine) {
-        emulation::check(&closure, &docker.builder_platforms()?)?;
+    if options.builder.buildkit() {
+        check_builder(docker, &closure, &engine)?;
     }
     let made = Engine::from(&engine);
     let classic = classic_plan(&closure, &engine, options.builder);
@@ -105,6 +88,49 @@ pub fn prepare(
         recording,
         outputs,
     })
+}
+
+/// The engine and the project.
+pub(super) fn read(
+    docker: &Docker,
+    options: &ExportOptions,
+    reporter: &dyn Reporter,
+) -> Result<(EngineInfo, Project), Failure> {
+    let _task = Task::start(reporter, Work::ReadProject, None);
+    let (engine, project) = std::thread::scope(|scope| {
+        let engine = scope.spawn(|| EngineInfo::read(docker));
+        let project = project::read(docker, &options.project);
+        (engine.join(), project)
+    });
+    let project = project?;
+    let engine = match engine {
+        Ok(engine) => engine?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
+    Ok((engine, project))
+}
+
+/// Reads a platform.
+pub(super) fn platform_of(text: &str) -> Result<Platform, Error> {
+    text.parse().map_err(|_| Error::Platform {
+        text: text.chars().take(100).collect(),
+    })
+}
+
+/// Fails where `BuildKit` cannot build these services.
+pub(super) fn check_builder(
+    docker: &Docker,
+    closure: &Closure,
+    engine: &EngineInfo,
+) -> Result<(), Failure> {
+    if !closure.services.iter().any(|s| s.build.is_some()) {
+        // Without builds there is nothing that buildx would be needed for.
+    } else if engine.buildx.is_none() {
+        return Err(crate::engine::Error::BuildxMissing.into());
+    } else if is_foreign(closure, engine) {
+        emulation::check(closure, &docker.builder_platforms()?)?;
+    }
+    Ok(())
 }
 
 /// Whether a stage is of another platform than the engine.

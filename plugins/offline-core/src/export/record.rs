@@ -11,7 +11,7 @@ use crate::bundle::{
     SourcesRecord, StageRecord, StepRecord,
 };
 use crate::closure::{BuildClosure, Closure, KeyStep, StageClosure, StageRef};
-use crate::engine::Store;
+use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
 use crate::layout::{Descriptor, Digest, IndexEntry, Layout, Manifest, media_type};
 use crate::project::{BuildContext, Project};
@@ -172,7 +172,6 @@ pub(super) fn record(
             extra_blobs.push(blob);
         }
     }
-    let engine = &prepared.engine;
     Ok(Record {
         format: FORMAT,
         tool_version: options.tool_version.clone(),
@@ -182,16 +181,7 @@ pub(super) fn record(
         project: prepared.project.name.clone(),
         platform: prepared.platform.to_string(),
         build_args: super::arguments::carried(options),
-        engine: SourceEngine {
-            version: engine.version.clone(),
-            store: match engine.store {
-                Store::Containerd => "containerd".into(),
-                Store::Graphdriver => engine.driver.clone(),
-            },
-            buildx: engine.buildx.clone(),
-            compose: engine.compose.clone(),
-            ..SourceEngine::default()
-        },
+        engine: engine_of(&prepared.engine),
         images: images
             .iter()
             .map(|image| image_record(layout, image))
@@ -201,6 +191,7 @@ pub(super) fn record(
         manifest: None,
         extra_blobs,
         network: network.into_iter().collect(),
+        adds_to: None,
         more: BTreeMap::new(),
     })
 }
@@ -269,6 +260,20 @@ pub(crate) fn sources(network: Option<&str>, build: &BuildClosure) -> SourcesRec
     }
 }
 
+/// The engine, as a bundle names it.
+pub(super) fn engine_of(engine: &EngineInfo) -> SourceEngine {
+    SourceEngine {
+        version: engine.version.clone(),
+        store: match engine.store {
+            Store::Containerd => "containerd".into(),
+            Store::Graphdriver => engine.driver.clone(),
+        },
+        buildx: engine.buildx.clone(),
+        compose: engine.compose.clone(),
+        ..SourceEngine::default()
+    }
+}
+
 /// What the contexts hold now, by service.
 pub(crate) fn inventories(
     closure: &Closure,
@@ -307,7 +312,7 @@ fn keys_of(service: &str, build: &BuildClosure, keys: &StepKeys) -> BTreeMap<Str
     of_stage.collect()
 }
 
-fn relative(path: &Path, base: &Path) -> String {
+pub(super) fn relative(path: &Path, base: &Path) -> String {
     path.strip_prefix(base)
         .unwrap_or(path)
         .display()

@@ -175,6 +175,7 @@ impl Work<'_> {
             layout: self.layout,
             previous: self.previous,
             keys: &inputs.keys,
+            fetching: None,
             reporter: self.reporter,
         };
         let (built, when_built) = mpsc::channel();

@@ -64,6 +64,7 @@ impl StageBuilder<'_> {
             dockerfiles: &dockerfiles,
             pins: &no_pins,
             through: &DIRECT,
+            with_siblings: false,
         };
         let bases = self.sibling_bases();
         let mut built: Vec<Built> = Vec::new();
@@ -370,6 +371,7 @@ impl StageBuilder<'_> {
             dockerfiles: &built.dockerfiles,
             pins: &no_pins,
             through: &DIRECT,
+            with_siblings: false,
         };
         let mut file = BakeFile::default();
         let tags = [one.tag.clone()];

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -6,6 +6,7 @@ use super::{Dockerfiles, Through};
 use crate::closure::{BuildClosure, Closure, StageRef};
 use crate::engine::BakeFile;
 use crate::project::{BakeIdentity, NamedContext, Project};
+use crate::reference::ImageReference;
 
 /// What no cache key of a step depends on, and a stage build decides itself.
 const NOT_IN_KEYS: [&str; 9] = [
@@ -34,6 +35,9 @@ pub struct StageTargets<'a> {
     pub pins: &'a BTreeMap<String, String>,
     /// The services whose builds go through a proxy.
     pub through: &'a BTreeMap<String, Through>,
+    /// Whether a service that another one names as its base is built with it, and not
+    /// looked for under its name.
+    pub with_siblings: bool,
 }
 
 impl StageTargets<'_> {
@@ -102,6 +106,12 @@ impl StageTargets<'_> {
                 }
             }
         }
+        if self.with_siblings {
+            let siblings = build.stages.iter().flat_map(|s| &s.sibling_services);
+            for sibling in siblings.collect::<BTreeSet<_>>() {
+                self.add_sibling(file, &mut target, sibling)?;
+            }
+        }
         for context in source.additional_contexts.values() {
             if let NamedContext::Service(name) = context {
                 let sibling = self.final_stage(name)?;
@@ -111,6 +121,29 @@ impl StageTargets<'_> {
             }
         }
         Some(target)
+    }
+
+    /// Makes another service's build what a target finds under the names of its image.
+    fn add_sibling(
+        &self,
+        file: &mut BakeFile,
+        target: &mut Map<String, Value>,
+        sibling: &str,
+    ) -> Option<()> {
+        let stage = self.final_stage(sibling)?;
+        let definition = self.target(file, &stage)?;
+        let name = format!("{}_context", self.name(&stage));
+        let service = self.project.service(sibling)?;
+        let tags = service.build.iter().flat_map(|b| &b.tags);
+        let tags = tags.filter_map(|t| ImageReference::parse(t).ok());
+        let contexts = target.entry("contexts").or_insert_with(|| json!({}));
+        if let Value::Object(contexts) = contexts {
+            for image in service.image.iter().cloned().chain(tags) {
+                contexts.insert(image.context_name(), json!(format!("target:{name}")));
+            }
+        }
+        file.define(name, Value::Object(definition));
+        Some(())
     }
 
     /// The name of the target that makes a service's image.

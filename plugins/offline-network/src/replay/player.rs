@@ -119,7 +119,8 @@ impl Inner {
         let text = format!(
             "{method} {url} is not in the bundle: {why}.\n\
              It was asked for by the build of {target}. To bring it: \
-             docker offline export --record on the connected side, with the same sources.",
+             docker offline build --wanted wanted.json here, and \
+             docker offline export --fetch wanted.json on the connected side.",
             method = ask.method,
             url = ask.written,
             target = ask.target,

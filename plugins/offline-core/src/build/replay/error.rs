@@ -1,5 +1,5 @@
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::engine::{StepFailure, Unreached};
 use crate::error::{Explain, Kind, io_kind};
@@ -101,6 +101,14 @@ fn not_recorded(asked: &[Asked], failure: &StepFailure) -> String {
     text + "\n  the step then failed: " + &failure.words()
 }
 
+/// How what is missing is brought.
+fn second_trip(first: &str, wanted: &Path) -> String {
+    let name = wanted.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "{first}, which names what is missing and holds the changed files, to the connected machine; in the project's folder there: docker offline export --fetch {name}; carry the small archive that it writes back, and here: docker offline build --bundle THAT_ARCHIVE. Or undo the edit"
+    )
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -115,12 +123,11 @@ impl Explain for Error {
         Some(match self {
             Self::NotRecorded {
                 wanted: Some(path), ..
-            } => format!(
-                "carry {} to the connected machine, which names what is missing and holds the edited files; make the same edit there, run docker offline export --record again, and carry the new archive. Or undo the edit",
-                path.display()
-            ),
+            } => second_trip(&format!("carry {}", path.display()), path),
             Self::NotRecorded { wanted: None, .. } => {
-                "undo the edit; or make the same edit on the connected machine, run docker offline export --record again and carry the new archive (docker offline build --wanted wanted.json writes down what is missing)".into()
+                let path = Path::new("wanted.json");
+                let first = "run docker offline build --wanted wanted.json, and carry that file";
+                second_trip(first, path)
             }
             Self::Elsewhere { remedy, .. } => remedy.clone(),
             Self::Unreached(unreached) => unreached.remedy(),

@@ -59,7 +59,8 @@ impl<'a> Known<'a> {
         let steps = exported.sources.as_ref()?.stages.get(&stage.name)?;
         let mut lines = steps.iter().filter(|s| s.text == step.text).map(|s| s.line);
         let line = lines.next()?;
-        let recordings = self.record.network.iter();
+        // What was added later was recorded of other sources: its lines are theirs.
+        let recordings = self.record.network.iter().filter(|n| n.added.is_none());
         let mut known = recordings
             .filter(|n| n.services.contains_key(service))
             .peekable();

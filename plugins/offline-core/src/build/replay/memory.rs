@@ -1,9 +1,10 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::Replayer;
+use crate::bundle::NetworkRecord;
 use crate::closure::StageRef;
 use crate::layout::Digest;
 use crate::network::RewriteFrom;
@@ -15,15 +16,21 @@ const FILE: &str = ".replayed";
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 4 << 20;
 
+/// The most addresses that are kept for a service.
+const MOST: usize = 1000;
+
 /// Steps that had the recorded network, by what they depend on.
 ///
 /// A build of the same sources need not try them without it once more: it would be
 /// stopped again, and a step that comes to an end although it reached nothing
 /// (`curl ... || true`) would leave its poor result in the ordinary cache and be
 /// taken from there.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 struct Memory {
     steps: BTreeSet<Remembered>,
+    /// What services were built without, as it was not recorded: methods and URLs.
+    without: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,6 +71,29 @@ impl Replayer<'_> {
             .collect()
     }
 
+    /// What makes the keys of a service's rewritten steps others than they were: a step
+    /// that had done without what has been added to the bundle since must not come
+    /// from the cache as it was; nor one that is to say what it lacks.
+    pub(super) fn mark(&self, service: &str) -> Option<String> {
+        let without = self.memory().without.remove(service)?;
+        if self.wanted.is_some() {
+            let now = format!("{:?}", std::time::SystemTime::now());
+            return Some(Digest::of(now.as_bytes()).hex()[..8].to_owned());
+        }
+        let added = self.record.network.iter().filter(|n| n.added.is_some());
+        let brings = |network: &&NetworkRecord| {
+            let contents = network.read(self.layout);
+            contents.is_ok_and(|contents| {
+                let mut exchanges = contents.recording.exchanges.iter();
+                exchanges.any(|e| without.contains(&format!("{} {}", e.method, e.url)))
+            })
+        };
+        let brought = added.filter(brings).map(|n| n.manifest.digest.to_string());
+        let brought: Vec<String> = brought.collect();
+        let digest = Digest::of(brought.join(" ").as_bytes()).hex();
+        (!brought.is_empty()).then(|| digest[..8].to_owned())
+    }
+
     fn carries(&self, service: &str, key: Digest) -> bool {
         let record = self.record.services.iter().find(|s| s.name == service);
         record.is_some_and(|r| r.steps.values().flatten().any(|k| *k == key))
@@ -74,7 +104,13 @@ impl Replayer<'_> {
     pub(in crate::build) fn remember(&self) {
         let keys = &self.keys;
         let mut memory = self.memory();
-        let before = memory.steps.len();
+        let before = memory.clone();
+        for missed in self.missed() {
+            let without = memory.without.entry(missed.target).or_default();
+            if without.len() < MOST {
+                without.insert(format!("{} {}", missed.method, missed.url));
+            }
+        }
         for (service, from) in &self.state().from {
             let service = service.as_str();
             for at in from {
@@ -88,7 +124,7 @@ impl Replayer<'_> {
                 }
             }
         }
-        if memory.steps.len() != before
+        if memory != before
             && let Ok(bytes) = serde_json::to_vec(&memory)
             && bytes.len() as u64 <= LARGEST
         {

@@ -133,7 +133,7 @@ impl Replayer<'_> {
             ),
             subject: first.at.clone(),
             why: Some("it was never asked for while the recording was made".into()),
-            remedy: Some("if something is missing in the image: make the same edit on the connected machine, and run docker offline export --record there again".into()),
+            remedy: Some("if something is missing in the image: docker offline build --wanted wanted.json writes it down, docker offline export --fetch wanted.json brings it on the connected machine, and docker offline build --bundle THAT_ARCHIVE takes it here".into()),
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::event::{Event, Reporter};
 use crate::layout::Layout;
 use crate::network::{
-    Caches, LineMap, Proxy, RewriteFrom, Rewritten, Secret, Variables, first_network_steps,
+    Caches, LineMap, Proxy, RewriteFrom, Rewritten, Secret, Variables, afresh, first_network_steps,
     proxy_arguments, rewrite,
 };
 use crate::project::{Project, SecretSource};
@@ -207,13 +207,12 @@ impl<'a> Replayer<'a> {
         let build = self.build_of(service)?;
         let file = self.places.file(service)?;
         let variables = self.variables(service);
-        Some(rewrite(
-            &build.named_dockerfile,
-            file,
-            from,
-            variables,
-            Caches::Shared,
-        ))
+        let text = &build.named_dockerfile;
+        let rewritten = rewrite(text, file, from, variables, Caches::Shared);
+        Some(match self.mark(service) {
+            Some(mark) => afresh(rewritten, &mark),
+            None => rewritten,
+        })
     }
 
     fn rewrite_at(

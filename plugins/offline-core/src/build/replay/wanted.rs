@@ -66,7 +66,7 @@ impl Replayer<'_> {
         wanted.write(path)?;
         let files: usize = wanted.services.iter().map(|s| s.files.len()).sum();
         self.reporter.event(Event::Note(format!(
-            "Wrote {}: {} that the recording lacks, and {files} changed files of their build contexts.",
+            "Wrote {}: {} that the recording lacks, and {files} changed files of their build contexts with what they hold: look at it before it leaves the site.",
             path.display(),
             if wanted.requests.len() == 1 {
                 "one request".to_owned()

@@ -129,6 +129,7 @@ fn what_a_recording_answers_is_no_loss() {
     let services = BTreeMap::from([("api".to_owned(), ServiceNetwork { stages })]);
     scene.record().network = vec![NetworkRecord {
         manifest: Descriptor::new("x", Digest::of(b"x"), 1),
+        added: None,
         requests: 7,
         bytes: 1,
         services,

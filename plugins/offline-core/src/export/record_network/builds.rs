@@ -38,6 +38,9 @@ pub(super) struct RecordingBuilds<'a> {
     pub(super) authority_pem: &'a str,
     /// Different for each recording.
     pub(super) mark: &'a str,
+    /// Whether services that others are built upon are built with them: beside an
+    /// export they are there already.
+    pub(super) with_siblings: bool,
     /// Says that the result is no longer wanted.
     pub(super) stop: &'a AtomicBool,
 }
@@ -76,6 +79,7 @@ impl RecordingBuilds<'_> {
             dockerfiles: &plain,
             pins: &no_pins,
             through: &through,
+            with_siblings: self.with_siblings,
         };
         let mut file = BakeFile::default();
         let mut ends = BTreeSet::new();

@@ -24,9 +24,10 @@ use std::time::{Duration, Instant};
 
 use offline_network::{Cause, Recorded, Recording, Request, Scrub};
 
+use super::fetch::Held;
 use super::images::CarriedImage;
 use super::{Error, ExportOptions, Prepared};
-use crate::bundle::{NetworkContents, NetworkRecord, Record, ServiceNetwork};
+use crate::bundle::{NetworkContents, NetworkRecord, Record, ServiceNetwork, WantedRequest};
 use crate::engine::{Docker, NoProxyPlace};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Warning};
@@ -47,7 +48,20 @@ pub(super) struct NetworkRecorder<'a> {
     pub(super) layout: &'a Layout,
     pub(super) previous: Option<&'a Record>,
     pub(super) keys: &'a StepKeys,
+    /// What is fetched for a site; `None` for an export.
+    pub(super) fetching: Option<Fetching<'a>>,
     pub(super) reporter: &'a dyn Reporter,
+}
+
+/// What a site lacks.
+#[derive(Clone, Copy)]
+pub(super) struct Fetching<'a> {
+    /// The services that asked.
+    pub(super) services: &'a BTreeSet<String>,
+    /// What they asked for.
+    pub(super) listed: &'a [WantedRequest],
+    /// What the site has.
+    pub(super) held: Option<&'a Held>,
 }
 
 /// What the recording came to.
@@ -103,11 +117,16 @@ impl NetworkRecorder<'_> {
         images: &Receiver<Vec<CarriedImage>>,
     ) -> Result<RecordedNetwork, Failure> {
         let started = Instant::now();
-        let planned = plan(self.prepared);
-        if planned.is_empty() {
+        let mut planned = plan(self.prepared);
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        if let Some(fetching) = &self.fetching {
+            planned.retain(|service| fetching.services.contains(&service.name));
+            names.extend(fetching.services.iter().cloned());
+        } else if planned.is_empty() {
             return Ok(RecordedNetwork::default());
         }
-        let names: Vec<String> = planned.iter().map(|p| p.name.clone()).collect();
+        names.extend(planned.iter().map(|p| p.name.clone()));
+        let names: Vec<String> = names.into_iter().collect();
         let held = reuse::Held::of(self.previous, self.layout);
         let before = self.blobs();
         let (mut now, mut later, mut candidates) = (Vec::new(), Vec::new(), Vec::new());
@@ -134,6 +153,14 @@ impl NetworkRecorder<'_> {
                 }
             }
             self.build(&mut session, &names, later, &mut built)?;
+        }
+        if let Some(fetching) = &self.fetching {
+            if let Proxying::NotYet = session {
+                session = self.start(&names)?;
+            }
+            if let Proxying::Runs(session) = &session {
+                session.ask(fetching.listed, self.reporter)?;
+            }
         }
         let recorded = match session {
             Proxying::Runs(session) => Some(session.stop()?),
@@ -209,6 +236,7 @@ impl NetworkRecorder<'_> {
             address,
             bodies: self.layout.blobs(),
             services: names.to_vec(),
+            with_siblings: self.fetching.is_some(),
         };
         match Session::start(self.docker, self.prepared, self.stop, settings) {
             Ok(session) => Ok(Proxying::Runs(session)),
@@ -268,7 +296,11 @@ impl NetworkRecorder<'_> {
             contents.merge(new);
         }
         cost.recorded.sort();
-        if services.is_empty() {
+        if let Some(held) = self.fetching.and_then(|f| f.held) {
+            held.drop_from(&mut contents.recording);
+        }
+        let nothing = recorded.is_none() || self.fetching.is_none();
+        if services.is_empty() && nothing {
             return Ok(RecordedNetwork {
                 cost,
                 ..RecordedNetwork::default()

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,12 +10,16 @@ use offline_network::{Authority, Listen, Recorded, Recorder, Scrub, Upstream};
 use super::super::{Error, Prepared};
 use super::builds::{Ran, RecordingBuilds};
 use super::plan::Group;
+use crate::bundle::WantedRequest;
 use crate::engine::{Docker, NoProxyPlace};
 use crate::error::Failure;
-use crate::event::{Reporter, Task, Work};
+use crate::event::{Event, Reporter, Task, Warning, Work};
 
 /// Recording builds at once; each runs the steps of its stages at once too.
 const AT_ONCE: usize = 4;
+
+/// Stands in a URL for what is kept out of recordings.
+const PLACEHOLDER: &str = "SCRUBBED";
 
 /// How often the bytes got so far are reported.
 const TICK: Duration = Duration::from_millis(250);
@@ -40,6 +45,8 @@ pub(super) struct Settings {
     pub(super) bodies: PathBuf,
     /// One port for each of these services.
     pub(super) services: Vec<String>,
+    /// Whether services that others are built upon have to be built with them.
+    pub(super) with_siblings: bool,
 }
 
 /// A recording proxy that runs, and what was built through it.
@@ -51,6 +58,7 @@ pub(super) struct Session<'a> {
     recorder: Recorder,
     authority: Arc<Authority>,
     mark: String,
+    with_siblings: bool,
 }
 
 impl<'a> Session<'a> {
@@ -99,6 +107,7 @@ impl<'a> Session<'a> {
             recorder,
             authority,
             mark: mark(),
+            with_siblings: settings.with_siblings,
         };
         let mut addresses = services.iter().filter_map(|name| session.address(name));
         let platform = &prepared.engine.platform;
@@ -172,6 +181,7 @@ impl<'a> Session<'a> {
             prepared: self.prepared,
             authority_pem: self.authority.certificate_pem(),
             mark: &self.mark_of(target),
+            with_siblings: self.with_siblings,
             stop: self.stop,
         };
         builds.run(group, proxy)
@@ -199,6 +209,34 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Gets, of what a site asked for, what no build asked for here. Only what can be
+    /// asked for without doing anything is.
+    pub(super) fn ask(
+        &self,
+        listed: &[WantedRequest],
+        reporter: &dyn Reporter,
+    ) -> Result<(), Failure> {
+        let asked = self.recorder.requests().into_iter();
+        let mut asked: BTreeSet<(String, String)> = asked.map(|r| (r.method, r.url)).collect();
+        for request in listed {
+            let WantedRequest { method, url, .. } = request;
+            if !asked.insert((method.clone(), url.clone())) {
+                continue;
+            }
+            self.docker.check_interrupt()?;
+            if !matches!(method.as_str(), "GET" | "HEAD") || url.contains(PLACEHOLDER) {
+                reporter.event(Event::Warning(not_asked(request)));
+                continue;
+            }
+            let getting =
+                self.recorder
+                    .fetch(&request.service, method, url, request.accept.as_deref());
+            // A failure is listed by the recorder, and judged with all others.
+            let _ = self.runtime.block_on(getting);
+        }
+        Ok(())
+    }
+
     /// What could not be got, for the message of a build that failed.
     pub(super) fn failures(&self) -> Vec<offline_network::Failure> {
         self.recorder.failures()
@@ -208,6 +246,21 @@ impl<'a> Session<'a> {
     pub(super) fn stop(self) -> Result<Recorded, Failure> {
         let stopped = self.runtime.block_on(self.recorder.stop());
         Ok(stopped.map_err(|source| Error::Recorder { source })?)
+    }
+}
+
+fn not_asked(request: &WantedRequest) -> Warning {
+    let cut = |text: &str| text.chars().take(500).collect::<String>();
+    Warning {
+        what: format!(
+            "the build of {} did not ask for {} {} here, as it did on the site",
+            cut(&request.service),
+            cut(&request.method),
+            cut(&request.url)
+        ),
+        subject: None,
+        why: Some("this is no address that may be fetched without being asked for".into()),
+        remedy: Some("it may be another one each time; if the site still lacks it, make the same edit in this project and export again".into()),
     }
 }
 

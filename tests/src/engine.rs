@@ -235,6 +235,22 @@ impl Engine {
         }
     }
 
+    /// Waits until the services of a project have printed all of these words; who has
+    /// just been started gets a minute for that.
+    pub fn prints(&self, project: &Path, mut words: Vec<String>) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let logs = self.docker(project, ["compose", "logs", "--no-log-prefix"]);
+            let logs = logs.quietly().succeeds();
+            words.retain(|word| !logs.stdout.contains(word));
+            if words.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{words:?} of {logs}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// The names of the images it has, as `name:tag`.
     pub fn images(&self) -> Vec<String> {
         let ran = self

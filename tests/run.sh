@@ -63,12 +63,9 @@ export log
 # These measure time or read the registry's log, and have the machine to themselves.
 alone=(closure_is_what_the_mirror_sees rebuilds_after_edits second_export_is_small_and_quick interrupted)
 # The longest ones begin; of the others two run at once.
-together=(datamate classic_build classic_export)
-# Recording is off by default and new; its long stories are run by name, with STORIES.
-apart=(replay_after_edits replay_sloppy replay_stays replay_many_at_once)
+together=(datamate replay_sloppy classic_build replay_fetches_wanted replay_meets_trouble diagnose_finds_nothing)
 for path in tests/scenarios/*.rs; do
     name=$(basename "$path" .rs)
-    [[ " ${apart[*]} " != *" $name "* ]] || continue
     [[ " ${alone[*]} ${together[*]} " == *" $name "* ]] || together+=("$name")
 done
 if [ -n "${STORIES:-}" ]; then read -ra alone <<<"$STORIES" && together=(); fi

@@ -54,9 +54,9 @@ fn no_layer_of_the_recording_is_carried() {
                 ("source", "one\n"),
             ],
         );
-        let export = |record| exported(&engine, &project, record);
+        let export = |flags: &[&str]| exported(&engine, &project, flags);
 
-        let first = export("--record");
+        let first = export(&[]);
         assert!(
             first.stdout.contains("Recorded network: 3 requests of app"),
             "{first}"
@@ -64,12 +64,12 @@ fn no_layer_of_the_recording_is_carried() {
         assert_ordinary(&project);
         let recorded = blobs(&project);
 
-        export("--no-record");
+        export(&["--no-record"]);
         let ordinary = blobs(&project);
         assert!(ordinary.is_subset(&recorded), "no layer is another one now");
 
         project.edit("source", "one", "two");
-        let edited = export("--record");
+        let edited = export(&[]);
         assert!(
             edited
                 .stdout
@@ -77,12 +77,12 @@ fn no_layer_of_the_recording_is_carried() {
             "{edited}"
         );
         assert_ordinary(&project);
-        let again = export("--record");
+        let again = export(&[]);
         assert!(
             again.stdout.contains("Recorded network: kept for app"),
             "{again}"
         );
-        export("--no-record");
+        export(&["--no-record"]);
         let new = blobs(&project);
         // Layer, configuration and manifest of two stages, and what is written of them.
         let added = new.difference(&ordinary).count();
@@ -95,9 +95,9 @@ fn no_layer_of_the_recording_is_carried() {
     }
 }
 
-fn exported(engine: &Engine, project: &Workspace, record: &str) -> Ran {
-    let flags = ["export", record, "--builder", "buildkit", "--archive"];
-    let export = engine.offline(project.path(), flags).arg("none");
+fn exported(engine: &Engine, project: &Workspace, flags: &[&str]) -> Ran {
+    let words = ["export", "--builder", "buildkit", "--archive", "none"];
+    let export = engine.offline(project.path(), words).args(flags);
     export.within(600).succeeds()
 }
 

@@ -12,7 +12,7 @@ services:
 "#;
 const DOCKERFILE: &str = "FROM busybox:1.36\nARG ORIGIN\nWORKDIR /app\nRUN wget -q -O /early \"$ORIGIN/early\"\nCOPY . .\nRUN wget -q -O fetched \"$ORIGIN/app\"\nRUN sh local.sh\n";
 
-fn carried(record: &str) -> Carried {
+fn carried(flags: &[&str]) -> Carried {
     let connected = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::start(&connected);
     let environment = format!("ORIGIN={}\n", origin.url);
@@ -26,7 +26,8 @@ fn carried(record: &str) -> Carried {
             ("app/local.sh", "cat fetched words > all\n"),
         ],
     );
-    Carried::export(&connected, project, &["--builder", "both", record])
+    let flags = [&["--builder", "both"], flags].concat();
+    Carried::export(&connected, project, &flags)
 }
 
 /// Line and state of each step that may use the network.
@@ -57,7 +58,7 @@ fn expected(states: &[(u64, &str)]) -> Vec<(u64, String)> {
 
 #[test]
 fn each_network_step_is_cached_recorded_or_lost() {
-    let carried = carried("--record");
+    let carried = carried(&[]);
     let (site, project) = carried.arrive("28-overlay2-airgapped");
     site.offline(project.path(), ["build", "--bundle"])
         .arg(carried.archive())
@@ -110,7 +111,7 @@ fn each_network_step_is_cached_recorded_or_lost() {
 
 #[test]
 fn without_a_recording_such_a_step_is_lost() {
-    let carried = carried("--no-record");
+    let carried = carried(&["--no-record"]);
     let (site, project) = carried.arrive("28-containerd-airgapped");
     site.offline(project.path(), ["build", "--bundle"])
         .arg(carried.archive())

@@ -23,7 +23,7 @@ fn project(origin: &Origin) -> Workspace {
     Workspace::of_files("trouble", &files)
 }
 
-const FLAGS: [&str; 3] = ["--builder", "buildkit", "--record"];
+const FLAGS: [&str; 2] = ["--builder", "buildkit"];
 
 static CARRIED: LazyLock<Carried> = LazyLock::new(|| {
     let connected = Engine::with_plugin("28-overlay2-connected");

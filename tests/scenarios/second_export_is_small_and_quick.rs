@@ -10,7 +10,7 @@ fn a_second_export_adds_nothing_and_an_edit_adds_little() {
     let project = Workspace::of_example("llm-chat");
     let export = || {
         engine
-            .offline(project.path(), ["export", "--record"])
+            .offline(project.path(), ["export"])
             .within(900)
             .succeeds()
     };

@@ -58,10 +58,6 @@ pub struct Args {
     #[arg(long, value_name = "FILE", value_parser = network::ca_file, value_hint = ValueHint::FilePath, help_heading = "Network options")]
     pub ca_file: Option<PathBuf>,
 
-    /// Record what builds fetch, as is done unless an earlier flag says otherwise
-    #[arg(long, hide = true, overrides_with = "no_record")]
-    pub record: bool,
-
     /// Do not record what builds fetch: on the site, steps that need a network then run only as long as they are cached
     #[arg(long, help_heading = "Network options")]
     pub no_record: bool,

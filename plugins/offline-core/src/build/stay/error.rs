@@ -79,7 +79,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NothingRecorded => {
-                "export again with --record; without a recording, docker offline build builds what the carried cache holds".into()
+                "export again without --no-record; without a recording, docker offline build builds what the carried cache holds".into()
             }
             Self::Silent { .. } => {
                 "docker logs says more; docker offline build --leave removes it, and docker offline build replays without it".into()

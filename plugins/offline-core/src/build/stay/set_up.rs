@@ -61,7 +61,7 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
     state.renew()?;
     let copies = Copies::write(needs, &state)?;
     let authority = Authority::new().map_err(Error::Proxy)?;
-    let (image, _) = own_image::load(needs.docker, &needs.engine.platform, SERVE)?;
+    let (image, new) = own_image::load(needs.docker, &needs.engine.platform, SERVE)?;
     let container = Container {
         docker: needs.docker,
         directory: &needs.project.directory,
@@ -76,7 +76,11 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
         authority: &authority,
     })?;
     if let Err(unreached) = needs.docker.tries_to_reach(&needs.engine.platform, address) {
+        // A container that nobody reaches is of no use.
         container.remove()?;
+        if new {
+            let _ = needs.docker.output(["image", "rm", &image]);
+        }
         return Err(ReplayError::Unreached(unreached).into());
     }
     let proxy = Proxy {

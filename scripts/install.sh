@@ -223,6 +223,8 @@ esac
 newest=
 for archive in "$here"/build-cache*.tar*; do
     [ -f "$archive" ] || continue
+    # What only adds to a bundle is no bundle.
+    case ${archive##*/} in build-cache-add-*) continue ;; esac
     if [ -z "$newest" ] || [ "$archive" -nt "$newest" ]; then newest=$archive; fi
 done
 say ""

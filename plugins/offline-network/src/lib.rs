@@ -35,4 +35,4 @@ pub use options::{Listen, Upstream};
 pub use record::{Recorded, Recorder};
 pub use recording::{Body, Exchange, FORMAT, Recording};
 pub use replay::Replay;
-pub use scrub::Scrub;
+pub use scrub::{PLACEHOLDER, Scrub};

@@ -8,8 +8,8 @@ use url::Url;
 
 use crate::query;
 
-/// What stands where something was taken out.
-pub(crate) const PLACEHOLDER: &str = "SCRUBBED";
+/// What stands in a recording where a credential was taken out.
+pub const PLACEHOLDER: &str = "SCRUBBED";
 /// Shorter values turn up by chance everywhere, and hide nothing.
 const SHORTEST: usize = 4;
 /// Within bodies, chance has more room.

@@ -30,7 +30,7 @@ pub use classic::PlainMiss;
 pub use error::Error;
 pub(crate) use levels::levels;
 pub use options::BuildOptions;
+pub(crate) use replay::Known;
 pub use replay::{Asked, Error as ReplayError};
-pub(crate) use replay::{Known, can_replay};
 pub use run::run;
 pub use summary::{Replayed, ServiceResult, Summary};

@@ -2,9 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::BuildOptions;
 use super::choice::NoBuildKit;
-use super::replay::{Known, can_replay};
+use super::replay::Known;
 use crate::bundle::Record;
 use crate::closure::Closure;
+use crate::compatibility::can_watch_builds;
 use crate::engine::EngineInfo;
 
 /// What the bundle's recordings are good for in this build.
@@ -43,7 +44,7 @@ impl<'a> Recorded<'a> {
                     "set up BuildKit and Compose here (docker offline diagnose says how), and docker offline build replays it; {move_it}"
                 ),
             ),
-            None if !can_replay(engine) => (
+            None if !can_watch_builds(engine.buildx.as_deref()) => (
                 format!(
                     "the bundle holds what it fetched, but buildx {} does not say when a step runs",
                     engine.buildx.as_deref().unwrap_or_default()

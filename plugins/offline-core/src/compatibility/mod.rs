@@ -11,6 +11,7 @@ mod classic_copy;
 mod classic_text;
 mod miss;
 mod service_contexts;
+mod watched_builds;
 
 pub use classic::{Obstacle, classic_obstacles};
 pub(crate) use classic_copy::{from_of, names_of_buildkit, needs_copy, range};
@@ -18,6 +19,7 @@ pub(crate) use classic_text::Lines;
 pub use miss::{Miss, Reason, misses};
 pub(crate) use service_contexts::major_minor;
 pub use service_contexts::unread_service_contexts;
+pub(crate) use watched_builds::{BUILDX_WATCHES_SINCE, ENGINE_WATCHES_SINCE, can_watch_builds};
 
 use crate::engine::{EngineInfo, Store, generation};
 

@@ -6,10 +6,10 @@ use super::facts::Facts;
 use super::rules::{Here, is_here};
 use super::sources::Sources;
 use super::trace::{Inputs, ServiceTrace, trace};
-use crate::build::{Known, can_replay};
+use crate::build::Known;
 use crate::bundle::{Contexts, Difference, Inventory, Record};
 use crate::closure::BuildClosure;
-use crate::compatibility::{Engine, misses};
+use crate::compatibility::{Engine, can_watch_builds, misses};
 use crate::engine::LocalImage;
 use crate::project::BuildContext;
 use crate::reference::ImageReference;
@@ -70,7 +70,9 @@ pub(super) fn traces(
 /// not judged.
 fn replays(facts: &Facts) -> bool {
     let engine = facts.engine.as_ref();
-    engine.map_or(true, |e| e.local && !e.info.rootless && can_replay(&e.info))
+    engine.map_or(true, |e| {
+        e.local && !e.info.rootless && can_watch_builds(e.info.buildx.as_deref())
+    })
 }
 
 /// What a build's context holds; nothing where it is none on disk or cannot be read.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::ClassicPlan;
 use crate::closure::{Closure, StageBase};
-use crate::compatibility::{Engine, misses};
+use crate::compatibility::{ENGINE_WATCHES_SINCE, Engine, misses};
 use crate::engine::Store;
 use crate::event::Warning;
 use crate::project::Project;
@@ -30,10 +30,6 @@ pub(super) fn warnings(
         (all, 0)
     }
 }
-
-/// The first generation of engines whose buildx (0.13) says when a step runs, so that
-/// the recorded network can be replayed there.
-const REPLAYS_SINCE: u32 = 26;
 
 /// What the bundle will hold.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +105,7 @@ fn named_site(
             .and_then(|s| s.build.as_ref());
         let offset = build.map_or(0, |b| b.line_offset);
         let by_classic = carried.by_classic(&miss.service);
-        let network = carried.network && site.generation() >= REPLAYS_SINCE;
+        let network = carried.network && site.generation() >= ENGINE_WATCHES_SINCE;
         let what = match &miss.network {
             _ if by_classic => format!(
                 "service {}: on {site}, BuildKit runs steps of stage {} again; only build --classic finds them",

@@ -29,5 +29,4 @@ pub use error::{Asked, Error};
 pub(super) use groups::{Make, Rounds};
 pub(crate) use known::Known;
 pub(super) use proxies::recordings;
-pub(crate) use replayer::can_replay;
 pub(super) use replayer::{Needs, Replayer};

@@ -8,6 +8,7 @@ use super::proxies::Proxies;
 use super::{Error, Known};
 use crate::bundle::{Inventory, Record};
 use crate::closure::{BuildClosure, Closure, StageBase};
+use crate::compatibility::can_watch_builds;
 use crate::dockerfile::InstructionKind;
 use crate::engine::{Docker, EngineInfo, StepFailure};
 use crate::error::Failure;
@@ -85,7 +86,7 @@ impl<'a> Replayer<'a> {
     /// build does at the moment (before 0.13).
     pub(in crate::build) fn new(needs: &Needs<'a>) -> Option<Self> {
         let known = Known::new(needs.record);
-        if !known.any() || !can_replay(needs.engine) {
+        if !known.any() || !can_watch_builds(needs.engine.buildx.as_deref()) {
             return None;
         }
         Some(Self {
@@ -329,13 +330,4 @@ fn dependents(build: &BuildClosure, stage: usize) -> impl Iterator<Item = usize>
     }
     found.remove(&stage);
     found.into_iter()
-}
-
-/// Whether buildx says what a build does at the moment: `--progress rawjson` came with
-/// 0.13.
-pub(crate) fn can_replay(engine: &EngineInfo) -> bool {
-    let version = engine.buildx.as_deref();
-    version
-        .and_then(crate::compatibility::major_minor)
-        .is_none_or(|version| version >= (0, 13))
 }

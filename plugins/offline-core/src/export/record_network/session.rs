@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use offline_network::{Authority, Listen, Recorded, Recorder, Scrub, Upstream};
+use offline_network::{Authority, Listen, PLACEHOLDER, Recorded, Recorder, Scrub, Upstream};
 
 use super::super::{Error, Prepared};
 use super::builds::{Ran, RecordingBuilds};
@@ -17,9 +17,6 @@ use crate::event::{Event, Reporter, Task, Warning, Work};
 
 /// Recording builds at once; each runs the steps of its stages at once too.
 const AT_ONCE: usize = 4;
-
-/// Stands in a URL for what is kept out of recordings.
-const PLACEHOLDER: &str = "SCRUBBED";
 
 /// How often the bytes got so far are reported.
 const TICK: Duration = Duration::from_millis(250);
@@ -88,9 +85,8 @@ impl<'a> Session<'a> {
         let listen = Listen {
             address,
             port: None,
-            targets: settings.services.clone(),
+            targets: settings.services,
         };
-        let services = settings.services;
         let starting = Recorder::start(
             &listen,
             authority.clone(),
@@ -109,10 +105,10 @@ impl<'a> Session<'a> {
             mark: mark(),
             with_siblings: settings.with_siblings,
         };
-        let mut addresses = services.iter().filter_map(|name| session.address(name));
         let platform = &prepared.engine.platform;
-        let tried = addresses
-            .next()
+        let mut targets = listen.targets.iter();
+        let tried = targets
+            .find_map(|name| session.address(name))
             .map_or(Ok(()), |address| docker.tries_to_reach(platform, address));
         match tried {
             Ok(()) => Ok(session),

@@ -44,7 +44,7 @@ fn no_layer_of_the_recording_is_carried() {
     for kind in ["28-overlay2-connected", "28-containerd-connected"] {
         let engine = Engine::with_plugin(kind);
         let origin = Origin::start(&engine);
-        let environment = format!("ORIGIN={}\n", origin.url);
+        let environment = origin.environment();
         let project = Workspace::of_files(
             "apart",
             &[

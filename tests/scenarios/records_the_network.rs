@@ -146,7 +146,7 @@ fn a_recording_that_is_not_whole_fails_the_export_with_the_url() {
 }
 
 fn project(origin: &Origin, dockerfile: &str) -> Workspace {
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     Workspace::of_files(
         "recorded",
         &[

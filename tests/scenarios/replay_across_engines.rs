@@ -34,7 +34,7 @@ const LINK: &str = "FROM busybox:1.36\nARG ORIGIN\nCOPY --link words /words\nRUN
 const SERVICES: [&str; 5] = ["base", "child", "early", "link", "mounts"];
 
 fn project(origin: &Origin) -> Workspace {
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     let mut files = vec![("compose.yaml", COMPOSE), (".env", &environment)];
     files.extend([
         ("base/Dockerfile", BASE),

@@ -31,7 +31,7 @@ const CHILD: &str = "FROM tour-base:dev\nARG ORIGIN\nRUN mkdir /kept\nWORKDIR /c
 static CARRIED: LazyLock<(Carried, Origin)> = LazyLock::new(|| {
     let connected = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::start(&connected);
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     let project = Workspace::of_files(
         "tour",
         &[
@@ -205,7 +205,7 @@ fn images_made_by_replay_hold_nothing_of_it() {
     edit(&ordinary);
     // A bridge of its own has another gateway: the server is the machine's.
     let origin = Origin::start(&connected);
-    ordinary.write(".env", format!("ORIGIN={}\n", origin.url));
+    ordinary.write(".env", origin.environment());
     let services = ["compose", "build", "base"];
     connected.docker(ordinary.path(), services).succeeds();
     let services = ["compose", "build", "child", "api"];

@@ -338,7 +338,7 @@ fn what_a_step_did_without_is_brought_too() {
         "FROM busybox:1.36\nARG ORIGIN\nCOPY . .\nRUN wget -q -O /one \"$ORIGIN/one\"\n";
     let connected = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::start(&connected);
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     let compose = "name: without\nservices:\n  app:\n    build: {context: ., args: {ORIGIN: \"${ORIGIN}\"}}\n    image: without-app:dev\n";
     let project = Workspace::of_files(
         "without",
@@ -407,7 +407,7 @@ fn the_base_is_the_site_s_own_when_its_child_is_fetched_for() {
     const COMPOSE: &str = "name: upon\nservices:\n  base:\n    build: {context: ./base, args: {ORIGIN: \"${ORIGIN}\"}}\n    image: upon-base:dev\n  child:\n    build: {context: ./child, args: {ORIGIN: \"${ORIGIN}\"}}\n    image: upon-child:dev\n";
     let connected = Engine::with_plugin("28-containerd-connected");
     let origin = Origin::start(&connected);
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     let project = Workspace::of_files(
         "upon",
         &[

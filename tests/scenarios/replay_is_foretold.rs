@@ -15,7 +15,7 @@ const DOCKERFILE: &str = "FROM busybox:1.36\nARG ORIGIN\nWORKDIR /app\nRUN wget 
 fn carried(flags: &[&str]) -> Carried {
     let connected = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::start(&connected);
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     let project = Workspace::of_files(
         "foretold",
         &[

@@ -8,7 +8,7 @@ use docker_offline_tests::{Carried, Engine, Origin, Running, Signal, Workspace, 
 const BUILDS: usize = 10;
 
 fn project(origin: &Origin) -> Workspace {
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     Workspace::of_files(
         "many",
         &[

@@ -13,7 +13,7 @@ const COMPOSE: &str = "name: trouble\nservices:\n  app:\n    build: {context: ./
 const DOCKERFILE: &str = "FROM busybox:1.36\nARG ORIGIN\nWORKDIR /app\nCOPY . .\nRUN wget -q -O fetched \"$ORIGIN/app\"\nCMD [\"cat\", \"/app/fetched\", \"/app/words\"]\n";
 
 fn project(origin: &Origin) -> Workspace {
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     let files = [
         ("compose.yaml", COMPOSE),
         (".env", environment.as_str()),
@@ -60,11 +60,7 @@ fn replays(site: &Engine, project: &Workspace) {
     project.write("app/words", "words 2\n");
     site.compose_up(project.path());
     says(site, project, "words 2");
-    site.docker(project.path(), ["compose", "down"])
-        .quietly()
-        .succeeds();
-    site.offline(project.path(), ["build", "--leave"])
-        .succeeds();
+    leaves(site, project);
 }
 
 #[test]
@@ -158,6 +154,11 @@ fn a_killed_replay_service_comes_back_or_is_put_back() {
     project.write("app/words", "words 3\n");
     site.compose_up(project.path());
     says(&site, &project, "words 3");
+    leaves(&site, &project);
+}
+
+/// Takes away what runs, and what `--stay` set up.
+fn leaves(site: &Engine, project: &Workspace) {
     site.docker(project.path(), ["compose", "down"])
         .quietly()
         .succeeds();

@@ -4,7 +4,7 @@
 use docker_offline_tests::{Carried, Engine, Origin, Workspace, on_machine, say};
 
 fn project(origin: &Origin) -> Workspace {
-    let environment = format!("ORIGIN={}\n", origin.url);
+    let environment = origin.environment();
     Workspace::of_files(
         "stays",
         &[

@@ -22,7 +22,7 @@ fn made() -> &'static Made {
     MADE.get_or_init(|| {
         let engine = Engine::with_plugin("28-overlay2-connected");
         let origin = Origin::start(&engine);
-        let environment = format!("ORIGIN={}\n", origin.url);
+        let environment = origin.environment();
         let compose = "name: small\nservices:\n  app:\n    build: {context: ./app, args: {ORIGIN: \"${ORIGIN}\"}}\n    image: small-app:dev\n";
         let project = Workspace::of_files(
             "fetch",

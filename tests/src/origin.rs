@@ -26,6 +26,11 @@ impl Origin {
         })
     }
 
+    /// The `.env` by which a project's builds know it.
+    pub fn environment(&self) -> String {
+        format!("ORIGIN={}\n", self.url)
+    }
+
     /// Starts one with answers of its own: the whole of each, for what stands in the
     /// request's first line.
     pub fn answering(engine: &Engine, answer: fn(&str) -> String) -> Self {

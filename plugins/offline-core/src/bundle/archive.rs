@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::compression::{Compression, Encoder};
-use super::{Error, NETWORK_ARTIFACT, NETWORK_BODY, RECORD_FILE, Record, sums, unpack};
+use super::{Error, NETWORK_ARTIFACT, NETWORK_BODY, RECORD_FILE, Record, archive_reader, sums};
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{Digest, Hashed, Layout, Replacement, hash_reader, media_type, read_bounded};
 
@@ -137,7 +137,7 @@ fn reusable(folder: &Path, archive: &Path) -> Result<Option<ArchiveSummary>, Err
     let Some(expected) = sums::recorded(archive) else {
         return Ok(None);
     };
-    let Ok(documents) = unpack::read_documents(archive) else {
+    let Ok(documents) = archive_reader::read_documents(archive) else {
         return Ok(None);
     };
     for name in DOCUMENTS {

@@ -3,6 +3,7 @@
 //! `docs/bundle-format.md` is the specification.
 
 mod archive;
+mod archive_reader;
 mod compression;
 mod contexts;
 mod error;
@@ -18,6 +19,7 @@ mod verified;
 mod wanted;
 
 pub use archive::{ArchiveSummary, pack, pack_without};
+pub use archive_reader::read_record;
 pub use compression::Compression;
 pub use contexts::Contexts;
 pub use error::Error;
@@ -36,7 +38,7 @@ pub use record::{
     ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord,
 };
 pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};
-pub use unpack::{Unpacked, read_record, unpack};
+pub use unpack::{Unpacked, unpack};
 pub use verified::verify_bundle;
 pub use wanted::{
     OmittedFile, WANTED_FILE_LIMIT, WANTED_FORMAT, WANTED_LIMIT, Wanted, WantedBundle,

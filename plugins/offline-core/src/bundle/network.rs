@@ -7,7 +7,7 @@ use offline_network::Recording;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::unpack::read_blob;
+use super::archive_reader::read_blob;
 use crate::layout::{self, DOCUMENT_LIMIT, Descriptor, Digest, Layout, artifact_layers};
 
 /// The type of the artifact that holds a recording.

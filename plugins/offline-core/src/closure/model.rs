@@ -143,6 +143,10 @@ pub struct CopyStep {
     pub line: u32,
     /// Its sources, with ARGs expanded.
     pub sources: Vec<String>,
+    /// Whether BuildKit hashes a list of files for it and not one file or folder: a
+    /// source with `*`, `?` or `[`, `--exclude` or `--parents`
+    /// (`HasWildcardOrFilters` of `solver/llbsolver/ops/opsutils/contenthash.go`).
+    pub by_pattern: bool,
 }
 
 /// An image that comes from a registry.

@@ -96,7 +96,12 @@ impl Walker<'_, '_> {
             }
         }
         if !sources.is_empty() {
-            stage.copies.push(CopyStep { line, sources });
+            let filtered = copy.flags.iter().any(|f| f == "exclude" || f == "parents");
+            stage.copies.push(CopyStep {
+                line,
+                by_pattern: filtered || sources.iter().any(|source| has_wildcard(source)),
+                sources,
+            });
         }
         Ok(())
     }
@@ -113,5 +118,40 @@ impl Walker<'_, '_> {
         }
         stage.depends_on.push(on);
         Ok(())
+    }
+}
+
+/// `containsWildcards` of BuildKit's `solver/llbsolver/ops/file.go`: a backslash takes
+/// the meaning from what follows.
+fn has_wildcard(source: &str) -> bool {
+    let mut characters = source.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => {
+                characters.next();
+            }
+            '*' | '?' | '[' => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_wildcard;
+
+    #[test]
+    fn what_is_a_pattern() {
+        for (source, expected) in [
+            ("package*.json", true),
+            ("src/[ab].c", true),
+            ("a?", true),
+            ("package.json", false),
+            (r"odd\*name", false),
+            (r"odd\\*", true),
+        ] {
+            assert_eq!(has_wildcard(source), expected, "{source}");
+        }
     }
 }

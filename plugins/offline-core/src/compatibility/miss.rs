@@ -7,6 +7,9 @@ use crate::engine::Store;
 
 /// The oldest generation whose plain RUN and COPY keys newer ones share.
 const SHARED_SINCE: u32 = 26;
+/// The first engine that hashes the files of a pattern as newer ones do: BuildKit 0.26
+/// (engine fact 49).
+const PATTERNS_SHARED_SINCE: (u32, u32) = (29, 1);
 
 /// Why a step misses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,9 @@ pub enum Reason {
     /// `COPY --link` keys differ between image stores, and on a containerd store
     /// between generations, too (engine fact 11).
     CopyLink,
+    /// The keys of a COPY by patterns differ before and after Engine 29.1 (engine
+    /// fact 49).
+    CopyPattern,
 }
 
 /// The first step of a stage that will not be found in the cache, and what
@@ -62,6 +68,9 @@ impl Reason {
                 to.store.map_or_else(|| "other".into(), |s| s.to_string()),
                 from.store.map_or_else(|| "other".into(), |s| s.to_string()),
             ),
+            Self::CopyPattern => format!(
+                "a COPY with * or ? in its sources has other cache keys on {to} than on {from}"
+            ),
         }
     }
 
@@ -89,6 +98,10 @@ impl Reason {
             Self::CopyLink => format!(
                 "export on an engine with the {} store, or drop --link",
                 to.store.map_or_else(|| "site's".into(), |s| s.to_string())
+            ),
+            Self::CopyPattern => format!(
+                "export on the site's engine, bring the site to Engine {}, or name the files without * and ?",
+                from.version
             ),
         }
     }
@@ -156,6 +169,10 @@ fn first_miss(stage: &StageClosure, from: &Engine, to: &Engine) -> Option<(u32, 
             found.extend(mounted.map(|run| (run.line, Reason::RunMount)));
         }
     }
+    if from.patterns_as_now() != to.patterns_as_now() {
+        let patterns = stage.copies.iter().filter(|copy| copy.by_pattern);
+        found.extend(patterns.map(|copy| (copy.line, Reason::CopyPattern)));
+    }
     if link_misses(from, to) {
         let links = stage.copy_links.iter();
         found.extend(links.map(|line| (*line, Reason::CopyLink)));
@@ -170,4 +187,23 @@ fn link_misses(from: &Engine, to: &Engine) -> bool {
         return false;
     };
     made != used || used == Store::Containerd && from.generation() != to.generation()
+}
+
+impl Engine {
+    /// The versions whose keys of a COPY by patterns are this one's, in words.
+    pub(crate) fn sharing_patterns(&self) -> String {
+        let (generation, minor) = PATTERNS_SHARED_SINCE;
+        if self.patterns_as_now() {
+            format!("{generation}.{minor} or newer")
+        } else {
+            format!("older than {generation}.{minor}")
+        }
+    }
+
+    /// A version without a second number is taken for the newest of its generation.
+    fn patterns_as_now(&self) -> bool {
+        let mut numbers = self.version.trim_start_matches('v').split(['.', '-', '+']);
+        let minor = numbers.nth(1).and_then(|n| n.parse().ok());
+        (self.generation(), minor.unwrap_or(u32::MAX)) >= PATTERNS_SHARED_SINCE
+    }
 }

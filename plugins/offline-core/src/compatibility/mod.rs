@@ -23,6 +23,10 @@ pub(crate) use watched_builds::{BUILDX_WATCHES_SINCE, ENGINE_WATCHES_SINCE, can_
 
 use crate::engine::{EngineInfo, Store, generation};
 
+/// The newest generation of which anything is known; a newer one is taken to compute
+/// the same keys.
+pub const NEWEST_KNOWN: u32 = 29;
+
 /// An engine as far as cache keys are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {

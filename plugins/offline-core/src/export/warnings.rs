@@ -177,6 +177,11 @@ fn unknown_site(closure: &Closure, carried: Carried<'_>, made: &Engine) -> Vec<W
                 .entry(Doubt::Mount)
                 .or_default()
                 .extend(mounts.map(|r| r.line));
+            let patterns = stage.copies.iter().filter(|copy| copy.by_pattern);
+            lines
+                .entry(Doubt::Pattern)
+                .or_default()
+                .extend(patterns.map(|copy| copy.line));
             if made.store == Some(Store::Graphdriver)
                 && let StageBase::SiblingService(_) = &stage.base
             {
@@ -196,6 +201,10 @@ fn unknown_site(closure: &Closure, carried: Carried<'_>, made: &Engine) -> Vec<W
                 Doubt::Mount => (
                     format!("service {}: RUN --mount hits the cache only on sites with Engine {}", service.name, made.generation()),
                     "BuildKit's keys for mounts differ between engine generations".to_owned(),
+                ),
+                Doubt::Pattern => (
+                    format!("service {}: a COPY with * or ? hits the cache only on sites with Engine {}", service.name, made.sharing_patterns()),
+                    "BuildKit computes other keys for it from Engine 29.1 on".to_owned(),
                 ),
                 Doubt::Sibling => (
                     format!("service {}: builds upon another service's image; on containerd sites an edit there runs its steps again", service.name),
@@ -221,5 +230,6 @@ fn unknown_site(closure: &Closure, carried: Carried<'_>, made: &Engine) -> Vec<W
 enum Doubt {
     Link,
     Mount,
+    Pattern,
     Sibling,
 }

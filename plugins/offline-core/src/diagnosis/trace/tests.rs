@@ -283,6 +283,23 @@ fn copy_link_crosses_generations_on_graphdrivers_alone() {
 }
 
 #[test]
+fn a_copy_by_patterns_misses_across_engine_29_1() {
+    let mut scene = Scene::new();
+    scene.write(
+        "Dockerfile",
+        &DOCKERFILE.replace("COPY requirements.txt", "COPY requirements*.txt"),
+    );
+    scene.carried.sources = Some(sources(None, &scene.build()));
+    scene.to.version = "29.0.4".into();
+    assert_eq!(scene.first(), []);
+    scene.to.version = "29.1.0".into();
+    let first = scene.first();
+    assert!(first[0].1.contains("* or ?"), "{first:?}");
+    scene.from.version = "30.2.1".into();
+    assert_eq!(scene.first(), []);
+}
+
+#[test]
 fn another_network_misses_at_the_first_run() {
     let mut scene = Scene::new();
     scene.network = Some("host");

@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
             let own = match miss.reason {
                 Why::Generation => step.keyword == "FROM",
                 Why::RunMount => step.keyword == "RUN",
-                Why::CopyLink => matches!(step.keyword, "COPY" | "ADD"),
+                Why::CopyLink | Why::CopyPattern => matches!(step.keyword, "COPY" | "ADD"),
             };
             own && miss.stage == self.stage.name && miss.line == step.line
         })?;

@@ -146,6 +146,9 @@ pub(in crate::diagnosis) fn engine_words(
                 store(to, "另一种"),
                 store(from, "另一种")
             ),
+            Reason::CopyPattern => {
+                format!("源路径带 * 或 ? 的 COPY 在 {to} 上的缓存键与 {from} 不同")
+            }
         },
     );
     let remedy = Text::made(
@@ -161,6 +164,10 @@ pub(in crate::diagnosis) fn engine_words(
             Reason::CopyLink => {
                 format!("用 {} 存储的引擎导出，或去掉 --link", store(to, "现场"))
             }
+            Reason::CopyPattern => format!(
+                "用现场的引擎导出，或把现场换成引擎 {}，或不用 * 和 ? 而写出文件名",
+                from.version
+            ),
         },
     );
     (why, remedy)

@@ -15,11 +15,33 @@ engine_pid() {
     echo "$pid"
 }
 
+# Every process of an engine is in a cgroup below this name: its daemons in "daemon", what
+# "lab run" starts in "beside", its containers and build steps in others, which it makes itself
+# (cgroup-parent). Leaves, because version 2 has no processes beside groups with controllers.
+engine_cgroup() { echo "${LAB_DIR##*/}/$1"; }
+
+# One hierarchy is enough to know them by: that of version 2, alone or beside those of version 1,
+# else one of these.
+engine_hierarchy() {
+    local dir
+    for dir in /sys/fs/cgroup{,/unified,/systemd,/pids,/freezer,/devices}; do
+        if [ -e "$dir/cgroup.procs" ]; then echo "$dir" && return; fi
+    done
+    die "no cgroup hierarchy is mounted below /sys/fs/cgroup"
+}
+
+# This process, and all that it starts from now on, belongs to an engine.
+engine_join() {
+    local group
+    group=$(engine_hierarchy)/$(engine_cgroup "$1")/$2
+    mkdir -p "$group"
+    echo "$BASHPID" >"$group/cgroup.procs"
+}
+
 engine_config() {
     local release store link slot=$2
     IFS=- read -r release store link _ <<<"$1"
-    # cgroup-parent makes this engine's containers findable after a crash.
-    jq -n --arg parent "/${LAB_DIR##*/}/$1" '{
+    jq -n --arg parent "/$(engine_cgroup "$1")" '{
         group: "root", "cgroup-parent": $parent,
         "exec-opts": ["native.cgroupdriver=cgroupfs"], features: {}}' |
         if [ "$store" = containerd ]; then
@@ -63,16 +85,19 @@ engine_start() {
         network_connect "$slot"
     fi
     engine_config "$name" "$slot" >"$dir/daemon.json"
-    setsid "${enter[@]}" unshare --mount bash "$LAB_SOURCE/lib/engine_init.sh" \
-        "${name%%-*}" "$dir" "$(network_resolv_conf)" \
-        >"$dir/dockerd.log" 2>&1 </dev/null 9>&- &
-    local child=$!
+    local child resolv
+    resolv=$(network_resolv_conf)
+    (
+        engine_join "$name" daemon
+        exec setsid "${enter[@]}" unshare --mount bash "$LAB_SOURCE/lib/engine_init.sh" \
+            "${name%%-*}" "$dir" "$resolv"
+    ) >"$dir/dockerd.log" 2>&1 </dev/null 9>&- &
+    child=$!
     if ! engine_wait "$name" "$child"; then
         tail -n 25 "$dir/dockerd.log" >&2
         engine_kill "$name"
         die "$name did not start; log: $dir/dockerd.log"
     fi
-    readlink "/proc/$(engine_pid "$name")/ns/mnt" >"$dir/mountns"
     if [[ $name == *-airgapped* ]]; then engine_assert_airgapped "$name"; fi
 }
 
@@ -123,22 +148,22 @@ engine_kill() {
     engine_sweep "$1"
 }
 
-# Ends what a daemon leaves running (containerd, shims, containers): known by
-# the mount namespace that was recorded at the start, and by the cgroup.
+# Ends what a daemon leaves running: containerd, shims, containers, and commands beside it. All
+# are known by their cgroup, and by nothing that has a number: the kernel gives that of an ended
+# namespace to the next one, a build step of another engine for example.
 engine_sweep() {
-    local name=$1 dir=$LAB_DIR/engines/$1 ns pids _
+    local name=$1 dir=$LAB_DIR/engines/$1 pids _
     [ -d "$dir" ] || return 0
-    ns=$(cat "$dir/mountns" 2>/dev/null || true)
     for _ in {1..50}; do
-        pids=$(engine_leftovers "$name" "$ns")
+        pids=$(engine_leftovers "$name")
         [ -n "$pids" ] || break
         # shellcheck disable=SC2086
         kill -KILL $pids 2>/dev/null || true
         sleep 0.1
     done
-    find /sys/fs/cgroup -depth -type d \( -path "*/${LAB_DIR##*/}/$name" \
-        -o -path "*/${LAB_DIR##*/}/$name/*" \) -exec rmdir {} + 2>/dev/null || true
-    rm -f "$dir/dockerd.pid" "$dir/docker.sock" "$dir/mountns"
+    find /sys/fs/cgroup -depth -type d \( -path "*/$(engine_cgroup "$name")" \
+        -o -path "*/$(engine_cgroup "$name")/*" \) -exec rmdir {} + 2>/dev/null || true
+    rm -f "$dir/dockerd.pid" "$dir/docker.sock"
     if [ -e "$dir/slot" ]; then
         network_disconnect "$(cat "$dir/slot")"
         network_rejoin "$(cat "$dir/slot")"
@@ -146,18 +171,13 @@ engine_sweep() {
 }
 
 engine_leftovers() {
-    local name=$1 ns=$2 proc
-    if [ -n "$ns" ]; then
-        for proc in /proc/[0-9]*; do
-            if [ "$(readlink "$proc/ns/mnt" 2>/dev/null)" = "$ns" ]; then echo "${proc#/proc/}"; fi
-        done
-    fi
-    find /sys/fs/cgroup -path "*/${LAB_DIR##*/}/$name/*" -name cgroup.procs -exec cat {} + 2>/dev/null |
+    find /sys/fs/cgroup -path "*/$(engine_cgroup "$1")/*" -name cgroup.procs -exec cat {} + 2>/dev/null |
         sort -u || true
 }
 
+# Of what is thrown away, nothing needs to be stopped in good order.
 engine_wipe() {
-    engine_stop "$1"
+    engine_kill "$1"
     discard "$LAB_DIR/engines/$1"
 }
 
@@ -194,6 +214,7 @@ engine_run() {
     done
     [ $# -gt 0 ] || die "lab run $name: no command"
     engine_enter "$name" "$cwd" "$@"
+    engine_join "$name" beside
     # exec, and no pid namespace: a signal sent to this process reaches the
     # command itself, so that a test can kill it in the middle.
     exec "${ENGINE_ENTER[@]}"

@@ -34,9 +34,6 @@ pub(in crate::build) struct Rounds<'a> {
     pub(in crate::build) take: Take<'a>,
 }
 
-/// How the message of a step ends that got SIGKILL.
-const KILLED: &str = "exit code: 137";
-
 impl Replayer<'_> {
     /// Builds some services, at first all in one run, and those that have to be
     /// replayed each in its own: nobody's build ends for another's sake twice.
@@ -119,7 +116,6 @@ impl Replayer<'_> {
         }
         let (log, stopped) = built?;
         if !found.is_empty() {
-            self.state().stopped = true;
             for place in &found {
                 self.rewrite_from(rounds.dockerfiles, place)?;
             }
@@ -132,19 +128,8 @@ impl Replayer<'_> {
             self.rewrite_from(rounds.dockerfiles, &place)?;
             return Ok(Some(()));
         }
-        if self.fell_with_another(&log, services) {
-            return Ok(Some(()));
-        }
         (rounds.take)(&log, &targets)?;
         Ok(None)
-    }
-
-    /// Whether a step was killed, once, after a build was stopped that ran it too: the
-    /// next one that wants it joins it while it is ending, and gets its end for its own.
-    fn fell_with_another(&self, log: &BuildLog, services: &BTreeSet<String>) -> bool {
-        let killed = |failure: StepFailure| failure.message.ends_with(KILLED);
-        let mut state = self.state();
-        state.stopped && log.failure().is_some_and(killed) && state.fallen.insert(services.clone())
     }
 
     /// The network step that runs, or has run, without our proxy. What runs with it is

@@ -49,10 +49,6 @@ pub(super) struct State {
     lines: BTreeMap<String, LineMap>,
     /// When rewritten steps ran, by service and digest.
     pub(super) ran: BTreeMap<(String, String), Ran>,
-    /// Whether a build was stopped while steps may have run in it.
-    pub(super) stopped: bool,
-    /// The builds that began again because a step fell with a stopped one.
-    pub(super) fallen: BTreeSet<BTreeSet<String>>,
     /// The first failure of a step that asked for what is not recorded.
     pub(super) failure: Option<StepFailure>,
     /// Whether it was tried if containers reach the proxies.

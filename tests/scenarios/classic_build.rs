@@ -2,26 +2,17 @@
 //! builds by hand have left there, and leaves plain Compose working where it can.
 
 use docker_offline_tests::{
-    Carried, Engine, LlmChat, Pair, Workspace, assert_classic_only_ran, classic_pairs, repository,
-    rounds,
+    Carried, Engine, LlmChat, Pair, Workspace, assert_classic_only_ran, classic_pairs, on_each,
+    repository, rounds,
 };
 
 #[test]
 fn llm_chat_is_rebuilt_by_the_classic_builder_on_every_site() {
-    let mut lost = Vec::new();
-    for pair in classic_pairs() {
-        for round in 1..=rounds() {
-            println!("  {pair}, round {round} of {}", rounds());
-            if std::panic::catch_unwind(|| one_round(pair)).is_err() {
-                lost.push(format!("{pair} in round {round}"));
-            }
-        }
-    }
-    assert!(lost.is_empty(), "did not hold: {}", lost.join("; "));
+    on_each(classic_pairs(), rounds(), one_round);
 }
 
 fn one_round(pair: Pair) {
-    let carried = Carried::example("llm-chat", &pair.connected(), &["--no-record"]);
+    let carried = Carried::example("llm-chat", &pair.connected(), &[]);
     let (site, project) = carried.arrive(&pair.airgapped());
     let classic = |flags: &[&str]| {
         let build = site.offline(project.path(), ["build", "--classic", "--bundle"]);
@@ -111,7 +102,7 @@ fn holds(site: &Engine, mark: &str) {
 #[test]
 fn the_rebuild_script_replaces_what_the_classic_builder_built_anew() {
     let pair = classic_pairs()[0];
-    let carried = Carried::example("llm-chat", &pair.connected(), &["--no-record"]);
+    let carried = Carried::example("llm-chat", &pair.connected(), &[]);
     let (site, project) = carried.arrive(&pair.airgapped());
     let rebuild = || {
         let script = site.run_in(project.path(), repository().join("scripts/rebuild.sh"));

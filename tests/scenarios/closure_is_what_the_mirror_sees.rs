@@ -16,7 +16,10 @@ const FILES: [&str; 6] = [
 
 #[test]
 fn the_plan_lists_what_a_build_and_a_start_from_nothing_ask_for() {
-    let engine = Engine::with_plugin("28-overlay2-connected");
+    let mirror = registry::Watched::open();
+    let daemon = format!(r#"{{"registry-mirrors": ["{}"]}}"#, mirror.url);
+    let engine = Engine::with_daemon_options("28-overlay2-connected", &daemon);
+    engine.install_plugin();
     let project = Workspace::of_example("features");
     // An index of its own, so that the pin is seen apart from the tag it is written with.
     let pin = registry::digest_of("library/debian", "multi");
@@ -46,7 +49,7 @@ fn the_plan_lists_what_a_build_and_a_start_from_nothing_ask_for() {
         .collect();
     say(format!("planned: {planned:?}"));
 
-    registry::forget_pulls();
+    mirror.forget();
     let compose = |args: &[&str]| {
         engine
             .docker(folder, ["compose"])
@@ -61,7 +64,7 @@ fn the_plan_lists_what_a_build_and_a_start_from_nothing_ask_for() {
     compose(&["build", "base", "onbuild-base"]);
     compose(&["build"]);
     compose(&["up", "-d"]);
-    let asked = registry::pulls();
+    let asked = mirror.asked();
     compose(&["down", "-v", "-t", "1"]);
     say(format!("asked: {asked:?}"));
 

@@ -3,7 +3,7 @@
 
 use docker_offline_tests::{
     DATAMATE_FILES, DATAMATE_SERVICES, Datamate, Diagnosed, Pair, assert_classic_only_ran,
-    classic_pairs, pairs, pairs_of_one_kind, rounds, say, variable,
+    classic_pairs, on_each, pairs, pairs_of_one_kind, rounds, say, variable,
 };
 
 /// These have cache mounts: their caches hold for one engine generation.
@@ -11,16 +11,7 @@ const WITH_MOUNTS: [&str; 2] = ["deer-flow-backend", "runtime"];
 
 #[test]
 fn nine_services_are_carried_with_make_and_rebuilt_with_compose() {
-    let mut lost = Vec::new();
-    for pair in pairs() {
-        for round in 1..=rounds() {
-            println!("  {pair}, round {round} of {}", rounds());
-            if std::panic::catch_unwind(|| one_round(pair)).is_err() {
-                lost.push(format!("{pair} in round {round}"));
-            }
-        }
-    }
-    assert!(lost.is_empty(), "did not hold: {}", lost.join("; "));
+    on_each(pairs(), rounds(), one_round);
 }
 
 fn one_round(pair: Pair) {
@@ -223,16 +214,7 @@ fn replaced<'a>(before: &[(String, String)], after: &'a [(String, String)]) -> V
 /// the end of the build tells the user to type.
 #[test]
 fn the_classic_builder_builds_what_it_can_and_the_rest_is_carried() {
-    let mut lost = Vec::new();
-    for pair in classic_pairs() {
-        for round in 1..=rounds() {
-            println!("  {pair}, round {round} of {}", rounds());
-            if std::panic::catch_unwind(|| one_classic_round(pair)).is_err() {
-                lost.push(format!("{pair} in round {round}"));
-            }
-        }
-    }
-    assert!(lost.is_empty(), "did not hold: {}", lost.join("; "));
+    on_each(classic_pairs(), rounds(), one_classic_round);
 }
 
 fn one_classic_round(pair: Pair) {

@@ -1,23 +1,16 @@
 //! What was exported is rebuilt without a network, after edits, with plain
 //! Compose, as often as one likes.
 
-use docker_offline_tests::{Carried, Engine, LlmChat, Pair, Workspace, pairs, rounds, say};
+use docker_offline_tests::{
+    Carried, Engine, LlmChat, Pair, Workspace, on_each, pairs, rounds, say,
+};
 
 #[test]
 fn llm_chat_is_edited_and_rebuilt_on_every_site() {
-    let mut lost = Vec::new();
-    for pair in pairs() {
-        for round in 1..=rounds() {
-            println!("  {pair}, round {round} of {}", rounds());
-            let carried = Carried::example("llm-chat", &pair.connected(), &[]);
-            // Every pair is gone through, whatever becomes of one of them.
-            let told = std::panic::catch_unwind(|| one_round(&carried, pair));
-            if told.is_err() {
-                lost.push(format!("{pair} in round {round}"));
-            }
-        }
-    }
-    assert!(lost.is_empty(), "did not hold: {}", lost.join("; "));
+    on_each(pairs(), rounds(), |pair| {
+        let carried = Carried::example("llm-chat", &pair.connected(), &[]);
+        one_round(&carried, pair);
+    });
 }
 
 fn one_round(carried: &Carried, pair: Pair) {

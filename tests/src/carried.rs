@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{Engine, Workspace};
+use crate::shared::in_run;
+use crate::{Engine, Workspace, on_machine};
 
 /// What is carried over the gap: the folder with the archive, and the project.
 #[derive(Debug)]
@@ -19,9 +21,9 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// An export of an example, made on an empty engine of a kind, once in a test
-    /// process: its stories begin where the export ends. The engine is gone
-    /// afterwards, so that nothing but the folders can be what crosses.
+    /// An export of an example, made on an empty engine of a kind, once in a run: its
+    /// stories begin where the export ends. The engine is gone afterwards, so that nothing
+    /// but the folders can be what crosses.
     pub fn example(name: &str, kind: &str, flags: &[&str]) -> Arc<Self> {
         let key = format!("{name} {}", flags.join(" "));
         Self::made_once(&key, kind, || {
@@ -30,18 +32,60 @@ impl Carried {
         })
     }
 
+    /// What `export` makes on a kind of engine, once in a run of all stories, or once in
+    /// this process where it is told alone. Nobody changes it.
     pub(crate) fn made_once(name: &str, kind: &str, export: impl FnOnce() -> Self) -> Arc<Self> {
-        static MADE: Mutex<BTreeMap<(String, String), Arc<Carried>>> = Mutex::new(BTreeMap::new());
-        let key = (name.to_owned(), kind.to_owned());
-        let mut made = MADE
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        static MADE: Mutex<BTreeMap<String, Arc<Carried>>> = Mutex::new(BTreeMap::new());
+        let key = format!("{name} {kind}");
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(carried) = made.get(&key) {
             return Arc::clone(carried);
         }
-        let carried = Arc::new(export());
+        let mut export = Some(export);
+        let mut export = || (export.take().expect("it is made once"))();
+        let shared = in_run(&key, |folder| export().move_to(folder));
+        let carried = Arc::new(shared.map_or_else(export, |folder| Self::kept(&folder)));
         made.insert(key, Arc::clone(&carried));
         carried
+    }
+
+    /// Moves it to a folder that outlives this process.
+    pub(crate) fn move_to(self, folder: &Path) {
+        fs::rename(self.archive_folder.path(), folder.join("archive")).unwrap();
+        fs::rename(self.project.path(), folder.join("project")).unwrap();
+        let seconds = self.took.as_secs_f64();
+        let said = serde_json::json!({"told": self.told, "seconds": seconds});
+        fs::write(folder.join("said.json"), said.to_string()).unwrap();
+    }
+
+    /// What was moved to a folder.
+    pub(crate) fn kept(folder: &Path) -> Self {
+        let said = fs::read(folder.join("said.json")).unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&said).unwrap();
+        Self {
+            archive_folder: Workspace::kept(&folder.join("archive")),
+            project: Workspace::kept(&folder.join("project")),
+            told: said["told"].as_str().unwrap().to_owned(),
+            took: Duration::from_secs_f64(said["seconds"].as_f64().unwrap()),
+        }
+    }
+
+    /// The same in folders of its own, which may be spoilt.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let archive_folder = Workspace::empty("carried");
+        on_machine("cp")
+            .arg("-rp")
+            .arg(self.archive_folder.join("."))
+            .arg(archive_folder.path())
+            .quietly()
+            .succeeds();
+        Self {
+            archive_folder,
+            project: Workspace::copy_of(self.project.path(), "project"),
+            told: self.told.clone(),
+            took: self.took,
+        }
     }
 
     /// An export of a project, with the archive in a folder of its own.
@@ -78,9 +122,7 @@ impl Carried {
 
 /// The archive in a folder.
 pub fn archive_in(folder: &Path) -> PathBuf {
-    let entries = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().path());
+    let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
     let archives: Vec<PathBuf> = entries
         .filter(|p| {
             let name = p

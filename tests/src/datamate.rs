@@ -47,7 +47,7 @@ impl<'a> Datamate<'a> {
         project
     }
 
-    /// `make offline-export` on an empty engine of a kind, once in a test process;
+    /// `make offline-export` on an empty engine of a kind, once in a run;
     /// without a recording, whose stories are other ones.
     pub fn carried(kind: &str) -> std::sync::Arc<Carried> {
         Carried::made_once("datamate", kind, || {

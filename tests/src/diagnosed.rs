@@ -2,6 +2,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::provoked::register;
 use crate::{Engine, Invocation, Ran, lab_work, say};
 
 /// What `docker offline diagnose` has found.
@@ -93,6 +94,7 @@ impl Diagnosed {
             self.found.iter().chain(&self.passed).any(|f| is(&f)),
             "no {severity} of {id} with {words:?}: {self}"
         );
+        register(id);
         self
     }
 

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::janitor::lab_dir;
 use crate::{BuildLog, Invocation, Ran, binaries, lab_work, on_machine, repository, tag};
 
 /// A real engine of the lab with its own root, network and data, empty at the
@@ -288,6 +289,32 @@ impl Engine {
         ran.stdout.trim().to_owned()
     }
 
+    /// Tells what it has cost: the processor time of all in its cgroup.
+    fn tell_cost(&self) {
+        let lab = lab_dir();
+        let lab = lab.file_name().unwrap_or_default();
+        let stat = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+            .iter()
+            .find_map(|root| {
+                let group = Path::new(root).join(lab).join(&self.name);
+                std::fs::read_to_string(group.join("cpu.stat")).ok()
+            });
+        let used = stat
+            .as_deref()
+            .unwrap_or_default()
+            .lines()
+            .find_map(|line| {
+                let micros = line.strip_prefix("usage_usec ")?;
+                micros.parse().ok().map(Duration::from_micros)
+            });
+        if let Some(used) = used {
+            crate::say(format!(
+                "[{}] ends after {:.1?} of a processor",
+                self.kind, used
+            ));
+        }
+    }
+
     /// Sets the engine's own log aside, beside the folders of the test that failed.
     fn keep_log(&self) {
         let home = self.lab("home").quietly().run().stdout;
@@ -317,6 +344,7 @@ impl Drop for Engine {
         if std::thread::panicking() {
             self.keep_log();
         }
+        self.tell_cost();
         let ran = self.lab("wipe").quietly().run();
         if !ran.ok() && !std::thread::panicking() {
             println!("    {} was not wiped: {ran}", self.name);

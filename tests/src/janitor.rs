@@ -10,7 +10,7 @@ pub fn lab_work() -> PathBuf {
     work.unwrap_or_else(|| lab_dir().join("work"))
 }
 
-fn lab_dir() -> PathBuf {
+pub(crate) fn lab_dir() -> PathBuf {
     std::env::var_os("LAB_DIR").map_or_else(|| "/var/lib/docker-offline-lab".into(), PathBuf::from)
 }
 

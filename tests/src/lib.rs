@@ -5,6 +5,9 @@
 //! Everything made here carries the tag of the test process ([`tag`]), and is
 //! taken away when that process ends, however it ends; `KEEP=1` leaves it.
 
+use std::sync::LazyLock;
+use std::time::Instant;
+
 mod binaries;
 mod build_log;
 mod carried;
@@ -21,6 +24,8 @@ mod pairs;
 mod provoked;
 /// The stand-in for Docker Hub, and what it was asked for.
 pub mod registry;
+mod schedule;
+mod shared;
 mod shop;
 mod sloppy;
 mod way_out;
@@ -39,16 +44,18 @@ pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};
 pub use llm_chat::LlmChat;
 pub use origin::Origin;
-pub use pairs::{Pair, classic_pairs, pairs, pairs_of_one_kind, rounds};
-pub use provoked::{PROVOKED, Provoked};
+pub use pairs::{Pair, classic_pairs, on_each, pairs, pairs_of_one_kind, rounds};
+pub use provoked::{PROVOKED, Provoked, provoked_by};
 pub use rustix::process::Signal;
+pub use schedule::{Job, Turn, estimate, jobs};
 pub use shop::Shop;
 pub use sloppy::{COMPARED, SLOPPY_BASE, SLOPPY_EDITS, Sloppy, SloppyEdit};
 pub use way_out::no_way_out;
 pub use workspace::{Workspace, repository};
 pub use wrong_input::{Refusal, names_a_line_of};
 
-/// One line of the story, in the output of the test.
+/// One line of the story, in the output of the test, with the seconds since it began.
 pub fn say(words: impl AsRef<str>) {
-    println!("    {}", words.as_ref());
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    println!("{:7.1}   {}", BEGUN.elapsed().as_secs_f64(), words.as_ref());
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 
 /// A connected engine and an air-gapped one, by generation and store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,4 +112,20 @@ fn chosen(sites: &[&'static str]) -> Vec<Pair> {
 /// How many rounds to go through, each from an empty engine: `ROUNDS`, else 1.
 pub fn rounds() -> u32 {
     std::env::var("ROUNDS").map_or(1, |n| n.parse().expect("ROUNDS is a number"))
+}
+
+/// Tells a story on every pair, in so many rounds, whatever becomes of one of them; fails
+/// at the end with all on which it did not hold.
+pub fn on_each(pairs: Vec<Pair>, rounds: u32, tell: impl Fn(Pair)) {
+    let mut lost = Vec::new();
+    for pair in pairs {
+        for round in 1..=rounds {
+            println!("  {pair}, round {round} of {rounds}");
+            let told = std::panic::catch_unwind(AssertUnwindSafe(|| tell(pair)));
+            if told.is_err() {
+                lost.push(format!("{pair} in round {round}"));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "did not hold: {}", lost.join("; "));
 }

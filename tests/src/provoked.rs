@@ -1,3 +1,8 @@
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+
 /// How a rule of `docker offline diagnose` is provoked for real.
 #[derive(Debug, Clone, Copy)]
 pub struct Provoked {
@@ -69,15 +74,36 @@ pub const PROVOKED: &[Provoked] = &[
     row("bind-mount", PROJECT, "a source that is not there", ""),
 ];
 
+/// Writes down, for the end of the run, that this story has seen a rule find something.
+pub(crate) fn register(id: &str) {
+    let Some(folder) = folder() else { return };
+    fs::create_dir_all(&folder).unwrap();
+    let thread = std::thread::current();
+    let story = thread.name().and_then(|name| name.split("::").next());
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join(id));
+    writeln!(file.unwrap(), "{}", story.unwrap_or_default()).unwrap();
+}
+
+/// The stories that have seen a rule find something in this run, or nothing where no run
+/// keeps that: a story that is told alone.
+pub fn provoked_by(id: &str) -> Option<BTreeSet<String>> {
+    let told = fs::read_to_string(folder()?.join(id)).unwrap_or_default();
+    Some(told.lines().map(str::to_owned).collect())
+}
+
+fn folder() -> Option<PathBuf> {
+    Some(PathBuf::from(std::env::var_os("STORIES_SHARED")?).join("provoked"))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::repository;
 
     #[test]
-    fn every_rule_is_provoked_for_real_in_a_story_that_names_it() {
+    fn every_rule_has_a_row() {
         let rules: BTreeSet<&str> = offline_core::diagnosis::rules()
             .iter()
             .map(|r| r.id)
@@ -88,15 +114,6 @@ mod tests {
             "a new rule is provoked by a story, and has a row here"
         );
         assert_eq!(rows.len(), PROVOKED.len(), "one row a rule");
-        for row in PROVOKED {
-            let path = format!("tests/scenarios/{}.rs", row.story);
-            let story = std::fs::read_to_string(repository().join(&path)).unwrap();
-            assert!(
-                story.contains(&format!("\"{}\"", row.id)),
-                "{path} provokes {}",
-                row.id
-            );
-            assert!(!row.by.is_empty());
-        }
+        assert!(PROVOKED.iter().all(|row| !row.by.is_empty()));
     }
 }

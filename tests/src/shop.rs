@@ -56,8 +56,11 @@ impl Shop {
     /// Its export, made on an empty engine of a kind, without a recording: what a cache
     /// does not give is lost.
     pub fn carried(kind: &str) -> Carried {
-        let connected = Engine::with_plugin(kind);
-        Carried::export(&connected, Self::project(), &["--no-record"])
+        let carried = Carried::made_once("shop", kind, || {
+            let connected = Engine::with_plugin(kind);
+            Carried::export(&connected, Self::project(), &["--no-record"])
+        });
+        carried.copy()
     }
 
     /// A site of a kind where it was built from the bundle, so that diagnosis has

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::shared::in_run;
 use crate::{Carried, Engine, Workspace, contents, on_machine, repository, say};
 
 /// `compose-examples/sloppy`, carried with the network of its builds.
@@ -90,43 +92,31 @@ impl SloppyEdit {
 }
 
 impl Sloppy {
-    /// Exported on an empty engine of a kind, once in a test process. The server that
-    /// five of the services fetch from is gone afterwards.
-    ///
-    /// For work on a story, `SLOPPY_DIR` names a folder, seen by the engines, that keeps
-    /// exports for later processes.
+    /// Exported on an empty engine of a kind, once in a run. The server that five of the
+    /// services fetch from is gone afterwards.
     pub fn carried(kind: &str) -> Arc<Self> {
         static MADE: Mutex<BTreeMap<String, Arc<Sloppy>>> = Mutex::new(BTreeMap::new());
         let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
         let sloppy = made
             .entry(kind.to_owned())
-            .or_insert_with(|| Arc::new(Self::kept_or_exported(kind)));
+            .or_insert_with(|| Arc::new(Self::shared_or_exported(kind)));
         Arc::clone(sloppy)
     }
 
-    fn kept_or_exported(kind: &str) -> Self {
-        let Some(folder) = std::env::var_os("SLOPPY_DIR") else {
+    fn shared_or_exported(kind: &str) -> Self {
+        let shared = in_run(&format!("sloppy {kind}"), |folder| {
+            let new = Self::export(kind);
+            let ordinary = serde_json::to_vec(&new.ordinary).unwrap();
+            fs::write(folder.join("ordinary.json"), ordinary).unwrap();
+            new.carried.move_to(folder);
+        });
+        let Some(folder) = shared else {
             return Self::export(kind);
         };
-        let folder = std::path::Path::new(&folder).join(kind);
-        let path = |name: &str| folder.join(name);
-        if !folder.exists() {
-            let new = Self::export(kind);
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::rename(new.carried.archive_folder.path(), path("archive")).unwrap();
-            std::fs::rename(new.carried.project.path(), path("project")).unwrap();
-            let ordinary = serde_json::to_vec(&new.ordinary).unwrap();
-            std::fs::write(path("ordinary.json"), ordinary).unwrap();
-        }
+        let ordinary = fs::read(folder.join("ordinary.json")).unwrap();
         Self {
-            carried: Carried {
-                archive_folder: Workspace::kept(&path("archive")),
-                project: Workspace::kept(&path("project")),
-                told: String::new(),
-                took: std::time::Duration::ZERO,
-            },
-            ordinary: serde_json::from_slice(&std::fs::read(path("ordinary.json")).unwrap())
-                .unwrap(),
+            carried: Carried::kept(&folder),
+            ordinary: serde_json::from_slice(&ordinary).unwrap(),
         }
     }
 
@@ -136,7 +126,7 @@ impl Sloppy {
         let project = Workspace::of_example("sloppy");
         let environment = format!("ORIGIN={}\nORIGIN_PLAIN={}\n", origin.https, origin.http);
         project.write(".env", environment);
-        project.write("base/certs/company.pem", std::fs::read(&origin.ca).unwrap());
+        project.write("base/certs/company.pem", fs::read(&origin.ca).unwrap());
         let authority = project.join("base/certs/company.pem");
         let flags = ["--builder", "buildkit", "--ca-file"];
         let flags = [&flags[..], &[authority.to_str().unwrap()]].concat();

@@ -28,6 +28,7 @@ mod plain_docker_load;
 mod reads_without_compose;
 mod rebuilds_after_edits;
 mod recording_stays_apart;
+mod recordings_do_not_age;
 mod records_the_network;
 mod replay_across_engines;
 mod replay_after_edits;

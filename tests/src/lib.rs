@@ -12,6 +12,7 @@ mod binaries;
 mod build_log;
 mod carried;
 mod classic_log;
+mod clock;
 mod datamate;
 mod diagnosed;
 mod engine;

@@ -3,31 +3,27 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType,
+    Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use time::OffsetDateTime;
 
 use crate::Error;
 use crate::log::lock;
 
 /// The subject of every authority; its key tells one from another.
 const NAME: &str = "docker-offline network replay (throw-away)";
-/// Clocks of containers and machines may be this far apart.
-const BEFORE: time::Duration = time::Duration::days(1);
-/// A replay that stays keeps its authority for as long as it stays.
-const AUTHORITY_LASTS: time::Duration = time::Duration::days(3650);
-/// The longest that tools take for a server's certificate.
-const LEAF_LASTS: time::Duration = time::Duration::days(397);
-/// When a certificate at hand is made anew, long before it runs out.
-const LEAF_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// From the first day that a machine without a clock starts with, to long after all
+/// that was carried is of use: no clock of a site or of one of its steps is wrong for
+/// these. No tool of a build minds how long a server's certificate lasts; browsers and
+/// the systems of phones do. Years from 2050 on are written in another form (RFC 5280,
+/// 4.1.2.5), which all read.
+const YEARS: (i32, i32) = (1970, 2120);
 /// Certificates at hand at once; a build asks some dozen hosts.
 const MOST_LEAVES: usize = 2_000;
 
@@ -36,7 +32,7 @@ pub struct Authority {
     certificate_pem: String,
     issuer: Issuer<'static, KeyPair>,
     leaf_key: KeyPair,
-    leaves: Mutex<HashMap<String, (Instant, Arc<ServerConfig>)>>,
+    leaves: Mutex<HashMap<String, Arc<ServerConfig>>>,
 }
 
 impl std::fmt::Debug for Authority {
@@ -46,10 +42,10 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// A fresh authority, valid from a day ago.
+    /// A fresh authority, valid under any clock.
     pub fn new() -> Result<Self, Error> {
         let key = KeyPair::generate().map_err(|e| failed(&e))?;
-        let params = params(OffsetDateTime::now_utc());
+        let params = params();
         let certificate_pem = params.self_signed(&key).map_err(|e| failed(&e))?.pem();
         Self::made(certificate_pem, key)
     }
@@ -65,7 +61,7 @@ impl Authority {
         Ok(Self {
             certificate_pem,
             // Only names and key identifiers matter here, and both are constant.
-            issuer: Issuer::new(params(OffsetDateTime::now_utc()), key),
+            issuer: Issuer::new(params(), key),
             leaf_key: KeyPair::generate().map_err(|e| failed(&e))?,
             leaves: Mutex::default(),
         })
@@ -90,9 +86,7 @@ impl Authority {
 
     /// What a TLS server needs to be taken for this host.
     pub(crate) fn server(&self, host: &str) -> Result<Arc<ServerConfig>, Error> {
-        if let Some((made, config)) = lock(&self.leaves).get(host)
-            && made.elapsed() < LEAF_KEPT
-        {
+        if let Some(config) = lock(&self.leaves).get(host) {
             return Ok(config.clone());
         }
         let config = Arc::new(self.server_config(host)?);
@@ -100,15 +94,14 @@ impl Authority {
         if leaves.len() >= MOST_LEAVES {
             leaves.clear();
         }
-        leaves.insert(host.to_owned(), (Instant::now(), config.clone()));
+        leaves.insert(host.to_owned(), config.clone());
         Ok(config)
     }
 
     fn server_config(&self, host: &str) -> Result<ServerConfig, Error> {
-        let now = OffsetDateTime::now_utc();
         let mut leaf = CertificateParams::default();
-        leaf.not_before = now - BEFORE;
-        leaf.not_after = now + LEAF_LASTS;
+        leaf.not_before = date_time_ymd(YEARS.0, 1, 1);
+        leaf.not_after = date_time_ymd(YEARS.1, 1, 1);
         leaf.distinguished_name = DistinguishedName::new();
         // X.520 allows a common name 64 characters, and names need not be there.
         if host.len() <= 64 {
@@ -144,10 +137,10 @@ impl Authority {
     }
 }
 
-fn params(now: OffsetDateTime) -> CertificateParams {
+fn params() -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.not_before = now - BEFORE;
-    params.not_after = now + AUTHORITY_LASTS;
+    params.not_before = date_time_ymd(YEARS.0, 1, 1);
+    params.not_after = date_time_ymd(YEARS.1, 1, 1);
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, NAME);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -12,6 +12,7 @@
 
 mod afresh;
 mod apart;
+mod apt;
 mod java_store;
 mod lines;
 mod local_commands;

@@ -11,6 +11,8 @@ pub struct Proxy {
     pub address: SocketAddr,
     /// Certificates in PEM form: its authority first, then others to be trusted.
     pub authority_pem: String,
+    /// Whether it answers from a recording, and not from the servers.
+    pub replays: bool,
 }
 
 /// A secret that a rewritten Dockerfile asks for.
@@ -47,7 +49,7 @@ impl Content {
         match self {
             Self::Authority => proxy.authority_pem.clone().into_bytes(),
             Self::Wgetrc => format!("ca_certificate = {AUTHORITY}\n").into_bytes(),
-            Self::AptConf => format!("Acquire::https::CaInfo \"{AUTHORITY}\";\n").into_bytes(),
+            Self::AptConf => super::apt::settings(AUTHORITY, proxy.replays).into_bytes(),
             Self::JavaStore => java_store::of_pem(&proxy.authority_pem),
             Self::JavaOptions => java_options(proxy.address).into_bytes(),
             Self::ProxyUrl => url(proxy.address).into_bytes(),
@@ -128,6 +130,7 @@ mod tests {
         let proxy = Proxy {
             address: "172.17.0.1:3128".parse().unwrap(),
             authority_pem: "PEM".into(),
+            replays: false,
         };
         let text = |content: Content| String::from_utf8(content.bytes(&proxy)).unwrap();
         assert_eq!(

@@ -238,6 +238,7 @@ impl<'a> Replayer<'a> {
         let proxy = Proxy {
             address: proxies.address_for(self.docker, self.engine, service)?,
             authority_pem: proxies.certificate().to_owned(),
+            replays: true,
         };
         let (path, folder) = dockerfiles.write_rewritten(service, &rewritten.text)?;
         let secrets = Secret::write_all(&rewritten.secrets, &folder, &proxy)

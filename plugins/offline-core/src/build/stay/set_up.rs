@@ -86,6 +86,7 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
     let proxy = Proxy {
         address,
         authority_pem: authority.certificate_pem().to_owned(),
+        replays: true,
     };
     let mut overriding = Overriding {
         services: needs.overrides.services().clone(),

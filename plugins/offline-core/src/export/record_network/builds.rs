@@ -59,6 +59,7 @@ impl RecordingBuilds<'_> {
         let told = Proxy {
             address: proxy,
             authority_pem: self.authority_pem.to_owned(),
+            replays: false,
         };
         let secrets = Secret::write_all(&rewritten.secrets, copy.folder(), &told)
             .map_err(|(path, source)| Error::Write { path, source })?;

@@ -36,6 +36,7 @@ mod replay_fetches_wanted;
 mod replay_is_foretold;
 mod replay_many_at_once;
 mod replay_meets_trouble;
+mod replay_offers_what_it_holds;
 mod replay_sloppy;
 mod replay_stays;
 mod second_export_is_small_and_quick;

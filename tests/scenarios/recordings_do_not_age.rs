@@ -112,8 +112,8 @@ fn what_was_recorded_is_replayed_under_any_clock() {
         project.write(&format!("{service}/words"), "plainly +10y\n");
     }
     site.moves_the_clock("+10y");
-    let (built, _) = site.compose_build(project.path(), &["report", "api", "panel"]);
-    assert!(built.ok(), "{built}");
+    let (ran, _) = site.compose_build(project.path(), &["report", "api", "panel"]);
+    assert!(ran.ok(), "{ran}");
     for (service, prints) in SERVICES {
         let image = format!("ages-{service}:dev");
         assert_prints(&site, &project, &image, &[prints, "plainly"]);

@@ -13,6 +13,7 @@
 //! certificates of a throw-away [`Authority`] that the tool trusts for this run.
 
 mod authority;
+mod changing;
 mod digest;
 mod error;
 mod headers;
@@ -30,7 +31,7 @@ mod trust_store;
 pub use authority::Authority;
 pub use digest::Digest;
 pub use error::Error;
-pub use log::{Cause, Counts, Failure, Miss, Outcome, Request};
+pub use log::{Alike, Cause, Counts, Failure, Miss, Narrowed, Outcome, Request};
 pub use options::{Listen, Upstream};
 pub use record::{Recorded, Recorder};
 pub use recording::{Body, Exchange, FORMAT, Recording};

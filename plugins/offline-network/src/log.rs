@@ -65,10 +65,43 @@ pub struct Miss {
     pub accept: Option<String>,
     /// Why it could not be answered, in words.
     pub why: String,
+    /// Whether its address is another one each time, so that fetching it does not help.
+    pub changing: bool,
     /// When it was asked for first.
     pub time: SystemTime,
     /// How often it was asked for.
     pub times: u32,
+}
+
+/// A package that was offered in those versions only that the recording holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Narrowed {
+    /// Whose port its index was asked for on.
+    pub target: String,
+    /// As its index calls it.
+    pub package: String,
+    /// What is there, in the order of the index.
+    pub versions: Vec<String>,
+    /// The index, as a recording writes its address.
+    pub url: String,
+    /// What the client said it accepts, if it said something.
+    pub accept: Option<String>,
+    /// When it was asked for first.
+    pub time: SystemTime,
+}
+
+/// A request that was answered with what was recorded under another address: they
+/// differ in a part that changes each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alike {
+    /// Whose port it came in on.
+    pub target: String,
+    /// As a recording writes it.
+    pub url: String,
+    /// The address that was recorded.
+    pub recorded: String,
+    /// When it was asked for first.
+    pub time: SystemTime,
 }
 
 /// A request that was never answered whole and well while recording.
@@ -127,6 +160,8 @@ pub struct Counts {
 pub(crate) struct Log {
     requests: Mutex<Vec<Request>>,
     misses: Mutex<BTreeMap<(String, String, String), Miss>>,
+    narrowed: Mutex<BTreeMap<(String, String), Narrowed>>,
+    alike: Mutex<BTreeMap<(String, String), Alike>>,
     /// How many different ones there are.
     miss_count: watch::Sender<usize>,
     pub(crate) counted: AtomicU64,
@@ -193,6 +228,32 @@ impl Log {
         let mut misses: Vec<_> = lock(&self.misses).values().cloned().collect();
         misses.sort_by_key(|m| m.time);
         misses
+    }
+
+    pub(crate) fn narrow(&self, narrowed: Narrowed) {
+        let key = (narrowed.target.clone(), narrowed.package.clone());
+        let mut all = lock(&self.narrowed);
+        if all.len() < MOST_MISSES {
+            all.entry(key).or_insert(narrowed);
+        }
+    }
+
+    pub(crate) fn narrowed(&self) -> Vec<Narrowed> {
+        lock(&self.narrowed).values().cloned().collect()
+    }
+
+    pub(crate) fn alike(&self, alike: Alike) {
+        let key = (alike.target.clone(), alike.url.clone());
+        let mut all = lock(&self.alike);
+        if all.len() < MOST_MISSES {
+            all.entry(key).or_insert(alike);
+        }
+    }
+
+    pub(crate) fn all_alike(&self) -> Vec<Alike> {
+        let mut all: Vec<_> = lock(&self.alike).values().cloned().collect();
+        all.sort_by_key(|a| a.time);
+        all
     }
 
     pub(crate) async fn missed(&self, seen: usize) {

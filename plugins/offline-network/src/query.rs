@@ -174,7 +174,7 @@ pub(crate) fn key(url: &Url, loose: bool) -> String {
     key
 }
 
-fn decoded(name: &str) -> String {
+pub(crate) fn decoded(name: &str) -> String {
     percent_decode_str(name)
         .decode_utf8_lossy()
         .to_ascii_lowercase()

@@ -178,6 +178,9 @@ pub fn run(
         for result in &mut results {
             result.replayed = replayer.replayed(&result.service);
         }
+        for words in replayer.alike() {
+            reporter.event(Event::Note(words));
+        }
         if let Some(warning) = replayer.warning() {
             reporter.event(Event::Warning(warning));
         }

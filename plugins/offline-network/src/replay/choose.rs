@@ -6,6 +6,7 @@ use http::Method;
 use http::header::{self, HeaderMap};
 use url::Url;
 
+use crate::changing::without_changing;
 use crate::{Digest, Exchange, Recording, headers, query};
 
 /// Recorded exchanges, findable by what they mean.
@@ -13,9 +14,20 @@ pub(crate) struct Index {
     exchanges: Vec<Exchange>,
     /// By the URL without what is volatile in it.
     places: HashMap<String, Vec<usize>>,
+    /// Those with parts that look as if they were other ones each time, by the URL
+    /// without these.
+    changing: HashMap<String, Vec<usize>>,
+}
+
+/// What answers a request.
+pub(crate) struct Found<'a> {
+    pub(crate) exchange: &'a Exchange,
+    /// Whether its URL differs in a part that changes each time.
+    pub(crate) alike: bool,
 }
 
 /// What is asked for.
+#[derive(Clone)]
 pub(crate) struct Question<'a> {
     pub(crate) target: &'a str,
     pub(crate) method: &'a Method,
@@ -38,6 +50,8 @@ pub(crate) enum Lacking {
     Body,
     /// Only in forms that the client does not take.
     Form,
+    /// Several times under addresses that differ in what changes each time.
+    Changing,
 }
 
 impl Lacking {
@@ -48,6 +62,9 @@ impl Lacking {
             Self::Method => "it was recorded by another method only",
             Self::Body => "it was recorded for another query only",
             Self::Form => "it was recorded in a form only that this tool does not accept",
+            Self::Changing => {
+                "a part of this address is another one each time, and several recorded ones differ in nothing else: a second trip (--fetch) brings a further one and will not help; give that part a fixed value, or take it out of the address"
+            }
         }
     }
 }
@@ -58,6 +75,7 @@ impl Index {
         let newest_first = recordings.into_iter().rev();
         let exchanges: Vec<_> = newest_first.flat_map(|r| r.exchanges).collect();
         let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut changing: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, exchange) in exchanges.iter().enumerate() {
             // Recordings are checked when read; one made by hand may hold anything.
             if let Ok(url) = Url::parse(&exchange.url) {
@@ -65,15 +83,29 @@ impl Index {
                     .entry(query::key(&url, true))
                     .or_default()
                     .push(number);
+                if let Some(key) = without_changing(&url) {
+                    changing.entry(key).or_default().push(number);
+                }
             }
         }
-        Self { exchanges, places }
+        Self {
+            exchanges,
+            places,
+            changing,
+        }
+    }
+
+    pub(crate) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.exchanges.iter()
     }
 
     /// The exchange that answers best.
-    pub(crate) fn find(&self, question: &Question<'_>) -> Result<&Exchange, Lacking> {
+    pub(crate) fn find(&self, question: &Question<'_>) -> Result<Found<'_>, Lacking> {
         let place = query::key(question.url, true);
         let Some(numbers) = self.places.get(&place) else {
+            if let Some(alike) = self.alike(question) {
+                return alike;
+            }
             let host = question.url.host_str();
             let known = self
                 .exchanges
@@ -94,7 +126,46 @@ impl Index {
                 Err(why) => lacking = later(lacking, why),
             }
         }
-        best.map(|(_, exchange)| exchange).ok_or(lacking)
+        let found = |(_, exchange)| Found {
+            exchange,
+            alike: false,
+        };
+        best.map(found).ok_or(lacking)
+    }
+
+    /// The one answer under an address that differs in nothing but what changes each
+    /// time; of several, the one that this target was given.
+    fn alike(&self, question: &Question<'_>) -> Option<Result<Found<'_>, Lacking>> {
+        let numbers = self.changing.get(&without_changing(question.url)?)?;
+        let exact = query::key(question.url, false);
+        let mut fitting: Vec<(Rank, &Exchange)> = numbers
+            .iter()
+            .filter_map(|number| self.exchanges.get(*number))
+            .filter_map(|e| Some((rank(e, question, &exact).ok()?, e)))
+            .collect();
+        if fitting.iter().any(|(rank, _)| rank.own) {
+            fitting.retain(|(rank, _)| rank.own);
+        }
+        let (_, exchange) = fitting.iter().max_by(|(a, _), (b, _)| a.cmp(b))?;
+        let answer = |e: &Exchange| {
+            (
+                e.status,
+                e.body.clone(),
+                e.header("location").map(str::to_owned),
+            )
+        };
+        // Of one address there may be several forms; of several addresses, one answer.
+        let same = fitting
+            .iter()
+            .all(|(_, e)| e.url == exchange.url || answer(e) == answer(exchange));
+        Some(if same {
+            Ok(Found {
+                exchange,
+                alike: true,
+            })
+        } else {
+            Err(Lacking::Changing)
+        })
     }
 }
 
@@ -196,6 +267,7 @@ fn later(one: Lacking, other: Lacking) -> Lacking {
         Lacking::Method => 2,
         Lacking::Body => 3,
         Lacking::Form => 4,
+        Lacking::Changing => 5,
     };
     if weight(other) > weight(one) {
         other

@@ -2,6 +2,8 @@
 
 mod choose;
 mod decode;
+mod offer;
 mod player;
+mod shelf;
 
 pub use player::Replay;

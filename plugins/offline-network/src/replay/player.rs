@@ -1,7 +1,5 @@
 //! The replaying proxy.
 
-use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,14 +9,15 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use url::Url;
 
-use super::choose::{Index, Question};
-use super::decode;
+use super::choose::{Lacking, Question};
+use super::shelf::{Shelf, offered};
 use crate::log::Log;
 use crate::request_body;
 use crate::scrub::Scrubber;
-use crate::serve::{Answer, Answered, Ask, Bound, Content, Server, Whole, respond, words};
+use crate::serve::{Answer, Answered, Ask, Bound, Server, Whole, respond, words};
 use crate::{
-    Authority, Counts, Error, Exchange, Listen, Miss, Outcome, Recording, Request, Scrub, headers,
+    Alike, Authority, Counts, Error, Exchange, Listen, Miss, Narrowed, Outcome, Recording, Request,
+    Scrub, headers,
 };
 
 /// Marks an answer that only says that there is none.
@@ -51,8 +50,7 @@ impl Replay {
         bodies: PathBuf,
     ) -> Result<Self, Error> {
         let inner = Arc::new(Inner {
-            index: Index::new(recordings),
-            bodies,
+            shelf: Shelf::new(recordings, bodies),
             scrub: Scrubber::new(scrub),
             log: Arc::default(),
         });
@@ -81,6 +79,16 @@ impl Replay {
         self.inner.log.misses()
     }
 
+    /// The packages that were offered in part only, so far.
+    pub fn narrowed(&self) -> Vec<Narrowed> {
+        self.inner.log.narrowed()
+    }
+
+    /// What was answered under another address than it was recorded, so far.
+    pub fn alike(&self) -> Vec<Alike> {
+        self.inner.log.all_alike()
+    }
+
     /// Waits until there are more misses than these.
     pub async fn missed(&self, seen: usize) {
         self.inner.log.missed(seen).await;
@@ -99,91 +107,87 @@ impl Replay {
 }
 
 struct Inner {
-    index: Index,
-    bodies: PathBuf,
+    shelf: Shelf,
     scrub: Scrubber,
     log: Arc<Log>,
 }
 
 impl Inner {
-    fn miss(&self, ask: &Told, why: &str) -> Answered {
+    fn miss(&self, ask: &Told, why: &str, changing: bool) -> Answered {
         self.log.miss(Miss {
             target: ask.target.to_string(),
             method: ask.method.as_str().to_owned(),
             url: ask.written.clone(),
             accept: headers::text(&ask.headers, &header::ACCEPT),
             why: why.to_owned(),
+            changing,
             time: SystemTime::now(),
             times: 1,
         });
-        let text = format!(
+        let mut text = format!(
             "{method} {url} is not in the bundle: {why}.\n\
-             It was asked for by the build of {target}. To bring it: \
-             docker offline build --wanted wanted.json here, and \
-             docker offline export --fetch wanted.json on the connected side.",
+             It was asked for by the build of {target}.",
             method = ask.method,
             url = ask.written,
             target = ask.target,
         );
+        if !changing {
+            text += " To bring it: docker offline build --wanted wanted.json here, and \
+                     docker offline export --fetch wanted.json on the connected side.";
+        }
         let mut missed = words(StatusCode::NOT_FOUND, &text, Outcome::Missed);
         let mark = HeaderValue::from_static("not-recorded");
         missed.response.headers_mut().insert(NOT_RECORDED, mark);
         missed
     }
 
-    fn open(&self, exchange: &Exchange) -> io::Result<Option<(File, u64)>> {
-        let Some(body) = &exchange.body else {
-            return Ok(None);
-        };
-        let file = File::open(self.bodies.join(body.digest.hex()))?;
-        if file.metadata()?.len() != body.size {
-            return Err(io::Error::other("it is not of the size recorded"));
+    fn lacks(&self, ask: &Told, url: &Url, lacking: Lacking) -> Answered {
+        let mut why = lacking.words().to_owned();
+        if lacking == Lacking::Url
+            && let Some(others) = self.shelf.others(url)
+        {
+            why += &format!("; {others}");
         }
-        Ok(Some((file, body.size)))
+        self.miss(ask, &why, lacking == Lacking::Changing)
     }
 
-    fn whole(&self, exchange: &Exchange, ask: &Told) -> io::Result<Whole> {
-        let mut headers = HeaderMap::new();
-        let mut announced = None;
-        for (name, text) in &exchange.headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).ok();
-            let (Some(name), Some(value)) = (name, headers::value(text)) else {
-                continue;
-            };
-            if name == header::CONTENT_LENGTH {
-                announced = text.parse().ok();
-            } else {
-                headers.append(name, value);
-            }
-        }
-        headers::end_to_end(&mut headers);
-        let (content, size) = match self.open(exchange)? {
-            None if exchange.method == "HEAD" => (Content::Empty, announced),
-            None => (Content::Empty, Some(0)),
-            Some((file, size)) => {
-                if let Some(coding) = decode::needed(exchange, &ask.headers) {
-                    headers.remove(header::CONTENT_ENCODING);
-                    // It names other bytes now (RFC 9110, 8.8.3.3).
-                    headers.remove(header::ETAG);
-                    (Content::Reader(decode::undo(coding, file)?), None)
-                } else {
-                    let file = Arc::new(file);
-                    let content = Content::File {
-                        file,
-                        start: 0,
-                        length: size,
-                    };
-                    (content, Some(size))
-                }
-            }
+    /// The answer of an exchange; of an index, with what can be served.
+    fn whole(&self, exchange: &Exchange, ask: &Told, url: &Url) -> std::io::Result<Whole> {
+        let Some(offer) = self.shelf.offer(url, exchange)? else {
+            return self.shelf.whole(exchange, &ask.headers);
         };
-        let status = StatusCode::from_u16(exchange.status).map_err(io::Error::other)?;
-        Ok(Whole {
-            status,
-            headers,
-            size,
-            content,
-        })
+        for one in offer.narrowed {
+            self.log.narrow(Narrowed {
+                target: ask.target.to_string(),
+                package: one.package,
+                versions: one.versions,
+                url: ask.written.clone(),
+                accept: headers::text(&ask.headers, &header::ACCEPT),
+                time: SystemTime::now(),
+            });
+        }
+        Ok(offered(exchange, offer.body))
+    }
+
+    fn find_whole(&self, ask: &Told, question: &Question<'_>) -> Result<Whole, Box<Answered>> {
+        if let Some(checksum) = self.shelf.checksum(question) {
+            return Ok(checksum);
+        }
+        let found = self.shelf.find(question);
+        let found = found.map_err(|lacking| Box::new(self.lacks(ask, question.url, lacking)))?;
+        if found.alike {
+            self.log.alike(Alike {
+                target: ask.target.to_string(),
+                url: ask.written.clone(),
+                recorded: found.exchange.url.clone(),
+                time: SystemTime::now(),
+            });
+        }
+        self.whole(found.exchange, ask, question.url)
+            .map_err(|error| {
+                let why = format!("its body is damaged or missing in the bundle ({error})");
+                Box::new(self.miss(ask, &why, false))
+            })
     }
 }
 
@@ -204,12 +208,12 @@ impl Answer for Inner {
             headers: ask.headers,
         };
         let Ok(body) = request_body::read(ask.body).await else {
-            return self.miss(&told, "what it sends is too large or was cut");
+            return self.miss(&told, "what it sends is too large or was cut", false);
         };
         let counter = &self.log.from_clients;
         counter.fetch_add(body.len() as u64, Ordering::Relaxed);
         let Ok(url) = Url::parse(&told.written) else {
-            return self.miss(&told, "its address cannot be read");
+            return self.miss(&told, "its address cannot be read", false);
         };
         let question = Question {
             target: &told.target,
@@ -218,11 +222,7 @@ impl Answer for Inner {
             headers: &told.headers,
             body: request_body::digest(&ask.url, &told.headers, &body),
         };
-        let exchange = match self.index.find(&question) {
-            Ok(exchange) => exchange,
-            Err(lacking) => return self.miss(&told, lacking.words()),
-        };
-        match self.whole(exchange, &told) {
+        match self.find_whole(&told, &question) {
             Ok(whole) => {
                 let (response, content) = respond(whole, &told.method, &told.headers);
                 Answered {
@@ -231,10 +231,7 @@ impl Answer for Inner {
                     outcome: Outcome::Replayed,
                 }
             }
-            Err(error) => self.miss(
-                &told,
-                &format!("its body is damaged or missing in the bundle ({error})"),
-            ),
+            Err(missed) => *missed,
         }
     }
 
@@ -245,6 +242,7 @@ impl Answer for Inner {
             url: place.to_owned(),
             accept: None,
             why: why.to_owned(),
+            changing: false,
             time: SystemTime::now(),
             times: 1,
         });

@@ -5,6 +5,7 @@ mod conversation;
 mod credentials;
 mod listening;
 mod misbehaving;
+mod offering;
 mod recording;
 mod replaying;
 mod site;

@@ -11,10 +11,10 @@ use crate::conversation::{Setting, raw, recorded};
 use crate::site::{Asked, Reply, Site, noise};
 
 /// Method, path, headers and body.
-type Wanted<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+pub(crate) type Wanted<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
 
 /// Records these requests and replays them.
-async fn both(
+pub(crate) async fn both(
     handler: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
     requests: &[Wanted<'_>],
 ) -> (Setting, Replay, Site) {
@@ -33,7 +33,7 @@ async fn both(
     (setting, replay, site)
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

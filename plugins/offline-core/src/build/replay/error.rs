@@ -62,6 +62,9 @@ pub struct Asked {
     pub url: String,
     /// Why there is no answer.
     pub why: String,
+    /// Whether the address is another one each time, so that no trip brings it.
+    #[serde(skip)]
+    pub changing: bool,
 }
 
 impl Asked {
@@ -121,6 +124,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NotRecorded { asked, .. } if asked.iter().all(|a| a.changing) => {
+                "give the part of the address that changes a fixed value in the step named above, or take it out; or undo the edit".into()
+            }
             Self::NotRecorded {
                 wanted: Some(path), ..
             } => second_trip(&format!("carry {}", path.display()), path),

@@ -46,6 +46,7 @@ impl Replayer<'_> {
             method: miss.method.clone(),
             url: miss.url.clone(),
             why: miss.why.clone(),
+            changing: miss.changing,
         }
     }
 
@@ -78,6 +79,7 @@ impl Replayer<'_> {
             service.is_none_or(|s| s == asked.service)
                 && (at.is_none() || asked.at.is_none() || asked.at == at)
         };
+        self.note_lacking(&failure, service);
         if !self.asked().iter().any(own) {
             // Only what runs through the proxy can have failed for want of it.
             let rewritten = service.is_none_or(|s| self.through().contains_key(s));

@@ -18,6 +18,7 @@ mod groups;
 mod known;
 mod memory;
 mod misses;
+mod narrowed;
 mod places;
 mod proxies;
 mod quiet;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use offline_network::{Authority, Counts, Listen, Miss, Recording, Replay, Scrub};
+use offline_network::{Alike, Authority, Counts, Listen, Miss, Narrowed, Recording, Replay, Scrub};
 
 use super::Error;
 use crate::bundle::Record;
@@ -127,6 +127,16 @@ impl Proxies {
     /// What was asked for and is not recorded, so far.
     pub(super) fn misses(&self) -> Vec<Miss> {
         self.running.values().flat_map(Replay::misses).collect()
+    }
+
+    /// The packages that were offered in part only, so far.
+    pub(super) fn narrowed(&self) -> Vec<Narrowed> {
+        self.running.values().flat_map(Replay::narrowed).collect()
+    }
+
+    /// What was answered under another address than it was recorded, so far.
+    pub(super) fn alike(&self) -> Vec<Alike> {
+        self.running.values().flat_map(Replay::alike).collect()
     }
 
     /// The totals so far.

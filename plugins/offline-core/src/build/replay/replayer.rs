@@ -49,6 +49,8 @@ pub(super) struct State {
     lines: BTreeMap<String, LineMap>,
     /// When rewritten steps ran, by service and digest.
     pub(super) ran: BTreeMap<(String, String), Ran>,
+    /// Packages that a resolver did not find in a version that it wanted.
+    pub(super) lacking: Vec<offline_network::Miss>,
     /// The first failure of a step that asked for what is not recorded.
     pub(super) failure: Option<StepFailure>,
     /// Whether it was tried if containers reach the proxies.
@@ -290,11 +292,33 @@ impl<'a> Replayer<'a> {
     /// What the proxies were asked for and could not answer, so far.
     pub(super) fn missed(&self) -> Vec<offline_network::Miss> {
         let state = self.state();
+        let proxies = state.proxies.as_ref();
+        let mut missed = proxies.map(Proxies::misses).unwrap_or_default();
+        missed.extend(state.lacking.iter().cloned());
+        missed
+    }
+
+    /// The packages that a service was offered in part only, so far.
+    pub(super) fn narrowed(&self) -> Vec<offline_network::Narrowed> {
+        let state = self.state();
         state
             .proxies
             .as_ref()
-            .map(Proxies::misses)
+            .map(Proxies::narrowed)
             .unwrap_or_default()
+    }
+
+    /// What was answered under another address than it was recorded, in words.
+    pub(in crate::build) fn alike(&self) -> Vec<String> {
+        let state = self.state();
+        let alike = state.proxies.as_ref().map(Proxies::alike);
+        let words = |one: offline_network::Alike| {
+            format!(
+                "Service {} asked for {}, an address that is another one each time; it was given what was recorded for {}.",
+                one.target, one.url, one.recorded
+            )
+        };
+        alike.unwrap_or_default().into_iter().map(words).collect()
     }
 
     /// Where a proxy is that nobody has asked for anything yet; only once, as it is to

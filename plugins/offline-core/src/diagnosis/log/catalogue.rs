@@ -9,6 +9,11 @@ use crate::diagnosis::{Group, Rule, Severity, Text};
 /// The table, as it stands in the repository.
 const TABLE: &str = include_str!("catalogue.toml");
 
+/// Remedies for steps of builds.
+const OF_BUILDS: [&str; 2] = ["cache", "export"];
+/// The remedy for what is asked for when a container runs.
+const AT_RUN: &str = "start";
+
 /// A failure that is known by the words of the tool that fails.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +45,10 @@ pub(super) struct Entry {
     /// Names of remedies that several entries have; they come after its own.
     #[serde(default)]
     advice: Vec<String>,
+    /// What to do where a container says it when it runs, in place of all of the
+    /// remedies that speak of a build.
+    #[serde(skip)]
+    pub(super) at_run: Vec<Deed>,
     /// Where the words are from.
     pub(super) source: String,
 }
@@ -104,7 +113,14 @@ impl Catalogue {
     pub(super) fn parse(table: &str) -> Result<Self, String> {
         let table: Table = toml::from_str(table).map_err(|e| e.to_string())?;
         let mut entries = table.entry;
+        // What a step of a build lacks comes from a bundle; what a container asks for
+        // when it runs never does.
+        let at_run = table.advice.get(AT_RUN).cloned().unwrap_or_default();
         for entry in &mut entries {
+            let of_builds = entry.advice.iter().any(|name| OF_BUILDS.contains(&&**name));
+            if of_builds {
+                entry.at_run.clone_from(&at_run);
+            }
             for name in &entry.advice {
                 let advice = table.advice.get(name);
                 let advice = advice.ok_or_else(|| format!("{}: no advice {name}", entry.id))?;

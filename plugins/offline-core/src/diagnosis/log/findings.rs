@@ -9,6 +9,18 @@ use crate::diagnosis::report::Report;
 use crate::diagnosis::{Group, Text, text};
 use crate::project::Location;
 
+/// Why a program of a container fails that would find what it needs in a build.
+const AT_RUN: Text = Text::fixed(
+    "a program in the container asked for a network while it ran; no build was at work, and a bundle holds only what builds fetch",
+    "容器中的程序在运行时访问了网络；这不是构建，而离线包只包含构建时下载的内容",
+);
+
+/// What is said first where a log does not tell whether it is of a build.
+const MAY_RUN: Text = Text::fixed(
+    "if this is from a container that runs (docker logs), and not from a build: what it fetches has to be built into the image, or mounted",
+    "如果这是运行中容器的日志 (docker logs) 而不是构建日志：要下载的内容必须构建进镜像，或以挂载方式提供",
+);
+
 /// What is shown of one log; more would hide the first.
 const MOST_FINDINGS: usize = 20;
 
@@ -56,7 +68,13 @@ fn finding(found: &Found<'static>, cause: &Cause<'static>) -> Finding {
     let subject = subject(found, cause);
     let mut finding = match cause.entry {
         Some(entry) => {
-            let title = Text::fixed(&entry.title.en, &entry.title.zh);
+            let runs = matches!(cause.origin, Origin::Container(_));
+            let title = if runs {
+                let (en, zh) = (&entry.title.en, &entry.title.zh);
+                text!("when the container ran: {en}", "容器运行时：{zh}")
+            } else {
+                Text::fixed(&entry.title.en, &entry.title.zh)
+            };
             let severity = if cause.follows || cause.cancelled {
                 Severity::Note
             } else {
@@ -64,10 +82,20 @@ fn finding(found: &Found<'static>, cause: &Cause<'static>) -> Finding {
             };
             let mut finding = plain(&entry.id, severity, subject, title);
             if !cause.follows {
-                finding = finding.because(Text::fixed(&entry.cause.en, &entry.cause.zh));
                 let service = service(found, cause);
                 let remedies = |deed| remedy(deed, cause, service.as_deref());
-                finding.remedy = entry.remedy.iter().map(remedies).collect();
+                if runs && !entry.at_run.is_empty() {
+                    finding = finding.because(AT_RUN);
+                    finding.remedy = entry.at_run.iter().map(remedies).collect();
+                } else {
+                    finding = finding.because(Text::fixed(&entry.cause.en, &entry.cause.zh));
+                    let without_steps = found.tracker.steps.is_empty()
+                        && cause.origin == Origin::Outside
+                        && !entry.at_run.is_empty();
+                    let first = without_steps.then_some(Remedy::Say(MAY_RUN));
+                    let others = entry.remedy.iter().map(remedies);
+                    finding.remedy = first.into_iter().chain(others).collect();
+                }
             }
             finding
         }
@@ -83,7 +111,7 @@ fn finding(found: &Found<'static>, cause: &Cause<'static>) -> Finding {
     let tracker = &found.tracker;
     let source = match &cause.origin {
         Origin::Step(step) => tracker.steps[*step].source.as_ref(),
-        Origin::Container(_) => None,
+        Origin::Container(_) | Origin::Pull(_) => None,
         Origin::Outside => tracker.source.as_ref(),
     };
     finding.location = source.map(|(file, line)| Location::new(Path::new(file), Some(*line)));
@@ -94,7 +122,7 @@ fn finding(found: &Found<'static>, cause: &Cause<'static>) -> Finding {
 fn service(found: &Found<'_>, cause: &Cause<'_>) -> Option<String> {
     match &cause.origin {
         Origin::Step(step) => found.tracker.service(*step).map(str::to_owned),
-        Origin::Container(service) => Some(service.clone()),
+        Origin::Container(service) | Origin::Pull(service) => Some(service.clone()),
         Origin::Outside => found.tracker.failed_service.clone(),
     }
 }
@@ -153,7 +181,7 @@ pub(super) const UNKNOWN: &str = "unknown-failure";
 fn subject(found: &Found<'_>, cause: &Cause<'_>) -> String {
     let step = match &cause.origin {
         Origin::Step(step) => *step,
-        Origin::Container(service) => return service.clone(),
+        Origin::Container(service) | Origin::Pull(service) => return service.clone(),
         Origin::Outside => return outside(&found.tracker, cause),
     };
     let tracker = &found.tracker;

@@ -52,9 +52,8 @@ pub(super) fn search<'c>(source: impl BufRead, catalogue: &'c Catalogue) -> io::
             return;
         };
         let words = without_command(words);
-        if let Origin::Step(step) = origin {
-            tracker.hint(step, number, &words);
-        } else if matches!(shape, Shape::Other(_)) && gives_up(&words) {
+        tracker.hint(&origin, number, &words);
+        if origin == Origin::Outside && matches!(shape, Shape::Other(_)) && gives_up(&words) {
             said = Some((number, cut(words.trim()).to_owned()));
         }
         catalogue.find(words.as_bytes(), &mut matched);
@@ -126,6 +125,14 @@ fn rank<'c>(
         {
             let hint = known.hint.suspect.as_ref().or(known.hint.last.as_ref());
             let (line, text) = hint.cloned().unwrap_or_default();
+            causes.push(unknown(origin, line, text));
+        }
+    }
+    for service in &tracker.exited {
+        let origin = Origin::Container(service.clone());
+        if !causes.iter().any(|c| c.origin == origin) {
+            let hint = tracker.containers.get(service).cloned().unwrap_or_default();
+            let (line, text) = hint.suspect.or(hint.last).unwrap_or_default();
             causes.push(unknown(origin, line, text));
         }
     }

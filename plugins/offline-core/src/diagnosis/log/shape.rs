@@ -5,7 +5,7 @@
 //! (` => ERROR [api 3/5] RUN`), the classic builder's is `Step 3/5 : RUN`
 //! (moby, `builder/dockerfile`), and `api-1  | output` is Compose's.
 
-use super::step::Outcome;
+use super::step::{Outcome, service_of};
 
 /// A line, understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,14 +96,28 @@ pub(super) fn shape(line: &str) -> Shape<'_> {
     if let Some(at) = trimmed.find("returned a non-zero code: ") {
         return Shape::Returned(&trimmed[at..]);
     }
-    if let Some((name, text)) = line.split_once(" | ") {
-        let name = name.trim();
-        let service = name.rsplit_once('-').filter(|(_, number)| digits(number));
-        if let Some((service, _)) = service.filter(|(s, _)| !s.contains(' ')) {
-            return Shape::Container(service, text);
-        }
+    if let Some((name, text)) = container(line) {
+        return Shape::Container(name, text);
     }
     Shape::Other(line)
+}
+
+/// `api-1  | output`, with as many blanks as the longest name wants; also `api_1`
+/// of docker-compose 1, and a `container_name`, which has no number.
+fn container(line: &str) -> Option<(&str, &str)> {
+    let (before, text) = line.split_once(" |")?;
+    let text = text
+        .strip_prefix(' ')
+        .or_else(|| text.is_empty().then_some(""))?;
+    let name = before.trim();
+    let named = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    let service = service_of(name);
+    // Compose leaves two blanks after the longest name.
+    let padded = before.ends_with(' ');
+    (named && (service != name || padded)).then_some((service, text))
 }
 
 fn plain(rest: &str) -> Option<Shape<'_>> {

@@ -72,6 +72,10 @@ pub(super) struct Tracker {
     pub(super) failed_service: Option<String>,
     pub(super) source: Option<(String, u32)>,
     pub(super) shown: Option<String>,
+    /// Services whose containers ended with an error, as Compose says.
+    pub(super) exited: BTreeSet<String>,
+    /// What containers said last, and what they said of an error.
+    pub(super) containers: HashMap<String, Hint>,
     /// Names that stand before `internal`: these are targets, not stages.
     targets: BTreeSet<String>,
 }
@@ -81,8 +85,10 @@ pub(super) struct Tracker {
 pub(super) enum Origin {
     /// A step, by its index.
     Step(usize),
-    /// A container of this service.
+    /// A container of this service, while it runs.
     Container(String),
+    /// Compose, pulling for this service.
+    Pull(String),
     /// The client, the engine, or a log without steps.
     Outside,
 }
@@ -181,8 +187,12 @@ impl Tracker {
             return None;
         }
         self.name_target(text);
+        if let Some(service) = exited(text) {
+            self.exited.insert(service.to_owned());
+            return None;
+        }
         if let Some((service, error)) = pull_error(text) {
-            return Some((Origin::Container(service.to_owned()), error));
+            return Some((Origin::Pull(service.to_owned()), error));
         }
         // The client repeats what the step that is shown above has said.
         let recalled = self.recalled.filter(|_| text.contains("failed to solve: "));
@@ -299,8 +309,14 @@ impl Tracker {
     }
 
     /// Remembers what a step said, for the case that nothing is recognised.
-    pub(super) fn hint(&mut self, step: usize, line: u64, text: &str) {
-        let hint = &mut self.steps[step].hint;
+    pub(super) fn hint(&mut self, origin: &Origin, line: u64, text: &str) {
+        let hint = match origin {
+            Origin::Step(step) => &mut self.steps[*step].hint,
+            Origin::Container(service) if self.containers.len() < MOST_STEPS => {
+                self.containers.entry(service.clone()).or_default()
+            }
+            _ => return,
+        };
         let told = |text: &str| Some((line, cut(text.trim()).to_owned()));
         if hint.suspect.is_none() && is_suspect(text) {
             hint.suspect = told(text);
@@ -355,6 +371,21 @@ impl Tracker {
 /// What a shell traces (`set -x`) is what it will do, not what came of it.
 fn is_trace(text: &str) -> bool {
     text.trim_start().starts_with("+ ")
+}
+
+/// `worker-1 exited with code 1`, where it was not Compose that stopped it.
+fn exited(text: &str) -> Option<&str> {
+    let (name, code) = text.trim().split_once(" exited with code ")?;
+    let stopped = ["0", "130", "137", "143"].contains(&code.trim());
+    (!stopped && !name.contains(' ')).then(|| service_of(name))
+}
+
+/// The service of a container: `worker` of `worker-1`, and of docker-compose 1's
+/// `worker_1`.
+pub(super) fn service_of(container: &str) -> &str {
+    let (service, number) = container.rsplit_once(['-', '_']).unwrap_or((container, ""));
+    let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    if numbered { service } else { container }
 }
 
 /// ` api Error Get "https://...`: Compose, pulling for a service.

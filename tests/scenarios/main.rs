@@ -1,6 +1,7 @@
 //! All stories, one a file, in one binary; `tests/run.sh` tells each in a process of its own.
 
 mod another_platform;
+mod builds_every_form_of_a_dockerfile;
 mod cache_dir_elsewhere;
 mod classic_build;
 mod classic_export;

@@ -52,6 +52,9 @@ pub struct BuildClosure {
     pub target_stage: usize,
     /// The Dockerfile with a name for every stage; lines as in the original.
     pub named_dockerfile: String,
+    /// Lines and keywords of instructions that only the frontend of `# syntax`
+    /// knows.
+    pub not_understood: Vec<(u32, String)>,
     /// The frontend image that `# syntax` (or `BUILDKIT_SYNTAX`) names.
     pub syntax: Option<ImageReference>,
 }

@@ -159,6 +159,7 @@ impl<'a> Resolver<'a> {
             stages: Vec::new(),
             target_stage: 0,
             named_dockerfile: String::new(),
+            not_understood: Vec::new(),
             syntax: None,
         };
         if let BuildContext::Remote(url) = &build.context {
@@ -199,6 +200,9 @@ impl<'a> Resolver<'a> {
         closure.stages = walker.walk(target)?;
         closure.target_stage = target;
         closure.named_dockerfile = renamed;
+        closure
+            .not_understood
+            .clone_from(&source.dockerfile.not_understood);
         closure.line_offset = source.line_offset;
         closure.dockerfile_path = source.path;
         let used: BTreeSet<&String> = closure

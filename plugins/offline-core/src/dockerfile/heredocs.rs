@@ -14,6 +14,18 @@ pub(super) struct Masked {
     pub(super) text: String,
     /// By the position where the instruction's first line begins.
     bodies: Vec<(usize, usize, Vec<String>)>,
+    /// Every instruction, without the bodies of its heredocs.
+    pub(super) instructions: Vec<Logical>,
+}
+
+/// An instruction as BuildKit puts it together from its lines.
+pub(super) struct Logical {
+    /// Where its first line begins.
+    pub(super) start: usize,
+    /// Where the line after its last one begins, heredocs aside.
+    pub(super) end: usize,
+    /// Its lines joined, without comments.
+    pub(super) text: String,
 }
 
 impl Masked {
@@ -36,6 +48,7 @@ pub(super) fn mask(text: &str, escape: char) -> Result<Masked, Error> {
         escape,
     };
     let mut bodies = Vec::new();
+    let mut instructions = Vec::new();
     while let Some(line) = scanner.lines.get(scanner.next) {
         if is_comment_or_blank(line) {
             scanner.take();
@@ -68,10 +81,16 @@ pub(super) fn mask(text: &str, escape: char) -> Result<Masked, Error> {
         if !taken.is_empty() {
             bodies.push((start, end, taken));
         }
+        instructions.push(Logical {
+            start,
+            end,
+            text: logical,
+        });
     }
     Ok(Masked {
         text: String::from_utf8_lossy(&scanner.masked).into_owned(),
         bodies,
+        instructions,
     })
 }
 

@@ -4,6 +4,7 @@
 //! ARG expansion and mount options follow BuildKit's own sources
 //! (`frontend/dockerfile/{parser,shell,instructions}`).
 
+mod beyond;
 mod directives;
 mod error;
 mod expand;

@@ -10,6 +10,9 @@ pub struct Dockerfile {
     pub global_args: Vec<Arg>,
     /// The stages; at least one.
     pub stages: Vec<Stage>,
+    /// The lines and keywords of instructions that are known to the frontend of
+    /// `# syntax=` alone.
+    pub not_understood: Vec<(u32, String)>,
 }
 
 /// One `name` or `name=default` of an ARG instruction.

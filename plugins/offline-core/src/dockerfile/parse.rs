@@ -2,6 +2,7 @@ use std::path::Path;
 
 use parse_dockerfile as syntax;
 
+use super::beyond::{self, Apart, ApartKind};
 use super::heredocs::{Masked, mask};
 use super::words::{env_pairs, split_words};
 use super::{
@@ -20,18 +21,22 @@ pub fn parse(text: &str, path: &Path) -> Result<Dockerfile, Error> {
 
 fn parse_text(text: &str) -> Result<Dockerfile, Error> {
     let directives = directives::read(text)?;
-    let masked = mask(text, directives.escape)?;
+    let mut masked = mask(text, directives.escape)?;
+    let line_starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+    let frontend = directives.syntax.is_some();
+    let read_apart = beyond::take_out(&mut masked, &line_starts, frontend)?;
     let reader = Reader {
         text,
         masked: &masked,
         escape: directives.escape,
-        line_starts: text.match_indices('\n').map(|(at, _)| at + 1).collect(),
+        line_starts,
     };
     let mut dockerfile = Dockerfile {
         syntax: directives.syntax,
         escape: directives.escape,
         global_args: Vec::new(),
         stages: Vec::new(),
+        not_understood: Vec::new(),
     };
     // Not `syntax::parse`, which refuses two stages of one name; BuildKit does not.
     for instruction in syntax::parse_iter(&masked.text).map_err(|e| located(&e))? {
@@ -47,7 +52,7 @@ fn parse_text(text: &str) -> Result<Dockerfile, Error> {
                 }
                 (None, other) => {
                     let line = reader.instruction(&other).line;
-                    return Err(Error::at(line, "no build stage yet: expected FROM"));
+                    return Err(no_stage_yet(line));
                 }
             },
         }
@@ -55,7 +60,39 @@ fn parse_text(text: &str) -> Result<Dockerfile, Error> {
     if dockerfile.stages.is_empty() {
         return Err(Error::at(1, "there is no FROM, so nothing to build"));
     }
+    for apart in read_apart {
+        let line = reader.line(apart.start);
+        dockerfile.put_back(line, apart)?;
+    }
     Ok(dockerfile)
+}
+
+impl Dockerfile {
+    /// Puts an instruction that was read apart where it stands in the file.
+    fn put_back(&mut self, line: u32, apart: Apart) -> Result<(), Error> {
+        let kind = match apart.kind {
+            ApartKind::Instruction(InstructionKind::Onbuild(inner)) => {
+                InstructionKind::Onbuild(Box::new(Instruction {
+                    line,
+                    kind: inner.kind,
+                }))
+            }
+            ApartKind::Instruction(kind) => kind,
+            ApartKind::Unknown(keyword) => {
+                self.not_understood.push((line, keyword));
+                return Ok(());
+            }
+        };
+        let stage = self.stages.iter_mut().rev().find(|s| s.line < line);
+        let stage = stage.ok_or_else(|| no_stage_yet(line))?;
+        let at = stage.instructions.partition_point(|i| i.line < line);
+        stage.instructions.insert(at, Instruction { line, kind });
+        Ok(())
+    }
+}
+
+fn no_stage_yet(line: u32) -> Error {
+    Error::at(line, "no build stage yet: expected FROM")
 }
 
 fn located(error: &syntax::Error) -> Error {

@@ -89,6 +89,10 @@ fn errors_carry_file_and_line() {
         ("FROM a\nRUN <<E\nx\n", 2, "heredoc"),
         ("FROM a\n\nFROM b c d\n", 3, ""),
         ("FROM a AS 1x\n", 1, "invalid name"),
+        ("FROM a\nLABEL\n", 2, ""),
+        ("FROM a\nSHELL sh -c\n", 2, ""),
+        ("FROM a\nHEALTHCHECK --retries=1 curl x\n", 2, ""),
+        ("ENTRYPOINT []\nFROM a\n", 1, "FROM"),
     ] {
         let error = parse(text, Path::new("x/Dockerfile")).unwrap_err();
         assert_eq!(error.line, line, "{error}");
@@ -99,6 +103,126 @@ fn errors_carry_file_and_line() {
         );
         assert!(error.why.contains(why), "{error}");
     }
+}
+
+/// Forms that BuildKit builds (the story `builds_every_form_of_a_dockerfile` has an
+/// engine say so), each beside what is seen in the stage that it belongs to.
+const FORMS: &[(&str, &[&str])] = &[
+    ("ENTRYPOINT []", &["ENTRYPOINT"]),
+    (
+        "ENTRYPOINT [ ]\nCMD []\nENTRYPOINT\nCMD",
+        &["ENTRYPOINT", "CMD", "ENTRYPOINT", "CMD"],
+    ),
+    (
+        "CMD [\"a\", 'b']\nCMD [\"a\" \"b\"]\nCMD [\"a\",]\nCMD [x",
+        &["CMD", "CMD", "CMD", "CMD"],
+    ),
+    (
+        "ENTRYPOINT [\"a\", \\\n  # why\n\n  \"b\"]",
+        &["ENTRYPOINT"],
+    ),
+    ("RUN", &["RUN"]),
+    (
+        "RUN [\"true\"] && true\nRUN [ -d / ]\nRUN [[ -d / ]] || true",
+        &["RUN", "RUN", "RUN"],
+    ),
+    ("RUN\ttrue\n\tRUN true\n  run true", &["RUN", "RUN", "RUN"]),
+    ("RU\\\nN true", &["RUN"]),
+    ("RUN true \\  \n# one\n\n   # two\n  && true", &["RUN"]),
+    (
+        "HEALTHCHECK NONE\nhealthcheck none",
+        &["HEALTHCHECK", "HEALTHCHECK"],
+    ),
+    (
+        "HEALTHCHECK --interval=5s \\\n # why\n --retries=2 CMD [\"true\"]",
+        &["HEALTHCHECK"],
+    ),
+    ("HEALTHCHECK --interval=5s NONE", &["HEALTHCHECK"]),
+    ("MAINTAINER Some One <a@b.c>", &["MAINTAINER"]),
+    (
+        "SHELL [\"/bin/sh\", \"-c\"]\nLABEL a=b c='d e'\nlabel old form",
+        &["SHELL", "LABEL", "LABEL"],
+    ),
+    (
+        "VOLUME [\"/a\"]\nVOLUME /a /b\nEXPOSE 80 81/udp\nUSER root\nSTOPSIGNAL 9\nWORKDIR a b",
+        &[
+            "VOLUME",
+            "VOLUME",
+            "EXPOSE",
+            "USER",
+            "STOPSIGNAL",
+            "WORKDIR",
+        ],
+    ),
+    (
+        "ONBUILD ENTRYPOINT []\nONBUILD CMD []\nONBUILD SHELL [\"a\"]\nONBUILD VOLUME /x\nONBUILD HEALTHCHECK NONE\nONBUILD RUN []\nONBUILD COPY --parents a b\nONBUILD ADD x\nONBUILD ARG A\nONBUILD LATER x\nonbuild run cat <<E\nFROM no\nE",
+        &["ONBUILD"; 11],
+    ),
+    ("CMD cat <<EOF", &["CMD"]),
+    ("RUN <<E cat\n# x\nCMD []\nE\nCMD []", &["RUN", "CMD"]),
+    ("RUN cat <<-'A' <<B\n\tx\n\tA\n\nB", &["RUN"]),
+    ("COPY <<a <<\"b\" /d/\nENTRYPOINT []\na\nb", &["COPY"]),
+    (
+        "ENV a b c\nENV d=\"e f\" g=h\\ i\nARG A B=1 C",
+        &["ENV", "ENV", "ARG"],
+    ),
+    ("CMD echo \\\\\nCMD x", &["CMD", "CMD"]),
+    (
+        "COPY [\"a b\", \"/c d/\"]\nCOPY [a b /c/",
+        &["COPY", "COPY"],
+    ),
+    (
+        "COPY --parents --exclude=*.md --exclude=b --link=false --chmod=u=rw --chown=1:1 a /b\nADD --unpack=false --keep-git-dir --checksum=sha256:0 https://a/b /c\nRUN --device=vendor/x=all --network=none --security=sandbox true",
+        &["COPY", "ADD", "RUN"],
+    ),
+];
+
+fn keyword(kind: &InstructionKind) -> &'static str {
+    match kind {
+        InstructionKind::Run(_) => "RUN",
+        InstructionKind::Copy(_) => "COPY",
+        InstructionKind::Add(_) => "ADD",
+        InstructionKind::Arg(_) => "ARG",
+        InstructionKind::Env(_) => "ENV",
+        InstructionKind::Onbuild(_) => "ONBUILD",
+        InstructionKind::Other(keyword) => keyword,
+    }
+}
+
+#[test]
+fn what_buildkit_builds_is_read() {
+    for (form, expected) in FORMS {
+        for (before, after) in [
+            ("FROM a\n", "\nFROM a AS last\nRUN x\n"),
+            (
+                "\u{feff}# check=skip=all\nARG A=1 B\nFROM --platform=$A a AS one\n",
+                "\nfrom a as last\nRUN x",
+            ),
+        ] {
+            for newline in ["\n", "\r\n"] {
+                let text = format!("{before}{form}{after}").replace('\n', newline);
+                let file = read(&text);
+                let found: Vec<&str> = file.stages[0]
+                    .instructions
+                    .iter()
+                    .map(|i| keyword(&i.kind))
+                    .collect();
+                assert_eq!(&found, expected, "{text}");
+                assert_eq!(file.stages.len(), 2, "{text}");
+                let lines = u32::try_from(text.lines().count()).unwrap();
+                assert_eq!(file.stages[1].line, lines - 1, "{text}");
+                assert_eq!(file.not_understood, [], "{text}");
+                naming_changes_nothing_else(&text);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_instruction_of_another_frontend_is_passed_over() {
+    let file = read("# syntax=a/b\nFROM a\nLATER <x> \\\n  y\nRUN z\n");
+    assert_eq!(file.not_understood, [(3, "LATER".to_owned())]);
+    assert_eq!(file.stages[0].instructions[0].line, 5);
 }
 
 fn without_names(file: &Dockerfile) -> Vec<Stage> {

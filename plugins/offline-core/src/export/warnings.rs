@@ -17,6 +17,7 @@ pub(super) fn warnings(
     site: Option<&Engine>,
 ) -> (Vec<Warning>, usize) {
     let mut all: Vec<Warning> = Vec::from_iter(project.reading_warning());
+    all.extend(not_understood(closure));
     all.extend(refusals(closure, carried));
     if !carried.buildkit {
         all.extend(without_buildkit(closure));
@@ -46,6 +47,28 @@ impl Carried<'_> {
         let obstacles = self.classic.and_then(|plan| plan.obstacles.get(service));
         obstacles.is_some_and(Vec::is_empty)
     }
+}
+
+/// Instructions that are passed over: what they ask for is not known here.
+fn not_understood(closure: &Closure) -> Vec<Warning> {
+    let builds = closure.services.iter().filter_map(|s| s.build.as_ref());
+    let mut all: Vec<Warning> = builds
+        .flat_map(|build| build.not_understood.iter().map(move |one| (build, one)))
+        .map(|(build, (line, keyword))| Warning {
+            what: format!("{keyword} is an instruction that is not known here; it is passed over"),
+            subject: Some(build.location(*line).to_string()),
+            why: Some(
+                "the frontend of # syntax= may have it, and the engine reads the file by itself"
+                    .into(),
+            ),
+            remedy: Some(
+                "see that it names no image and fetches nothing: both would be missing on site"
+                    .into(),
+            ),
+        })
+        .collect();
+    all.dedup();
+    all
 }
 
 /// The services that the classic builder cannot build.

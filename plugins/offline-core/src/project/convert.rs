@@ -9,7 +9,7 @@ use super::resolved::{ResolvedBuild, ResolvedProject, ResolvedSecret, ResolvedSe
 use super::source_lines::Sources;
 use super::{
     BuildContext, BuildSecret, BuildTarget, DockerfileSource, Error, NamedContext, RunNeeds,
-    SecretSource, Service, Ulimit,
+    SecretSource, Service, Starts, Ulimit, Unset,
 };
 use crate::reference::ImageReference;
 
@@ -66,6 +66,7 @@ impl Converter<'_> {
             depends_on: from.depends_on.clone(),
             image_volumes,
             run: RunNeeds::of(from, self.directory),
+            starts: Starts::of(name, from, self.project, self.directory, self.sources),
             location: self.sources.key(&["services", name]),
         })
     }
@@ -77,7 +78,7 @@ impl Converter<'_> {
                 service: service.to_owned(),
                 key: keys.join("."),
                 location: self.sources.key(&path),
-                unset: self.unset.to_vec(),
+                unset: Unset::of(self.unset, self.sources),
                 source: Box::new(source),
             }
         })

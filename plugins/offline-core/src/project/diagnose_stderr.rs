@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use super::source_lines::Sources;
-use super::{Error, Location};
+use super::unset::{broken_by, named_key};
+use super::{EnvExample, Error, Location};
 
 /// The names in warnings `The "X" variable is not set. Defaulting to a blank string.`
 pub(super) fn unset_variables(stderr: &str) -> Vec<String> {
@@ -34,10 +35,14 @@ pub(super) fn classify(stderr: &str, sources: &Sources) -> Option<Error> {
             .iter()
             .find_map(|mark| sources.text(&format!("${{{variable}{mark}")));
         return Some(Error::RequiredVariable {
+            example: EnvExample::find(&[variable.to_owned()], sources).map(Box::new),
             variable: variable.to_owned(),
             message: if text.is_empty() { "no value" } else { text }.to_owned(),
             location,
         });
+    }
+    if let Some(error) = broken_by(message, &unset_variables(stderr), sources) {
+        return Some(error);
     }
     if let Some(path) = between(message, "env file ", " not found") {
         return Some(Error::EnvFileMissing {
@@ -64,39 +69,24 @@ pub(super) fn classify(stderr: &str, sources: &Sources) -> Option<Error> {
     if let Some(error) = undefined_service(message, sources) {
         return Some(error);
     }
-    let from_compose = [
-        "yaml:",
-        "validating ",
-        "failed to parse ",
-        "services.",
-        "service \"",
+    // `config` talks to no engine: what is wrong is in the files, whatever the words.
+    let of_docker = [
+        "docker: ",
+        "unknown flag",
+        "unknown shorthand flag",
+        "unknown command",
+        "Error response from daemon",
+        "error during connect",
+        "exec format error",
+        "permission denied while trying to connect",
     ];
-    let words = [
-        "invalid compose project",
-        "invalid interpolation format",
-        "additional properties",
-        "Additional property",
-        "must be a mapping",
-        "cycle detected",
-        "cannot extend service",
-        "empty compose file",
-        "project name must not be empty",
-        "invalid project name",
-        "error while interpolating",
-        "mapping key",
-        "error decoding",
-        "is required by",
-        "top-level object",
-    ];
-    if from_compose.iter().any(|p| message.starts_with(p))
-        || words.iter().any(|w| message.contains(w))
-    {
-        return Some(Error::Invalid {
-            location: location_in(message, sources),
-            message: message.to_owned(),
-        });
+    if of_docker.iter().any(|words| message.contains(words)) {
+        return None;
     }
-    None
+    Some(Error::Invalid {
+        location: location_in(message, sources),
+        message: message.to_owned(),
+    })
 }
 
 /// The last line that is no warning: `time="..." level=warning msg="..."` lines
@@ -173,12 +163,8 @@ fn location_in(message: &str, sources: &Sources) -> Option<Location> {
     if let (Some(file), Some(line)) = (&file, line) {
         return Some(Location::new(file, Some(line)));
     }
-    let dotted = message
-        .split_whitespace()
-        .map(|w| w.trim_end_matches([':', ',', '.']))
-        .find(|w| w.starts_with("services."));
-    if let Some(path) = dotted {
-        let keys: Vec<&str> = path.split('.').collect();
+    if let Some(keys) = named_key(message) {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         return sources
             .key(&keys)
             .or_else(|| file.map(|f| Location::new(f, None)));

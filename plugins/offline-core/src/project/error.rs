@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::Location;
+use super::{EnvExample, Location, Unset};
 use crate::engine;
 use crate::error::{Explain, Kind, io_kind};
 use crate::reference::InvalidReference;
@@ -32,6 +32,20 @@ pub enum Error {
         message: String,
         /// Where it is used, where found.
         location: Option<Location>,
+        /// An example of `.env` that sets it.
+        example: Option<Box<EnvExample>>,
+    },
+    /// A variable that is not set leaves something behind that Compose cannot read.
+    #[error("{location}: {} not set, and what is left of the line cannot be read: {left:?}: {message}", are(&unset.variables))]
+    UnsetVariable {
+        /// The variables of that line.
+        unset: Box<Unset>,
+        /// The value with nothing in the place of the variables.
+        left: String,
+        /// What Compose says.
+        message: String,
+        /// The line.
+        location: Location,
     },
     /// An `env_file` is missing.
     #[error("{}the env_file {} does not exist", prefix(location.as_ref()), path.display())]
@@ -78,7 +92,7 @@ pub enum Error {
         location: Option<Location>,
         /// Variables of the project that are not set; one of them is the likely
         /// cause.
-        unset: Vec<String>,
+        unset: Box<Unset>,
         /// What is wrong.
         source: Box<InvalidReference>,
     },
@@ -131,6 +145,13 @@ fn prefix(location: Option<&Location>) -> String {
     location.map_or_else(String::new, |l| format!("{l}: "))
 }
 
+fn are(variables: &[String]) -> String {
+    match variables {
+        [one] => format!("{one} is"),
+        several => format!("{} are", several.join(", ")),
+    }
+}
+
 fn describe(paths: &[PathBuf]) -> String {
     let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     names.join(", ")
@@ -142,6 +163,7 @@ impl Explain for Error {
             Self::NoComposeFile { .. } | Self::ComposeFileMissing { .. } => Kind::NoComposeFile,
             Self::Invalid { .. }
             | Self::RequiredVariable { .. }
+            | Self::UnsetVariable { .. }
             | Self::IncludeMissing { .. }
             | Self::UndefinedService { .. } => Kind::ComposeInvalid,
             Self::EnvFileMissing { .. } => Kind::EnvFileMissing,
@@ -166,9 +188,13 @@ impl Explain for Error {
             Self::Invalid { .. } => {
                 "correct the file and check it with: docker compose config --quiet".into()
             }
-            Self::RequiredVariable { variable, .. } => {
-                format!("set it: {variable}=... in .env, or export {variable}=...")
-            }
+            Self::RequiredVariable {
+                variable, example, ..
+            } => match example {
+                Some(example) => example.remedy(variable),
+                None => format!("set it: {variable}=... in .env, or export {variable}=..."),
+            },
+            Self::UnsetVariable { unset, .. } => return unset.remedy(),
             Self::EnvFileMissing { path, .. } => format!(
                 "create {} (often copied from an example beside it), or mark the entry `required: false`",
                 path.display()
@@ -182,16 +208,9 @@ impl Explain for Error {
             Self::UnknownService { known, .. } => {
                 format!("it has: {}", known.join(", "))
             }
-            Self::Reference { unset, source, .. } => match unset.as_slice() {
-                [] => return source.hint(),
-                [one] => format!(
-                    "{one} is not set: set it in .env or in the environment, or give it a default with ${{{one}:-default}}"
-                ),
-                several => format!(
-                    "these variables are not set: {}; set them in .env or in the environment",
-                    several.join(", ")
-                ),
-            },
+            Self::Reference { unset, source, .. } => {
+                return unset.remedy().or_else(|| source.hint());
+            }
             Self::ContextMissing { .. } => {
                 "correct `build.context`; it is relative to the Compose file's folder".into()
             }

@@ -19,6 +19,8 @@ mod read;
 mod resolved;
 mod run_needs;
 mod source_lines;
+mod starts;
+mod unset;
 
 pub use bake::BakeIdentity;
 pub(crate) use bake::escape;
@@ -35,3 +37,5 @@ pub use options::ProjectOptions;
 pub(crate) use read::from_config;
 pub use read::{read, read_without_compose};
 pub use run_needs::{PublishedPort, RunNeeds};
+pub use starts::{StartCommand, Starts};
+pub use unset::{EnvExample, Unset};

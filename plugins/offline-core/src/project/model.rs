@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{BuildTarget, RunNeeds};
+use super::{BuildTarget, RunNeeds, Starts};
 use crate::event::Warning;
 use crate::reference::ImageReference;
 
@@ -86,6 +86,8 @@ pub struct Service {
     pub image_volumes: Vec<ImageReference>,
     /// What it asks of the host that it runs on.
     pub run: RunNeeds,
+    /// What it does when it starts.
+    pub starts: Starts,
     /// Where the service begins in a Compose file, where found.
     pub location: Option<Location>,
 }

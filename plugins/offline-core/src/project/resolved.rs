@@ -17,6 +17,8 @@ pub(super) struct ResolvedProject {
     pub(super) services: BTreeMap<String, ResolvedService>,
     #[serde(deserialize_with = "null_is_default")]
     pub(super) secrets: BTreeMap<String, ResolvedSecret>,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(super) models: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,6 +48,16 @@ pub(super) struct ResolvedService {
     pub(super) runtime: Option<String>,
     pub(super) gpus: Value,
     pub(super) deploy: Value,
+    pub(super) command: Value,
+    pub(super) entrypoint: Value,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(super) post_start: Vec<Value>,
+    #[serde(deserialize_with = "scalar")]
+    pub(super) working_dir: Option<String>,
+    #[serde(deserialize_with = "pairs")]
+    pub(super) environment: BTreeMap<String, Option<String>>,
+    #[serde(deserialize_with = "names")]
+    pub(super) models: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -74,6 +74,32 @@ impl Sources {
         })
     }
 
+    /// What is written after a key, on its own line, without quotes.
+    pub(super) fn value(&self, path: &[&str]) -> Option<String> {
+        let at = self.exact_key(path)?;
+        let (_, _, line) = self
+            .lines()
+            .find(|(file, number, _)| *file == at.file && Some(*number) == at.line)?;
+        let value = line.split_once(':')?.1;
+        let value = value.split(" #").next().unwrap_or_default().trim();
+        let value = value.trim_matches(['"', '\'']);
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// All lines with their files and numbers.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&Path, u32, &str)> {
+        self.texts.iter().flat_map(|(file, text)| {
+            (1..)
+                .zip(text.lines())
+                .map(move |(number, line)| (file.as_path(), number, line))
+        })
+    }
+
+    /// The folders of the files.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.texts.iter().filter_map(|(file, _)| file.parent())
+    }
+
     /// The only file, if there is just one.
     pub(super) fn only_file(&self) -> Option<&Path> {
         match self.texts.as_slice() {

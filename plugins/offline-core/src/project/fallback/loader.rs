@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::source_lines::Sources;
-use super::super::{Error, Location};
+use super::super::{EnvExample, Error, Location};
 use super::document::{Document, parse};
 use super::environment::Environment;
 use super::interpolate::{Problem, interpolate_tree};
@@ -91,6 +91,8 @@ impl<'a> Loader<'a> {
                     .iter()
                     .find_map(|mark| self.sources.text(&format!("${{{variable}{mark}")));
                 Error::RequiredVariable {
+                    example: EnvExample::find(&[variable.clone()], self.sources)
+                        .map(Box::new),
                     message: if message.is_empty() {
                         "no value".into()
                     } else {

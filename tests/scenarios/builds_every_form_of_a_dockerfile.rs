@@ -41,16 +41,16 @@ const FORMS: &[(&str, &str)] = &[
 ];
 
 fn project() -> Workspace {
-    let mut compose = "name: forms\nservices:\n".to_owned();
+    let mut services = vec!["name: forms\nservices:".to_owned()];
     let new = Workspace::empty("forms");
     for (name, dockerfile) in FORMS {
-        compose += &format!(
-            "  {name}:\n    build: {{context: ., dockerfile: {name}.Dockerfile}}\n    image: forms-{name}:dev\n"
-        );
+        services.push(format!(
+            "  {name}:\n    build: {{context: ., dockerfile: {name}.Dockerfile}}\n    image: forms-{name}:dev"
+        ));
         new.write(&format!("{name}.Dockerfile"), dockerfile);
     }
     new.write("no te.txt", "note\n");
-    new.write("compose.yaml", compose);
+    new.write("compose.yaml", services.join("\n") + "\n");
     new
 }
 

@@ -20,8 +20,19 @@ fn an_export_refuses_what_cannot_work_on_site() {
     let add = "ADD https://files.example/list /there\nCOPY . .";
     let before = project.edit("api/Dockerfile", "COPY . .", add);
     let words = ["api/Dockerfile:6", "https://files.example/list", "--force"];
-    export(&[]).fails_with(REFUSED, &words);
+    export(&["api"]).fails_with(REFUSED, &words);
     nothing_written();
+    // Beside others, it is left out, and they are carried.
+    let ran = export(&[]).succeeds();
+    for words in [
+        "service api is left out",
+        "https://files.example/list",
+        "api/Dockerfile:6",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {ran}");
+    }
+    assert!(ran.stdout.contains("Left out"), "{ran}");
+    std::fs::remove_dir_all(project.join("build-cache")).unwrap();
     let ran = export(&["--dry-run"]).run();
     assert!(
         ran.all().contains("api/Dockerfile:6"),

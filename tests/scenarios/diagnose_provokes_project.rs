@@ -82,6 +82,14 @@ const EDITS: &[Edit] = &[
     ),
     (
         "compose.yaml",
+        "    command: sleep 600\n",
+        "    command: sh -c \"apk add curl && sleep 600\"\n",
+        "asks-at-start",
+        "warning",
+        &["db", "apk add curl"],
+    ),
+    (
+        "compose.yaml",
         "      context: ./api\n",
         "      context: ./api\n      no_cache: true\n",
         "no-cache",

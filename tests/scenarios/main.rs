@@ -19,6 +19,7 @@ mod engine_facts;
 mod every_rule_is_provoked;
 mod features_cross_the_gap;
 mod interrupted;
+mod leaves_out_and_names;
 mod link_across_stores;
 mod loads_what_is_missing;
 mod makefile;

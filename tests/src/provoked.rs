@@ -63,6 +63,7 @@ pub const PROVOKED: &[Provoked] = &[
     row("copy-before-install", PROJECT, "COPY . before the network step", ""),
     row("network-step", PROJECT, "a file that the step before it copies is edited", ""),
     row("remote-source", PROJECT, "ADD of a URL, a git context", ""),
+    row("asks-at-start", PROJECT, "a command that installs something", ""),
     row("no-cache", PROJECT, "no_cache: true", ""),
     row("pulls-always", PROJECT, "pull_policy: always, build.pull: true", ""),
     row("floating-tag", PROJECT, "an image and a FROM without a tag", ""),

@@ -58,6 +58,36 @@ fn words_of_leaving(left: &Left) -> String {
     text
 }
 
+/// What is built, and will still ask for something that is not here.
+fn words_of_starting(summary: &Summary) -> String {
+    if summary.at_start.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "\nNot ready to start without a network; no bundle carries what is asked for then:\n"
+            .to_owned();
+    for one in &summary.at_start {
+        let line = one.line.map_or_else(String::new, |line| format!(":{line}"));
+        let file = one.file.display();
+        text += &format!(
+            "  {}: {} ({}, {file}{line})\n",
+            one.service,
+            one.what,
+            what_kind(one.kind)
+        );
+    }
+    text + "Bring these to the site by other means, or move them into RUN steps; docker offline diagnose says how.\n"
+}
+
+fn what_kind(kind: &str) -> &str {
+    match kind {
+        "model" => "a model",
+        "provider" => "a provider",
+        "start-python" => "at first use",
+        _ => "when it starts",
+    }
+}
+
 fn words(summary: &Summary) -> String {
     let mut text = match summary.loaded {
         0 => "All images were there already; nothing was loaded.\n".to_owned(),
@@ -142,6 +172,7 @@ fn words(summary: &Summary) -> String {
         }
         text += "docker offline build --leave undoes it.\n";
     }
+    text += &words_of_starting(summary);
     text += &format!("\nDone in {}.", seconds(summary.elapsed));
     if !summary.next.is_empty() {
         text += &format!(" Next:\n  {}", summary.next);

@@ -118,8 +118,8 @@ fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(
         terminal.event(Event::Warning(warning.clone()));
     }
     match args.format {
-        Format::Json => terminal.print_json(&plan::export_json(&prepared.closure))?,
-        Format::Text => terminal.print(&plan::export_text(&prepared.closure))?,
+        Format::Json => terminal.print_json(&plan::export_json(&prepared.whole))?,
+        Format::Text => terminal.print(&plan::export_text(&prepared.whole))?,
     }
     Ok(())
 }
@@ -225,6 +225,12 @@ fn words(summary: &Summary) -> String {
         text += &format!(
             "Not for --classic, see the warnings: {}\n",
             summary.not_classic.join(", ")
+        );
+    }
+    if !summary.left_out.is_empty() {
+        text += &format!(
+            "Left out, no site can build them, see the warnings: {}\n",
+            summary.left_out.join(", ")
         );
     }
     if !summary.hidden.is_empty() {

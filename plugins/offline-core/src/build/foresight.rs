@@ -48,6 +48,7 @@ pub(super) fn foresee(
     foresight.full_disk(engine);
     foresight.engine_misses(closure, record, engine);
     foresight.old_compose(project, closure, engine);
+    foresight.refused.extend(closure.unbuildable());
     for service in &closure.services {
         let Some(build) = &service.build else {
             continue;
@@ -58,6 +59,7 @@ pub(super) fn foresee(
                     foresight.edits(&service.name, build, carried, layout, now)?;
                 }
             }
+            None if foresight.refused.contains_key(&service.name) => {}
             None => foresight.warnings.push(Warning {
                 what: format!(
                     "service {} is not in the bundle: all its steps will run",

@@ -16,7 +16,7 @@ use super::version::{self, versioned};
 use super::warm::Builder;
 use super::{BuildOptions, Error, ServiceResult, Summary};
 use crate::bundle::Record;
-use crate::closure::{self, Closure, Platform};
+use crate::closure::{self, Closure, Platform, Unbundled};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
@@ -112,6 +112,7 @@ pub fn run(
         plain_compose_misses: Vec::new(),
         network: None,
         stay: None,
+        at_start: at_start(&closure),
         override_file: None,
         next: String::new(),
         elapsed: started.elapsed(),
@@ -231,6 +232,12 @@ pub fn run(
     summary.services = results;
     summary.elapsed = started.elapsed();
     Ok((summary, refused))
+}
+
+/// What the services ask for once they start.
+fn at_start(closure: &Closure) -> Vec<Unbundled> {
+    let asked = closure.unbundled.iter().filter(|one| one.is_at_start());
+    asked.cloned().collect()
 }
 
 /// A request file where a build would take it into an image, and change a key by it.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::stay::Staying;
 use super::{Asked, PlainMiss};
+use crate::closure::Unbundled;
 
 /// What a build did.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -28,6 +29,8 @@ pub struct Summary {
     pub network: Option<Replayed>,
     /// What was left running for plain Compose.
     pub stay: Option<Staying>,
+    /// What its services ask a network for when they start, and what of it is no image.
+    pub at_start: Vec<Unbundled>,
     /// The generated Compose file, where one is needed.
     pub override_file: Option<PathBuf>,
     /// The command to type next.

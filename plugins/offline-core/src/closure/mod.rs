@@ -5,12 +5,14 @@
 //! the target, with ARGs expanded, named contexts applied, per platform.
 
 mod arguments;
+mod at_start;
 mod contexts;
 mod cycles;
 mod error;
 mod externals;
 mod inputs;
 mod key_steps;
+mod left_out;
 mod model;
 mod needs;
 mod network_tools;
@@ -27,6 +29,7 @@ mod waves;
 
 pub use crate::dockerfile::Platform;
 pub use arguments::is_predefined;
+pub use at_start::AT_START;
 pub use error::Error;
 pub use model::{
     BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure,

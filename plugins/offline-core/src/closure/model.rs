@@ -212,7 +212,9 @@ impl Role {
 /// Something a build fetches that is not an image, so a bundle cannot carry it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Unbundled {
-    /// `add-url`, `add-git`, `git-context`, `remote-context`.
+    /// `add-url`, `add-git`, `git-context`, `remote-context`; and what is asked for
+    /// when a container starts: `start-command`, `start-script`, `start-python`,
+    /// `model`, `provider`.
     pub kind: &'static str,
     /// The address.
     pub what: String,
@@ -222,6 +224,13 @@ pub struct Unbundled {
     pub file: PathBuf,
     /// The line, where known.
     pub line: Option<u32>,
+}
+
+impl Unbundled {
+    /// Whether a container asks for it when it starts, and no build.
+    pub fn is_at_start(&self) -> bool {
+        super::AT_START.contains(&self.kind)
+    }
 }
 
 /// A stage of a service's build.

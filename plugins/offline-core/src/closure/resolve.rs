@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::at_start;
 use super::contexts::Contexts;
 use super::inputs::{
     build_args, find, parse_platform, remote_kind, service_location, sibling_triggers,
@@ -110,6 +111,9 @@ impl<'a> Resolver<'a> {
         }
         for image in &service.image_volumes {
             self.run_image(service, image)?;
+        }
+        for found in at_start::find(self.project, service, build.as_ref()) {
+            self.needs.unbundled(found);
         }
         Ok(ServiceClosure {
             name: name.to_owned(),

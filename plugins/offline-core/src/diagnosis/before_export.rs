@@ -18,6 +18,7 @@ const RULES: &[&str] = &[
     "unset-variable",
     "copy-before-install",
     "remote-source",
+    "asks-at-start",
     "no-cache",
     "pulls-always",
     "floating-tag",
@@ -25,6 +26,9 @@ const RULES: &[&str] = &[
     "context-size",
     "crlf-script",
 ];
+
+/// The rule of sources that a build fetches by itself.
+pub const REMOTE_SOURCE: &str = "remote-source";
 
 /// The rules that have nothing to say where the bundle holds what network steps
 /// fetch: such a step can run again.
@@ -85,10 +89,16 @@ impl Finding {
 impl Report {
     /// Everything that is worth a warning, the worst first.
     pub fn warnings(&self) -> Vec<Warning> {
+        self.warnings_of(|_| true)
+    }
+
+    /// The same for some of the findings.
+    pub fn warnings_of(&self, of: impl Fn(&&Finding) -> bool) -> Vec<Warning> {
         let mut found: Vec<&Finding> = self
             .findings
             .iter()
             .filter(|f| f.severity >= Severity::Warning)
+            .filter(of)
             .collect();
         found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         found.into_iter().map(Finding::as_warning).collect()

@@ -30,7 +30,7 @@ mod way_out;
 mod why;
 
 pub use crate::__diagnosis_text as text;
-pub use before_export::before_export;
+pub use before_export::{REMOTE_SOURCE, before_export};
 pub use bundle_view::{BundleView, CarriedBundle, Wholeness};
 pub use containers::Container;
 pub use contexts::TakenContext;

@@ -6,7 +6,7 @@ use super::warnings::{Carried, warnings};
 use super::{Error, ExportOptions, arguments, emulation, outputs};
 use crate::closure::{self, Closure, Platform};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
-use crate::diagnosis::{Severity, before_export};
+use crate::diagnosis::{Finding, REMOTE_SOURCE, Severity, before_export};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Warning, Work};
@@ -30,8 +30,12 @@ pub struct Prepared {
     pub platform: Platform,
     /// The project.
     pub project: Project,
-    /// Its closure.
+    /// What is carried of it.
     pub closure: Closure,
+    /// Its closure, with the services that are left out.
+    pub whole: Closure,
+    /// The services that no site can build, with the reason; they are not carried.
+    pub left_out: BTreeMap<String, String>,
     /// What the classic builder will build; `None` where its cache is not carried.
     pub classic: Option<ClassicPlan>,
     /// What the user should know.
@@ -58,7 +62,9 @@ pub fn prepare(
     if engine.platform.parse().as_ref() != Ok(&platform) {
         emulation::build_for(&mut project, &platform);
     }
-    let closure = closure::resolve(&project, &options.services, &platform)?;
+    let whole = closure::resolve(&project, &options.services, &platform)?;
+    let left_out = left_out(&whole, options);
+    let closure = whole.without(&left_out.keys().cloned().collect());
     if options.builder.buildkit() {
         check_builder(docker, &closure, &engine)?;
     }
@@ -73,7 +79,15 @@ pub fn prepare(
     let (mut all, lost_on_site) =
         warnings(&project, &closure, carried, &made, options.site.as_ref());
     let diagnosis = before_export(&project, &closure, recording.records());
-    all.extend(diagnosis.warnings());
+    // What a service that is left out fetches is said once, with the service.
+    let said = |finding: &&Finding| {
+        let of = finding.service.as_ref();
+        !(finding.id == REMOTE_SOURCE && of.is_some_and(|s| left_out.contains_key(s)))
+    };
+    let hopeless = diagnosis.findings.iter().filter(said);
+    let hopeless = hopeless.filter(|f| f.severity == Severity::Error).count();
+    all.extend(left_out.iter().map(leaving_out));
+    all.extend(diagnosis.warnings_of(said));
     all.extend(arguments::warnings(options, &closure));
     let outputs = outputs::choose(&project, &closure, options)?;
     Ok(Prepared {
@@ -81,13 +95,41 @@ pub fn prepare(
         platform,
         project,
         closure,
+        whole,
+        left_out,
         classic,
         warnings: all,
         lost_on_site,
-        hopeless: diagnosis.count(Severity::Error),
+        hopeless,
         recording,
         outputs,
     })
+}
+
+/// The services to leave out, as long as there are others: one line that no site can
+/// build is no reason to carry nothing.
+fn left_out(closure: &Closure, options: &ExportOptions) -> BTreeMap<String, String> {
+    let found = closure.unbuildable();
+    let others = closure
+        .services
+        .iter()
+        .any(|s| !found.contains_key(&s.name));
+    if others && !options.force {
+        found
+    } else {
+        BTreeMap::new()
+    }
+}
+
+fn leaving_out((service, why): (&String, &String)) -> Warning {
+    Warning {
+        what: format!("service {service} is left out: no site can build it"),
+        subject: None,
+        why: Some(format!(
+            "{why}; BuildKit asks for such a source in every build, cached or not"
+        )),
+        remedy: Some("put the file or the clone into the build context and COPY it; or fetch it in a RUN step, which is recorded".into()),
+    }
 }
 
 /// The engine and the project.

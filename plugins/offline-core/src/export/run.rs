@@ -117,6 +117,7 @@ fn fill(
             .iter()
             .map(|h| h.name.clone())
             .collect(),
+        left_out: prepared.left_out.keys().cloned().collect(),
         images: images.len(),
         stages: stages.len(),
         classic_stages: classic.as_ref().map_or(0, ClassicImages::stages),

@@ -15,6 +15,8 @@ pub struct Summary {
     pub services: Vec<String>,
     /// Services that no active profile enables, and that are not carried.
     pub hidden: Vec<String>,
+    /// Services that no site can build, and that are not carried.
+    pub left_out: Vec<String>,
     /// How many images from registries are carried.
     pub images: usize,
     /// How many stages are carried as BuildKit builds them.

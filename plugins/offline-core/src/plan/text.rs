@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use crate::closure::{Closure, ServiceClosure};
+use crate::closure::{Closure, ServiceClosure, Unbundled};
 use crate::project::{BuildContext, Location};
 
 /// What an export would carry, for people.
@@ -18,8 +18,23 @@ pub fn export_text(closure: &Closure) -> String {
         "Left out, as no active profile enables them (add --profile P or --all-profiles)",
         &hidden,
     );
-    let unbundled: Vec<Vec<String>> = closure
-        .unbundled
+    let (at_start, of_builds): (Vec<_>, Vec<_>) =
+        closure.unbundled.iter().partition(|u| u.is_at_start());
+    section(
+        &mut text,
+        "Not images, so fetched again by any build that must repeat the step",
+        &rows(&of_builds),
+    );
+    section(
+        &mut text,
+        "Not carried, and asked for when a container starts",
+        &rows(&at_start),
+    );
+    text
+}
+
+fn rows(unbundled: &[&Unbundled]) -> Vec<Vec<String>> {
+    unbundled
         .iter()
         .map(|u| {
             vec![
@@ -29,13 +44,7 @@ pub fn export_text(closure: &Closure) -> String {
                 u.service.clone(),
             ]
         })
-        .collect();
-    section(
-        &mut text,
-        "Not images, so fetched again by any build that must repeat the step",
-        &unbundled,
-    );
-    text
+        .collect()
 }
 
 fn images(closure: &Closure) -> Vec<Vec<String>> {

@@ -78,7 +78,7 @@ impl Converter<'_> {
                 service: service.to_owned(),
                 key: keys.join("."),
                 location: self.sources.key(&path),
-                unset: Unset::of(self.unset, self.sources),
+                unset: Box::new(Unset::of(self.unset, self.sources)),
                 source: Box::new(source),
             }
         })

@@ -41,11 +41,11 @@ pub struct Unset {
 }
 
 impl Unset {
-    pub(super) fn of(variables: &[String], sources: &Sources) -> Box<Self> {
-        Box::new(Self {
+    pub(super) fn of(variables: &[String], sources: &Sources) -> Self {
+        Self {
             variables: variables.to_vec(),
             example: EnvExample::find(variables, sources),
-        })
+        }
     }
 
     /// What to do about them; nothing where there are none.
@@ -140,7 +140,7 @@ pub(super) fn broken_by(message: &str, unset: &[String], sources: &Sources) -> O
             uses.iter().find(|u| names_nothing && u.blanked.is_empty())
         })?;
     Some(Error::UnsetVariable {
-        unset: Unset::of(&found.variables, sources),
+        unset: Box::new(Unset::of(&found.variables, sources)),
         left: found.blanked.clone(),
         message: message.to_owned(),
         location: found.location.clone(),

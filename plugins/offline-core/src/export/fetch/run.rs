@@ -183,6 +183,8 @@ fn ready(
         engine,
         platform,
         project,
+        whole: closure.clone(),
+        left_out: BTreeMap::new(),
         closure,
         classic: None,
         warnings: Vec::new(),

@@ -91,7 +91,7 @@ impl<'a> Loader<'a> {
                     .iter()
                     .find_map(|mark| self.sources.text(&format!("${{{variable}{mark}")));
                 Error::RequiredVariable {
-                    example: EnvExample::find(&[variable.clone()], self.sources)
+                    example: EnvExample::find(std::slice::from_ref(&variable), self.sources)
                         .map(Box::new),
                     message: if message.is_empty() {
                         "no value".into()

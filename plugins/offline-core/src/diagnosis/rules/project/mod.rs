@@ -1,5 +1,6 @@
 //! The Compose project and its Dockerfiles.
 
+mod asks_at_start;
 mod bind_mount;
 mod broad_copy;
 mod container_name;
@@ -25,6 +26,7 @@ pub(super) const RULES: &[&Rule] = &[
     &broad_copy::RULE,
     &network_step::RULE,
     &remote_source::RULE,
+    &asks_at_start::RULE,
     &no_cache::RULE,
     &pulls_always::RULE,
     &floating_tag::RULE,

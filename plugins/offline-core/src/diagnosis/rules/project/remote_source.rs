@@ -25,7 +25,8 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     let Some(closure) = situation.sources.closure() else {
         return Vec::new();
     };
-    let unbundled = closure.unbundled.iter().map(|one| {
+    let of_builds = closure.unbundled.iter().filter(|one| !one.is_at_start());
+    let unbundled = of_builds.map(|one| {
         let (service, what) = (&one.service, &one.what);
         let location = Location::new(&one.file, one.line);
         let message = text!(

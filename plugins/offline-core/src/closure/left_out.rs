@@ -1,0 +1,50 @@
+//! Services whose builds fetch by themselves what no bundle carries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Closure, Unbundled};
+use crate::project::Location;
+
+impl Closure {
+    /// The services that no site can build, each with the reason: BuildKit asks the
+    /// server of a source that it fetches itself in every build, cached or not. What
+    /// is built upon such a service cannot be built there either.
+    pub fn unbuildable(&self) -> BTreeMap<String, String> {
+        let mut found: BTreeMap<String, String> = BTreeMap::new();
+        for one in self.unbundled.iter().filter(|one| !one.is_at_start()) {
+            found
+                .entry(one.service.clone())
+                .or_insert_with(|| reason(one));
+        }
+        loop {
+            let next = self.services.iter().find_map(|service| {
+                let stages = service.build.iter().flat_map(|b| &b.stages);
+                let mut bases = stages.flat_map(|stage| &stage.sibling_services);
+                let base = bases.find(|name| found.contains_key(*name))?;
+                let new = !found.contains_key(&service.name);
+                new.then(|| (service.name.clone(), format!("it is built upon {base}")))
+            });
+            match next {
+                Some((name, reason)) => found.insert(name, reason),
+                None => return found,
+            };
+        }
+    }
+
+    /// The same without these services, and without the images that only they need.
+    #[must_use]
+    pub fn without(&self, services: &BTreeSet<String>) -> Self {
+        let mut rest = self.clone();
+        rest.services.retain(|s| !services.contains(&s.name));
+        for image in &mut rest.images {
+            image.services = &image.services - services;
+        }
+        rest.images.retain(|image| !image.services.is_empty());
+        rest
+    }
+}
+
+fn reason(one: &Unbundled) -> String {
+    let at = Location::new(&one.file, one.line);
+    format!("its build fetches {} by itself ({at})", one.what)
+}

@@ -27,8 +27,34 @@ for dir in "${binds[@]}"; do
     mkdir -p "$root$dir"
     mount --bind "$dir" "$root$dir"
 done
-# A small disk, to be filled; what is on it ends with the engine.
-[ -z "${LAB_DATA_SIZE:-}" ] || mount -t tmpfs -o "size=$LAB_DATA_SIZE" tmpfs "$root$engine/data"
+# Engines write many small files and sync each of them: on a disk image without a journal that
+# takes a third less of the processor, and it is removed at once. Where there are no loop devices,
+# the folder itself will do.
+disk_image() {
+    local image=$engine/data.img _
+    [ -e /dev/loop-control ] && command -v mkfs.ext4 >/dev/null || return 1
+    if [ ! -e "$image" ]; then
+        [ -z "$(ls -A "$engine/data")" ] || return 1
+        truncate -s 60G "$image.new" &&
+            mkfs.ext4 -q -F -m 0 -O ^has_journal -E lazy_itable_init=1,nodiscard "$image.new" &&
+            mount_image "$image.new" && mv "$image.new" "$image" || return 1
+        return
+    fi
+    # That of the engine's last run may be about to be taken down.
+    for _ in {1..50}; do
+        if mount_image "$image"; then return; fi
+        sleep 0.1
+    done
+    echo "$image: cannot be mounted again" >&2
+    exit 1
+}
+mount_image() { mount -o loop,noatime,nodiscard "$1" "$root$engine/data"; }
+if [ -n "${LAB_DATA_SIZE:-}" ]; then
+    # A small disk, to be filled; what is on it ends with the engine.
+    mount -t tmpfs -o "size=$LAB_DATA_SIZE" tmpfs "$root$engine/data"
+elif ! disk_image; then
+    rm -f "$engine/data.img.new"
+fi
 
 mkdir -p "$root/.old"
 cd "$root"

@@ -3,7 +3,7 @@
 # command:package
 PACKAGES_NEEDED=(
     mmdebstrap:mmdebstrap ip:iproute2 iptables:iptables curl:curl jq:jq
-    nsenter:util-linux mount:mount zstd:zstd gzip:gzip tar:tar
+    nsenter:util-linux mount:mount zstd:zstd gzip:gzip tar:tar mkfs.ext4:e2fsprogs
 )
 
 packages_ensure() {

@@ -52,7 +52,7 @@ fn one_round(pair: Pair) {
     if pair.has_plugins() {
         assert!(ran.all().contains("docker compose up -d --build"), "{ran}");
         LlmChat::on(&site, &project).edit_both_and_see("two");
-        site.docker(project.path(), ["compose", "down", "-v"])
+        site.docker(project.path(), ["compose", "down", "-v", "-t", "1"])
             .quietly()
             .succeeds();
     } else {

@@ -85,7 +85,10 @@ fn one_round(pair: Pair) {
     datamate.answers("api/backend/version", "2.0.0");
     datamate.answers("api/backend-python/version", "2.0.1");
     datamate.answers("main.js", "on site");
-    datamate.compose(["down", "-v"]).quietly().succeeds();
+    datamate
+        .compose(["down", "-v", "-t", "1"])
+        .quietly()
+        .succeeds();
 }
 
 #[test]
@@ -198,7 +201,10 @@ fn the_rebuild_script_touches_only_what_changed() {
         "{ran}"
     );
     datamate.answers("api/mineru/version", "1.0.0");
-    datamate.compose(["down", "-v"]).quietly().succeeds();
+    datamate
+        .compose(["down", "-v", "-t", "1"])
+        .quietly()
+        .succeeds();
 }
 
 fn replaced<'a>(before: &[(String, String)], after: &'a [(String, String)]) -> Vec<&'a str> {

@@ -18,8 +18,8 @@ fn project() -> Workspace {
             ),
             (
                 "app/Dockerfile",
-                "FROM debian:bookworm-slim AS one\nRUN sleep 0.5; head -c 20000000 /dev/urandom > /one\n\
-                 FROM busybox:1.36\nCOPY --from=one /one /one\nRUN sleep 0.5; echo two > /two\nCOPY data.txt /data.txt\n",
+                "FROM busybox:1.36 AS one\nRUN sleep 0.5; head -c 8000000 /dev/urandom > /one\n\
+                 FROM alpine:3.20\nCOPY --from=one /one /one\nRUN sleep 0.5; echo two > /two\nCOPY data.txt /data.txt\n",
             ),
             ("app/data.txt", "data\n"),
         ],
@@ -85,7 +85,11 @@ fn export_is_cut_at_any_moment_and_then_succeeds() {
 #[test]
 fn build_is_cut_at_any_moment_and_then_succeeds() {
     let connected = Engine::with_plugin("28-overlay2-connected");
-    let carried = Carried::export(&connected, project(), &["--no-record"]);
+    let carried = Carried::export(
+        &connected,
+        project(),
+        &["--no-record", "--builder", "buildkit"],
+    );
     drop(connected);
     let (site, project) = carried.arrive("28-overlay2-airgapped");
     let build = || {

@@ -38,7 +38,7 @@ fn one_round(carried: &Carried, pair: Pair) {
     chat.edit_builder_neighbour_and_see("What would you like to know?");
     chat.fail_before_apt_and_undo();
     chat.edit_both_and_see("two");
-    site.docker(project.path(), ["compose", "down", "-v"])
+    site.docker(project.path(), ["compose", "down", "-v", "-t", "1"])
         .quietly()
         .succeeds();
 }

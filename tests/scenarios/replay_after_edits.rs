@@ -123,7 +123,7 @@ fn edits_on(kind: &str) {
     not_replayed(&undone.all());
     assert!(undone.stdout.contains("up -d --build"), "{undone}");
     no_way_out(&site);
-    site.docker(project.path(), ["compose", "down"])
+    site.docker(project.path(), ["compose", "down", "-t", "1"])
         .quietly()
         .succeeds();
 }

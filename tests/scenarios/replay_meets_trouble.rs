@@ -159,7 +159,7 @@ fn a_killed_replay_service_comes_back_or_is_put_back() {
 
 /// Takes away what runs, and what `--stay` set up.
 fn leaves(site: &Engine, project: &Workspace) {
-    site.docker(project.path(), ["compose", "down"])
+    site.docker(project.path(), ["compose", "down", "-t", "1"])
         .quietly()
         .succeeds();
     site.offline(project.path(), ["build", "--leave"])

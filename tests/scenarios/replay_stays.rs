@@ -104,7 +104,7 @@ fn stay_on(carried: &Carried, kind: &str) {
     assert!(!ran.ok(), "{ran}");
     assert!(ran.all().contains("404"), "{ran}");
 
-    site.docker(project.path(), ["compose", "down"])
+    site.docker(project.path(), ["compose", "down", "-t", "1"])
         .quietly()
         .succeeds();
     site.offline(project.path(), ["build", "--leave"])
@@ -126,7 +126,7 @@ fn stay_on(carried: &Carried, kind: &str) {
         .succeeds();
     assert!(again.stdout.contains("Nothing of"), "{again}");
     site.compose_up(project.path());
-    site.docker(project.path(), ["compose", "down"])
+    site.docker(project.path(), ["compose", "down", "-t", "1"])
         .quietly()
         .succeeds();
 }
@@ -183,7 +183,7 @@ fn a_project_of_other_names_is_told_the_line_for_its_env_file() {
     site.docker(project.path(), ["rm", "-f", "other"])
         .quietly()
         .succeeds();
-    site.docker(project.path(), ["compose", "down"])
+    site.docker(project.path(), ["compose", "down", "-t", "1"])
         .quietly()
         .succeeds();
     site.offline(project.path(), ["build", "--leave"])

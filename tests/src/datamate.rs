@@ -108,6 +108,7 @@ impl<'a> Datamate<'a> {
     pub fn up(&self, services: &[&str]) -> BuildLog {
         let ran = self
             .compose(["--progress", "plain", "up", "-d", "--build", "--no-deps"])
+            .args(["-t", "1"])
             .args(services)
             .succeeds();
         let log = BuildLog::of(&ran.all());
@@ -118,10 +119,10 @@ impl<'a> Datamate<'a> {
     /// Stops and removes what runs, with `docker-compose` where Compose is no plugin.
     pub fn take_down(&self, has_plugins: bool) {
         let down = if has_plugins {
-            self.compose(["down", "-v"])
+            self.compose(["down", "-v", "-t", "1"])
         } else {
             let old = self.engine.run_in(&self.folder, "docker-compose");
-            old.args(DATAMATE_FILES).args(["down", "-v"])
+            old.args(DATAMATE_FILES).args(["down", "-v", "-t", "1"])
         };
         down.quietly().succeeds();
     }

@@ -69,22 +69,27 @@ pub fn jobs(list: &str, times: &str, only: &[&str]) -> Result<Vec<Job>, String> 
     {
         return Err(format!("no story begins with {word}"));
     }
+    let wanted = |test: &str| only.is_empty() || only.iter().any(|word| test.starts_with(word));
     let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
-    for test in tests {
+    for test in tests.into_iter().filter(|test| wanted(test)) {
         let story = test.split("::").next().unwrap_or(test);
         let job = known.iter().find(|job| job.holds(test));
-        let job = job.cloned().unwrap_or_else(|| Job {
+        let mut job = job.cloned().unwrap_or_else(|| Job {
             name: story.to_owned(),
             seconds: UNKNOWN,
             turn: Turn::Together,
         });
+        // Asked for by its own name, or by a part of it, it is told without its neighbours.
+        if only
+            .iter()
+            .any(|word| word.len() > job.name.len() && test.starts_with(word))
+        {
+            test.clone_into(&mut job.name);
+        }
         jobs.entry(job.name.clone()).or_insert(job);
     }
     let mut jobs: Vec<Job> = jobs.into_values().collect();
-    if !only.is_empty() {
-        let wanted = |name: &str| only.iter().any(|word| name.starts_with(word));
-        jobs.retain(|job| wanted(&job.name) && job.turn != Turn::Last);
-    }
+    jobs.retain(|job| only.is_empty() || job.turn != Turn::Last);
     jobs.sort_by_key(|job| (job.turn, std::cmp::Reverse(job.seconds)));
     Ok(jobs)
 }
@@ -143,6 +148,8 @@ mod tests {
     #[test]
     fn some_are_told_by_the_beginning_of_their_name() {
         assert_eq!(names(&["c", "z"]), ["c::two", "c"]);
+        assert_eq!(names(&["a::t"]), ["a::two"]);
+        assert_eq!(names(&["a::one", "b"]), ["a::one", "b"]);
         assert!(jobs(LIST, TIMES, &["nobody"]).is_err());
     }
 

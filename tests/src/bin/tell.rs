@@ -51,9 +51,14 @@ fn list(binary: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&listed.stdout).into_owned())
 }
 
+/// Half as many again as there are processors: a story also waits, for servers far away
+/// and for containers to start.
 fn slots() -> usize {
     let wanted = std::env::var("SLOTS").ok().and_then(|n| n.parse().ok());
-    wanted.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, Into::into))
+    wanted.unwrap_or_else(|| {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        processors + processors / 2
+    })
 }
 
 /// A story that is being told.

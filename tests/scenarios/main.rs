@@ -26,6 +26,7 @@ mod makefile;
 mod mirrors_and_proxies;
 mod mounts_across_generations;
 mod multi_platform_bases;
+mod one_service_fails;
 mod plain_docker_load;
 mod reads_without_compose;
 mod rebuilds_after_edits;

@@ -126,18 +126,20 @@ fn a_recording_holds_every_answer_and_no_token() {
 }
 
 #[test]
-fn a_recording_that_is_not_whole_fails_the_export_with_the_url() {
+fn a_recording_that_is_not_whole_is_left_out_with_its_url() {
     let engine = Engine::with_plugin("28-containerd-connected");
     let origin = Origin::answering(&engine, answer);
     let text =
         "FROM busybox:1.36\nARG ORIGIN\nCOPY . .\nRUN wget -q -O cut \"$ORIGIN/cut\" || true\n";
     let project = project(&origin, text);
     let flags = ["export", "--builder", "buildkit", "--archive", "none"];
-    let refused = engine.offline(project.path(), flags).within(600).run();
+    let export = || engine.offline(project.path(), flags).within(600);
+    let refused = export().arg("--strict").run();
     refused.assert_in_words();
     for words in ["service app", "/cut", "--no-record"] {
         assert!(refused.stderr.contains(words), "{words}: {refused}");
     }
+    export().fails_with(54, &["app/Dockerfile:4", "/cut"]);
     engine
         .offline(project.path(), flags)
         .arg("--no-record")

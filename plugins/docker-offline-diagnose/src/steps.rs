@@ -23,6 +23,16 @@ pub(crate) fn words(trace: &ServiceTrace, page: Page) -> String {
         }
     }
     let _ = writeln!(text, "\n{}", summary(trace, page));
+    if let Some(why) = &trace.unrecorded {
+        let words = if zh {
+            format!("导出时无法录制该服务获取的内容：{why}")
+        } else {
+            format!("The export could not record what this service fetches: {why}")
+        };
+        for line in page.wrapped(&words, 0) {
+            let _ = writeln!(text, "{}", page.colours.warning(&line));
+        }
+    }
     for unknown in unknown(trace, zh) {
         for line in page.wrapped(unknown, 0) {
             let _ = writeln!(text, "{}", page.colours.dim(&line));

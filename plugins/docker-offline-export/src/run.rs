@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         Format::Json => terminal.print_json(&summary)?,
         Format::Text => terminal.print(&words(&summary))?,
     }
-    Ok(())
+    summary.failure().map_or(Ok(()), Err)
 }
 
 fn options(args: &Args) -> ExportOptions {
@@ -76,6 +76,7 @@ fn options(args: &Args) -> ExportOptions {
         http_proxy: args.http_proxy.clone(),
         ca_file: args.ca_file.clone(),
         record_network: !args.no_record,
+        strict: args.strict,
         force: args.force,
         tool_version: env!("CARGO_PKG_VERSION").into(),
         docker_config: docker_config(),
@@ -220,6 +221,9 @@ fn words(summary: &Summary) -> String {
     text += &format!("Shared layers counted once: {}\n", sizes.join(", "));
     if let Some(network) = &summary.network {
         text += &recorded(network);
+    }
+    for (service, one) in &summary.unrecorded {
+        text += &format!("Not recorded: {service} ({})\n", one.words());
     }
     if !summary.not_classic.is_empty() {
         text += &format!(

@@ -73,6 +73,8 @@ pub enum Kind {
     NotRecorded,
     /// Build containers cannot reach the proxy that replays the network.
     ProxyUnreachable,
+    /// The bundle is written, but what some services fetch could not be recorded.
+    RecordingPartial,
     /// Diagnosis found errors.
     FindingsError,
     /// Diagnosis found warnings and `--strict` was given.

@@ -62,6 +62,7 @@ const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (Some(Kind::BuildPartial), code(51, "BuildPartial", "some services were built, others were refused")),
     (Some(Kind::NotRecorded), code(52, "NotRecorded", "a step asked for something that the bundle's recording does not hold")),
     (Some(Kind::ProxyUnreachable), code(53, "ProxyUnreachable", "the recorded network cannot be replayed for this engine from here")),
+    (Some(Kind::RecordingPartial), code(54, "RecordingPartial", "the bundle was written, but what some services fetch could not be recorded")),
     (Some(Kind::DiskFull), code(60, "DiskFull", "no space is left on a disk")),
     (Some(Kind::Io), code(61, "Io", "a file could not be read or written")),
     (Some(Kind::FindingsError), code(70, "FindingsError", "diagnosis found errors")),

@@ -62,9 +62,13 @@ pub struct Args {
     #[arg(long, help_heading = "Network options")]
     pub no_record: bool,
 
+    /// Fail where what a service fetches cannot be recorded, instead of going on without its recording
+    #[arg(long, help_heading = "Network options", conflicts_with = "no_record")]
+    pub strict: bool,
+
     /// Fetch what a site lacks, as docker offline build --wanted FILE wrote it down there, into a small archive that adds it to the site's bundle; export nothing else
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Network options",
-        conflicts_with_all = ["services", "builder", "platform", "site_engine", "no_record", "dry_run", "force"])]
+        conflicts_with_all = ["services", "builder", "platform", "site_engine", "no_record", "strict", "dry_run", "force"])]
     pub fetch: Option<PathBuf>,
 
     /// Print the plan and change nothing

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::failed::{Failed, Stopped};
 use super::classic::{ClassicRun, PlainCompose, PlainMiss, Plan, PlanInputs, Way, plan};
 use super::levels::{levels, one_name_at_a_time};
 use super::overrides::unresolved_pins;
@@ -82,6 +83,7 @@ impl ByClassic<'_> {
 
     fn levels(&self, run: &ClassicRun<'_>, plan: &Plan) -> Result<Vec<ServiceResult>, Failure> {
         let closure = self.builder.closure;
+        let failed = self.builder.failed;
         let folder = tempfile::Builder::new()
             .prefix("docker-offline-")
             .tempdir()
@@ -94,7 +96,7 @@ impl ByClassic<'_> {
             let going = |is: &dyn Fn(&Way) -> bool| -> BTreeSet<String> {
                 let names = plan.names(is).into_iter();
                 let of_level = names.filter(|name| level.services.contains(*name));
-                of_level.cloned().collect()
+                failed.but(&of_level.cloned().collect())
             };
             let by_buildkit = going(&|way| matches!(way, Way::BuildKit));
             if !by_buildkit.is_empty() {
@@ -112,8 +114,20 @@ impl ByClassic<'_> {
                 results.insert(service.clone(), run.tag_carried(&service)?);
             }
             for some in one_name_at_a_time(closure, going(&|way| matches!(way, Way::Classic(_)))) {
-                for result in run.build(&some, folder.path())? {
-                    results.insert(result.service.clone(), result);
+                for (service, outcome) in run.build(&some, folder.path()) {
+                    match outcome {
+                        Ok(result) => {
+                            results.insert(service, result);
+                        }
+                        Err(failure) => {
+                            let stopped = Stopped::from(failure);
+                            if !stopped.is_of_a_step() {
+                                return Err(stopped.failure);
+                            }
+                            let project = self.builder.project;
+                            failed.add(project, closure, &service, stopped.failure);
+                        }
+                    }
                 }
             }
         }
@@ -136,7 +150,9 @@ impl ByClassic<'_> {
         let closure = self.builder.closure;
         let mut without = PlainCompose::default();
         let mut warm = BTreeSet::new();
-        for (service, way) in &plan.ways {
+        let all: BTreeSet<String> = plan.ways.keys().cloned().collect();
+        let built = self.builder.failed.but(&all);
+        for (service, way) in plan.ways.iter().filter(|(name, _)| built.contains(*name)) {
             match (way, self.why_not_buildkit(service)) {
                 (Way::BuildKit, _) => {}
                 (_, Some(why)) => without.miss(closure, service, &why),
@@ -178,7 +194,14 @@ impl ByClassic<'_> {
         if services.is_empty() {
             return Ok(());
         }
-        self.builder.build_only(services, tagged).map(|_| ())
+        // Whoever warms hears of it: what cannot be warmed was built nevertheless.
+        let failed = Failed::default();
+        let builder = Builder {
+            failed: &failed,
+            ..self.builder
+        };
+        builder.build_only(services, tagged)?;
+        failed.into_first().map_or(Ok(()), Err)
     }
 
     fn why_not_buildkit(&self, service: &str) -> Option<String> {

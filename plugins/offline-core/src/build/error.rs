@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use crate::engine::StepFailure;
-use crate::error::{Explain, Kind, io_kind};
+use crate::error::{Explain, Failure, Kind, io_kind};
 use crate::export::{build_failure, failure_is_full_disk};
 
 /// Why a build failed where no other module's error says it.
@@ -48,6 +48,16 @@ pub enum Error {
         /// Why a step ran that was cached at export, where known.
         explanation: Option<String>,
     },
+    /// Services failed, and the others were built as far as they do not need them.
+    #[error("{}", not_all_built(failures, upon, *built))]
+    NotAllBuilt {
+        /// The services of each failure.
+        failures: Vec<(Vec<String>, Failure)>,
+        /// Services that were not tried, and what they are built upon.
+        upon: Vec<(String, String)>,
+        /// Whether there are others.
+        built: bool,
+    },
     /// Every service was built but these.
     #[error("{} not built: {}", plural(services.len()), services.join(", "))]
     Refused {
@@ -90,6 +100,47 @@ fn list(images: &[String]) -> String {
     images.join(", ")
 }
 
+fn not_all_built(
+    failures: &[(Vec<String>, Failure)],
+    upon: &[(String, String)],
+    built: bool,
+) -> String {
+    let count = failures.iter().map(|(names, _)| names.len()).sum::<usize>() + upon.len();
+    let mut text = format!("{} not built", plural(count));
+    if built {
+        text += ", all others were";
+    }
+    for (services, failure) in failures {
+        text += &format!("\n  service {}: {failure}", services.join(", "));
+    }
+    for (service, base) in upon {
+        text += &format!("\n  service {service}: it is built upon {base}");
+    }
+    text
+}
+
+/// What to do about each failure, the same words once.
+fn hints(failures: &[(Vec<String>, Failure)]) -> Option<String> {
+    let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (services, failure) in failures {
+        let Some(hint) = failure.hint() else { continue };
+        let names = services.iter().map(String::as_str);
+        match all.iter_mut().find(|(known, _)| *known == hint) {
+            Some((_, same)) => same.extend(names),
+            None => all.push((hint, names.collect())),
+        }
+    }
+    match all.as_slice() {
+        [] => None,
+        [(one, _)] => Some((*one).to_owned()),
+        several => {
+            let each = several.iter();
+            let each = each.map(|(hint, names)| format!("for {}: {hint}", names.join(", ")));
+            Some(each.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
 fn plural(count: usize) -> String {
     if count == 1 {
         "one service was".into()
@@ -107,6 +158,10 @@ impl Explain for Error {
             Self::Damaged { .. } => Kind::BundleAltered,
             Self::Build { failure, .. } if failure_is_full_disk(failure) => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
+            Self::NotAllBuilt { failures, .. } => {
+                let first = failures.first();
+                first.map_or(Kind::BuildFailed, |(_, failure)| failure.kind())
+            }
             Self::Refused { all: false, .. } => Kind::BuildPartial,
             Self::Refused { .. } | Self::Driver { .. } => Kind::EngineIncompatible,
             Self::Write { source, .. } => io_kind(source),
@@ -131,6 +186,7 @@ impl Explain for Error {
             Self::Build { .. } => {
                 "if the step needs a network, undo the edit before it, or export again with the edited sources; docker offline diagnose looks at the rest".into()
             }
+            Self::NotAllBuilt { failures, .. } => return hints(failures),
             Self::Refused { classic: true, .. } => {
                 "undo the edit, and the carried image is taken again; or export again with it, or take a newer engine with buildx".into()
             }

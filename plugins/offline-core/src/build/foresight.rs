@@ -42,7 +42,7 @@ pub(super) fn foresee(
 ) -> Result<Foresight, Failure> {
     let mut foresight = Foresight {
         recorded: recorded.replayed(closure),
-        idle: recorded.idle(closure),
+        idle: recorded.idle(closure, record),
         ..Foresight::default()
     };
     foresight.full_disk(engine);

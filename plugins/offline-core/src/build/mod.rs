@@ -8,6 +8,7 @@ mod by_classic;
 mod choice;
 mod classic;
 mod error;
+mod failed;
 mod foresight;
 mod levels;
 mod load;

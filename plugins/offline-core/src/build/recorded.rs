@@ -67,13 +67,25 @@ impl<'a> Recorded<'a> {
     }
 
     /// The services that were recorded for nothing: why, and what to do.
-    pub(super) fn idle(&self, closure: &Closure) -> BTreeMap<String, (String, String)> {
-        match self {
+    pub(super) fn idle(
+        &self,
+        closure: &Closure,
+        record: &Record,
+    ) -> BTreeMap<String, (String, String)> {
+        let unrecorded = closure.services.iter().filter_map(|service| {
+            let one = record.unrecorded(&service.name)?;
+            let why = format!("the export could not record what it fetches ({})", one.words());
+            let remedy = "undo these edits, or export again with them when it can be recorded";
+            Some((service.name.clone(), (why, remedy.to_owned())))
+        });
+        let mut idle: BTreeMap<_, _> = unrecorded.collect();
+        idle.extend(match self {
             Self::Idle(known, why, remedy) => services(*known, closure)
                 .map(|name| (name, (why.clone(), remedy.clone())))
                 .collect(),
             Self::None | Self::Replayed(_) => BTreeMap::new(),
-        }
+        });
+        idle
     }
 }
 

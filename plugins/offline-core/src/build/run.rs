@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::by_classic::ByClassic;
 use super::choice::{buildkit, choose};
+use super::failed::Failed;
 use super::foresight::{Foresight, foresee};
 use super::load::load;
 use super::next::{after_setup, next_by_us, next_command, next_for_those_built};
@@ -134,6 +135,7 @@ pub fn run(
         wanted: options.wanted.as_deref(),
         inventories: &inventories,
     });
+    let failed = Failed::default();
     let builder = Builder {
         docker,
         project: &project,
@@ -144,6 +146,7 @@ pub fn run(
         pins: &overrides.pins,
         compose: &compose,
         force: options.force,
+        failed: &failed,
         reporter,
         replay: replayer.as_ref(),
         stay: options.stay,
@@ -186,8 +189,19 @@ pub fn run(
             reporter.event(Event::Warning(warning));
         }
     }
-    finish(docker, &project, options, &mut results)?;
     let refused = refusals(&results, choice.classic);
+    let merge = |failure| match &replayer {
+        Some(replayer) => replayer.with_all_misses(failure),
+        None => failure,
+    };
+    let failure = failed.into_failure(&mut results, &merge);
+    let nothing = results.iter().all(|r| r.refused.is_some());
+    let refused = match failure {
+        Some(failure) if nothing => return Err(failure),
+        Some(failure) => Some(failure),
+        None => refused,
+    };
+    finish(docker, &project, options, &mut results)?;
     if options.stay {
         let Some(replayer) = replayer.as_ref().filter(|_| !choice.classic) else {
             return Err(stay::Error::NothingRecorded.into());

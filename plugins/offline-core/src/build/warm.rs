@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, json};
 
 use super::Error;
+use super::failed::{Failed, Stopped};
 use super::foresight::Foresight;
 use super::levels::{Level, levels, one_name_at_a_time};
 use super::replay::{Make, Replayer, Rounds};
@@ -32,6 +33,8 @@ pub(super) struct Builder<'a> {
     /// `compose` with all flags that say which project is meant.
     pub(super) compose: &'a [OsString],
     pub(super) force: bool,
+    /// The services that could not be built so far.
+    pub(super) failed: &'a Failed,
     pub(super) reporter: &'a dyn Reporter,
     /// Where the bundle holds the network of the export.
     pub(super) replay: Option<&'a Replayer<'a>>,
@@ -71,14 +74,15 @@ impl Builder<'_> {
         Ok(count)
     }
 
-    /// The same for some services, of which only `tagged` are built and tagged.
+    /// The same for some services, of which only `tagged` are built and tagged. Those
+    /// that fail are added to `failed`, and the others are built all the same.
     pub(super) fn build_only(
         &self,
         services: &BTreeSet<String>,
         tagged: &BTreeSet<String>,
     ) -> Result<StepCount, Failure> {
         let dockerfiles = Dockerfiles::write(self.closure)?;
-        for service in services {
+        for service in &self.failed.but(services) {
             match self.replay {
                 Some(replay) if self.stay => replay.rewrite_all(&dockerfiles, service)?,
                 Some(replay) => replay.rewrite_remembered(&dockerfiles, service)?,
@@ -98,16 +102,28 @@ impl Builder<'_> {
         for mut level in levels {
             for stages in &level.waves {
                 wave += 1;
-                let stages: Vec<&StageRef> = stages
-                    .iter()
-                    .filter(|s| level.services.contains(&s.service))
-                    .collect();
-                self.warm(&dockerfiles, &stages, (wave, waves), &mut count)?;
+                let names = stages.iter().map(|s| s.service.clone());
+                let of_level = names.filter(|s| level.services.contains(s)).collect();
+                self.each(of_level, &mut |some| {
+                    let some = stages.iter().filter(|s| some.contains(&s.service));
+                    let stages: Vec<&StageRef> = some.collect();
+                    self.warm(&dockerfiles, &stages, (wave, waves), &mut count)
+                })?;
             }
             level.services.retain(|s| tagged.contains(s));
             self.build_level(&dockerfiles, &level, &mut count)?;
         }
         Ok(count)
+    }
+
+    /// Builds services together, and the others alone where some of them fail.
+    fn each(
+        &self,
+        services: BTreeSet<String>,
+        build: &mut dyn FnMut(&BTreeSet<String>) -> Result<(), Vec<Stopped>>,
+    ) -> Result<(), Failure> {
+        self.failed
+            .build_what_can_be(self.project, self.closure, services, build)
     }
 
     fn targets<'t>(
@@ -155,8 +171,9 @@ impl Builder<'_> {
         stages: &[&StageRef],
         (wave, waves): (usize, usize),
         count: &mut StepCount,
-    ) -> Result<(), Failure> {
-        let siblings = self.sibling_sources(dockerfiles, stages, wave)?;
+    ) -> Result<(), Vec<Stopped>> {
+        let siblings = self.sibling_sources(dockerfiles, stages, wave);
+        let siblings = siblings.map_err(alone)?;
         let targets = self.targets(dockerfiles, &DIRECT);
         let (file, services) = self.warming(&targets, stages, &siblings);
         if file.is_empty() {
@@ -170,8 +187,9 @@ impl Builder<'_> {
         let _task = Task::start(self.reporter, work, None);
         let Some(replay) = self.replay else {
             let folder = dockerfiles.folder();
-            let log = self.docker.bake(&file, folder, self.reporter)?;
-            return self.read_log(&log, &services, count);
+            let log = self.docker.bake(&file, folder, self.reporter);
+            let log = log.map_err(alone)?;
+            return self.read_log(&log, &services, count).map_err(alone);
         };
         self.replayed(
             replay,
@@ -216,7 +234,7 @@ impl Builder<'_> {
         services: &BTreeSet<String>,
         make: Make<'_>,
         count: &mut StepCount,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Vec<Stopped>> {
         let count = Mutex::new(count);
         let rounds = Rounds {
             dockerfiles,
@@ -235,7 +253,7 @@ impl Builder<'_> {
         log: &BuildLog,
         services: &BTreeMap<String, String>,
         count: &mut StepCount,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Stopped> {
         let all: BTreeSet<&String> = services.values().collect();
         let only = if all.len() == 1 {
             all.first().map(|s| s.as_str())
@@ -277,15 +295,14 @@ impl Builder<'_> {
                 || (BTreeSet::new(), services.clone()),
                 |replay| self.parted(services.clone(), &replay.through()),
             );
-            if !ordinary.is_empty() {
-                self.compose_build(&ordinary, count)?;
-            }
+            self.each(ordinary, &mut |some| {
+                self.compose_build(some, count).map_err(alone)
+            })?;
             let Some(replay) = self.replay.filter(|_| !replayed.is_empty()) else {
                 continue;
             };
-            let work = Work::BuildServices {
-                services: replayed.iter().cloned().collect(),
-            };
+            let services = replayed.iter().cloned().collect();
+            let work = Work::BuildServices { services };
             let _task = Task::start(self.reporter, work, None);
             let make = |through: &BTreeMap<String, Through>, only: &BTreeSet<String>| {
                 let targets = self.targets(dockerfiles, through);
@@ -299,7 +316,9 @@ impl Builder<'_> {
                 let services = services.collect();
                 (file, services)
             };
-            self.replayed(replay, dockerfiles, &replayed, &make, count)?;
+            self.each(replayed, &mut |some| {
+                self.replayed(replay, dockerfiles, some, &make, count)
+            })?;
         }
         Ok(())
     }
@@ -329,7 +348,7 @@ impl Builder<'_> {
         &self,
         services: &BTreeSet<String>,
         count: &mut StepCount,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Stopped> {
         let work = Work::BuildServices {
             services: services.iter().cloned().collect(),
         };
@@ -370,7 +389,7 @@ impl Builder<'_> {
         log: &BuildLog,
         service_of: impl Fn(&str) -> Option<String>,
         only: Option<&str>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Stopped> {
         let Some(failure) = log.failure() else {
             return Ok(());
         };
@@ -380,14 +399,27 @@ impl Builder<'_> {
             .and_then(|s| service_of(s.scope.first()?))
             .or_else(|| only.map(str::to_owned));
         let failure = match self.replay {
-            Some(replay) => replay.explain(failure, service.as_deref())?,
-            None => failure,
+            Some(replay) => replay.explain(failure, service.as_deref()),
+            None => Ok(failure),
         };
-        let explanation = service.and_then(|s| self.foresight.explanations.get(&s).cloned());
-        Err(Error::Build {
-            failure: Box::new(failure),
-            explanation,
-        }
-        .into())
+        let explanation = service
+            .as_ref()
+            .and_then(|s| self.foresight.explanations.get(s).cloned());
+        let failure = failure.map_or_else(
+            |failure| failure,
+            |failure| {
+                let failure = Box::new(failure);
+                Error::Build {
+                    failure,
+                    explanation,
+                }
+                .into()
+            },
+        );
+        Err(Stopped { service, failure })
     }
+}
+
+fn alone(stopped: impl Into<Stopped>) -> Vec<Stopped> {
+    vec![stopped.into()]
 }

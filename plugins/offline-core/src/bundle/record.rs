@@ -52,12 +52,35 @@ pub struct Record {
     /// recorded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<NetworkRecord>,
+    /// The services whose network steps could not be recorded, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unrecorded: BTreeMap<String, Unrecorded>,
     /// The bundle that this one adds a recording to; `None` in one that stands alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adds_to: Option<AddsTo>,
     /// Anything a later version adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// Why a service could not be recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Unrecorded {
+    /// `file:line` of the step, where it is known.
+    pub at: Option<String>,
+    /// What it said; nothing that it printed, which may hold what is not to be carried.
+    pub why: String,
+}
+
+impl Unrecorded {
+    /// Place and reason in one line.
+    pub fn words(&self) -> String {
+        match &self.at {
+            Some(at) => format!("{at}: {}", self.why),
+            None => self.why.clone(),
+        }
+    }
 }
 
 /// Which bundle a small one adds to: the one that a request file speaks of.
@@ -321,6 +344,14 @@ impl Record {
             },
             compose: self.engine.compose.clone(),
         }
+    }
+
+    /// Why a service's network steps are not recorded, where they could not be and no
+    /// second trip has brought them.
+    pub fn unrecorded(&self, service: &str) -> Option<&Unrecorded> {
+        let one = self.unrecorded.get(service)?;
+        let brought = |n: &NetworkRecord| n.services.contains_key(service);
+        (!self.network.iter().any(brought)).then_some(one)
     }
 
     /// The record as it was before anything was added to its bundle.

@@ -61,6 +61,7 @@ pub(super) fn traces(
             from: &from,
             to: to.as_ref(),
             known,
+            unrecorded: record.unrecorded(&service.name),
         }));
     }
     traces

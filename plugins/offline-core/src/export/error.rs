@@ -56,6 +56,12 @@ pub enum Error {
         /// What is missing, with the reasons.
         lost: Vec<String>,
     },
+    /// The bundle is written, without the recordings of some services.
+    #[error("not recorded, all else is in the bundle: {}", services.join(", "))]
+    NotAllRecorded {
+        /// `service (file:line: reason)`.
+        services: Vec<String>,
+    },
     /// What a request file names could not be fetched.
     #[error("what the site lacks cannot be fetched with the site's files: {failure}")]
     Fetch {
@@ -163,6 +169,7 @@ impl Explain for Error {
                 failure.kind()
             }
             Self::NothingFetched => Kind::ProxyUnreachable,
+            Self::NotAllRecorded { .. } => Kind::RecordingPartial,
             Self::RecordingNotWhole { .. } => Kind::RegistryUnreachable,
             Self::Recorder { .. } => Kind::Io,
             Self::StageLost { .. } | Self::NoClassicBuilder { .. } => Kind::EngineFailed,
@@ -181,6 +188,9 @@ impl Explain for Error {
             }
             Self::Build { .. } => {
                 "the project must build on this connected machine first; see it alone with: docker compose build --progress plain".into()
+            }
+            Self::NotAllRecorded { .. } => {
+                "the bundle can be carried: on the site, the network steps of these services run only as long as they are cached. The same command again records them alone once more; see docs/network-recording.md where a step does not get along with a proxy".into()
             }
             Self::RecordingBuild { .. } | Self::RecordingStopped { .. } => {
                 "where the ordinary build of this step works, it does not get along with a proxy (pinned certificates, its own trust store; see docs/network-recording.md); with --no-record the export goes without a recording".into()

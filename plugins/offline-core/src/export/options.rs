@@ -66,6 +66,8 @@ pub struct ExportOptions {
     pub ca_file: Option<PathBuf>,
     /// Whether what the builds fetch is recorded.
     pub record_network: bool,
+    /// Whether a service that cannot be recorded ends the export.
+    pub strict: bool,
     /// The engine of the site, where known.
     pub site: Option<Engine>,
     /// Go on where the export would be refused.

@@ -191,6 +191,11 @@ pub(super) fn record(
         manifest: None,
         extra_blobs,
         network: network.into_iter().collect(),
+        unrecorded: gathered
+            .network
+            .as_ref()
+            .map(|n| n.unrecorded.clone())
+            .unwrap_or_default(),
         adds_to: None,
         more: BTreeMap::new(),
     })

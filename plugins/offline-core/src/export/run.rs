@@ -134,6 +134,7 @@ fn fill(
         archive,
         archive_bytes,
         beside,
+        unrecorded: record.unrecorded.clone(),
         network: network
             .map(|n| n.cost)
             .filter(|c| !(c.recorded.is_empty() && c.kept.is_empty())),

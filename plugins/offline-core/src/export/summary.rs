@@ -1,9 +1,10 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::RecordingCost;
-use crate::bundle::Record;
+use crate::bundle::{Record, Unrecorded};
+use crate::error::Failure;
 use crate::layout::{Digest, Error, Layout, Manifest};
 
 /// What an export did.
@@ -43,9 +44,22 @@ pub struct Summary {
     pub beside: Vec<PathBuf>,
     /// What recording the network cost; `None` where nothing was to be recorded.
     pub network: Option<RecordingCost>,
+    /// Services whose network steps could not be recorded, by name.
+    pub unrecorded: BTreeMap<String, Unrecorded>,
     /// How long it took.
     #[serde(serialize_with = "seconds")]
     pub elapsed: Duration,
+}
+
+impl Summary {
+    /// What is wrong with a bundle that was written: some services are not recorded.
+    pub fn failure(&self) -> Option<Failure> {
+        let services = self.unrecorded.iter();
+        let services: Vec<String> = services
+            .map(|(name, one)| format!("{name} ({})", one.words()))
+            .collect();
+        (!services.is_empty()).then(|| super::Error::NotAllRecorded { services }.into())
+    }
 }
 
 pub(super) fn seconds<S: serde::Serializer>(

@@ -94,12 +94,12 @@ impl ClassicRun<'_> {
     }
 
     /// Builds services that do not need each other, as many at once as there are
-    /// processors.
+    /// processors; one that fails does not end the others.
     pub(crate) fn build(
         &self,
         services: &BTreeSet<String>,
         scratch: &Path,
-    ) -> Result<Vec<ServiceResult>, Failure> {
+    ) -> Vec<(String, Outcome)> {
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let services: Vec<&String> = services.iter().collect();
         let _task = (!services.is_empty()).then(|| {
@@ -120,11 +120,10 @@ impl ClassicRun<'_> {
                 });
                 joined.collect()
             });
-            for outcome in outcomes {
-                results.push(outcome?);
-            }
+            let names = some.iter().map(|service| (*service).clone());
+            results.extend(names.zip(outcomes));
         }
-        Ok(results)
+        results
     }
 
     fn service(&self, name: &str, scratch: &Path) -> Outcome {

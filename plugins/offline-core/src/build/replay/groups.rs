@@ -7,9 +7,9 @@ use super::Replayer;
 use super::places::Place;
 use super::quiet::Quiet;
 use super::replayer::Ran;
+use crate::build::failed::Stopped;
 use crate::diagnosis::read_log;
 use crate::engine::{BakeFile, BuildLog, Change, Step, StepFailure, Watch};
-use crate::error::Failure;
 use crate::stages::{Dockerfiles, Through};
 
 /// Makes the bake file for some services, as far as they are rewritten by now, and
@@ -24,7 +24,7 @@ pub(in crate::build) type Make<'a> = &'a (
 
 /// Takes the log of a run that went to its end, with the services of its targets.
 pub(in crate::build) type Take<'a> =
-    &'a (dyn Fn(&BuildLog, &BTreeMap<String, String>) -> Result<(), Failure> + Sync);
+    &'a (dyn Fn(&BuildLog, &BTreeMap<String, String>) -> Result<(), Stopped> + Sync);
 
 /// One build that may have to begin again.
 #[derive(Clone, Copy)]
@@ -36,17 +36,19 @@ pub(in crate::build) struct Rounds<'a> {
 
 impl Replayer<'_> {
     /// Builds some services, at first all in one run, and those that have to be
-    /// replayed each in its own: nobody's build ends for another's sake twice.
+    /// replayed each in its own: nobody's build ends for another's sake twice. Gives
+    /// every failure: one whose own build fails does not end the others.
     pub(in crate::build) fn build(
         &self,
         rounds: Rounds<'_>,
         services: &BTreeSet<String>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Vec<Stopped>> {
         let stop = AtomicBool::new(false);
-        let Some(()) = self.once(rounds, services, &stop)? else {
+        let first = self.once(rounds, services, &stop);
+        let Some(()) = first.map_err(|stopped| vec![stopped])? else {
             return Ok(());
         };
-        let failures: Mutex<Vec<Failure>> = Mutex::default();
+        let failures: Mutex<Vec<Stopped>> = Mutex::default();
         std::thread::scope(|scope| {
             for service in services {
                 let (stop, failures) = (&stop, &failures);
@@ -59,26 +61,26 @@ impl Replayer<'_> {
                             Err(failure) => break Some(failure),
                         }
                     };
-                    if let Some(failure) = failed {
-                        // With a request file wanted, the others go on: it is to
-                        // have what all of them lack.
-                        if self.wanted.is_none() {
+                    if let Some(mut stopped) = failed {
+                        if !stopped.is_of_a_step() {
                             stop.store(true, Ordering::Relaxed);
                         }
+                        stopped.service.get_or_insert_with(|| service.clone());
                         let held = failures.lock();
-                        held.unwrap_or_else(PoisonError::into_inner).push(failure);
+                        held.unwrap_or_else(PoisonError::into_inner).push(stopped);
                     }
                 });
             }
         });
-        let failures = failures.into_inner();
-        match failures
-            .unwrap_or_else(PoisonError::into_inner)
-            .into_iter()
-            .next()
-        {
-            Some(first) => Err(self.with_all_misses(first)),
-            None => Ok(()),
+        let mut failures = failures
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        // What ends all comes first.
+        failures.sort_by_key(Stopped::is_of_a_step);
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(failures)
         }
     }
 
@@ -89,7 +91,7 @@ impl Replayer<'_> {
         rounds: Rounds<'_>,
         services: &BTreeSet<String>,
         stop: &AtomicBool,
-    ) -> Result<Option<()>, Failure> {
+    ) -> Result<Option<()>, Stopped> {
         let (file, targets) = (rounds.make)(&self.through(), services);
         if file.is_empty() {
             return Ok(None);

@@ -104,7 +104,7 @@ impl Replayer<'_> {
     }
 
     /// A failure for want of a recording, with what every service lacks by now.
-    pub(super) fn with_all_misses(&self, failure: Failure) -> Failure {
+    pub(in crate::build) fn with_all_misses(&self, failure: Failure) -> Failure {
         let first = self.state().failure.clone();
         match first {
             Some(first) if failure.kind() == Kind::NotRecorded => self.not_recorded(first),

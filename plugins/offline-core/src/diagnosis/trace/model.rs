@@ -14,6 +14,8 @@ pub struct ServiceTrace {
     /// Whether the files of the context could be compared; those of an archive
     /// are not at hand before it is unpacked.
     pub files_known: bool,
+    /// Why the export could not record what it fetches, although it tried.
+    pub unrecorded: Option<String>,
 }
 
 /// One stage.

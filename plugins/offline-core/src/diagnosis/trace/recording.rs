@@ -11,12 +11,14 @@ pub(super) struct Recording<'a> {
     service: &'a str,
     /// The bundle's recordings, where they hold this service and can be replayed here.
     known: Option<Known<'a>>,
+    /// Whether the export tried to record it and could not.
+    unrecorded: bool,
     /// What the text of each RUN says, by stage and line.
     texts: BTreeMap<(usize, u32), Network>,
 }
 
 impl<'a> Recording<'a> {
-    pub(super) fn of(service: &'a str, build: &BuildClosure, known: Option<Known<'a>>) -> Self {
+    pub(super) fn of(service: &'a str, build: &BuildClosure, known: Option<Known<'a>>, unrecorded: bool) -> Self {
         let file = dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path);
         let mut texts = BTreeMap::new();
         for stage in file.iter().flat_map(|file| &file.stages) {
@@ -28,6 +30,7 @@ impl<'a> Recording<'a> {
         }
         Self {
             service,
+            unrecorded,
             known: known.filter(|known| known.service(service)),
             texts,
         }
@@ -57,6 +60,7 @@ impl<'a> Recording<'a> {
             (Some(_), _) => Some(StepNetwork::Recorded),
             (None, _) if self.known.is_some() => Some(StepNetwork::Unknown),
             (None, Network::Yes(_)) => Some(StepNetwork::Lost),
+            (None, Network::Maybe) if self.unrecorded => Some(StepNetwork::Unknown),
             // Nobody knows whether it asks at all.
             (None, Network::Maybe) => None,
         };

@@ -108,6 +108,7 @@ impl Scene {
             from: &from,
             to: Some(&self.to),
             known: None,
+            unrecorded: None,
         })
     }
 

@@ -5,7 +5,7 @@ use super::model::{Reason, ServiceTrace, StageTrace, StepTrace, Verdict};
 use super::recording::Recording;
 use super::sources::takes;
 use crate::build::Known;
-use crate::bundle::{Difference, ServiceRecord};
+use crate::bundle::{Difference, ServiceRecord, Unrecorded};
 use crate::closure::{BuildClosure, KeyStep, StageBase, StageClosure};
 use crate::compatibility::{self, Engine, Miss};
 
@@ -26,11 +26,13 @@ pub(in crate::diagnosis) struct Inputs<'a> {
     pub(in crate::diagnosis) to: Option<&'a Engine>,
     /// The bundle's recordings, where they can be replayed here.
     pub(in crate::diagnosis) known: Option<Known<'a>>,
+    /// Why the export could not record it, although it tried.
+    pub(in crate::diagnosis) unrecorded: Option<&'a Unrecorded>,
 }
 
 /// Goes through a build as BuildKit would.
 pub(in crate::diagnosis) fn trace(inputs: &Inputs<'_>) -> ServiceTrace {
-    let recording = Recording::of(inputs.service, inputs.build, inputs.known);
+    let recording = Recording::of(inputs.service, inputs.build, inputs.known, inputs.unrecorded.is_some());
     let mut missing: BTreeMap<usize, u32> = BTreeMap::new();
     let mut stages = Vec::new();
     for stage in &inputs.build.stages {
@@ -45,6 +47,7 @@ pub(in crate::diagnosis) fn trace(inputs: &Inputs<'_>) -> ServiceTrace {
         stages,
         lines_known: inputs.carried.sources.is_some(),
         files_known: inputs.differences.is_some(),
+        unrecorded: inputs.unrecorded.map(Unrecorded::words),
     }
 }
 

@@ -48,6 +48,14 @@ pub(super) fn asked(requests: &[&Request], ran: &[Ran]) -> Asked {
     asked
 }
 
+/// The line of the step that ran when something was asked for.
+pub(super) fn line_of(moment: SystemTime, service: &Planned<'_>, ran: &[Ran]) -> Option<u32> {
+    let nearest = ran.iter().min_by_key(|r| distance(r, moment))?;
+    let place = |step: &super::plan::PlannedStep| (step.stage_name.to_lowercase(), step.from_end);
+    let mut steps = service.steps().into_iter();
+    Some(steps.find(|step| place(step) == key(nearest))?.line)
+}
+
 fn key(ran: &Ran) -> (String, u32) {
     (ran.stage.clone(), ran.from_end)
 }

@@ -47,10 +47,15 @@ pub(super) struct RecordingBuilds<'a> {
 
 impl RecordingBuilds<'_> {
     /// Builds a group once, for the sake of what its steps fetch: the result is
-    /// dropped. Gives when its RUN steps ran.
-    pub(super) fn run(&self, group: &Group<'_>, proxy: SocketAddr) -> Result<Vec<Ran>, Failure> {
+    /// dropped. Adds to `ran` when its RUN steps ran, also where one of them failed.
+    pub(super) fn run(
+        &self,
+        group: &Group<'_>,
+        proxy: SocketAddr,
+        ran: &mut Vec<Ran>,
+    ) -> Result<(), Stopped> {
         let Some(first) = group.services.first() else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let rewritten = first.rewritten(&self.prepared.engine.version, self.mark);
         let texts = BTreeMap::from([(first.name.clone(), rewritten.text)]);
@@ -98,20 +103,21 @@ impl RecordingBuilds<'_> {
             }
         }
         let lines = &rewritten.lines;
-        self.bake(&file, copy.folder())
-            .map_err(|stopped| match stopped {
-                Stopped::Other(failure) => failure,
-                Stopped::Step(failure) => {
-                    let services = group.services.iter().map(|s| s.name.clone());
-                    let failure = Box::new(as_written(*failure, first, lines));
-                    let services = services.collect();
-                    Error::RecordingBuild { services, failure }.into()
-                }
-            })
+        let mut seen = BTreeMap::new();
+        let baked = self.bake(&file, copy.folder(), &mut seen);
+        ran.extend(seen.into_values());
+        baked.map_err(|stopped| match stopped {
+            Stopped::Other(failure) => Stopped::Other(failure),
+            Stopped::Step(failure) => Stopped::Step(Box::new(as_written(*failure, first, lines))),
+        })
     }
 
-    fn bake(&self, file: &BakeFile, scratch: &Path) -> Result<Vec<Ran>, Stopped> {
-        let mut ran: BTreeMap<(String, SystemTime), Ran> = BTreeMap::new();
+    fn bake(
+        &self,
+        file: &BakeFile,
+        scratch: &Path,
+        ran: &mut BTreeMap<(String, SystemTime), Ran>,
+    ) -> Result<(), Stopped> {
         let mut wait = Duration::from_secs(2);
         for attempt in 1.. {
             let (log, stopped) =
@@ -139,7 +145,7 @@ impl RecordingBuilds<'_> {
             self.docker.check_interrupt()?;
             wait *= 3;
         }
-        Ok(ran.into_values().collect())
+        Ok(())
     }
 }
 
@@ -155,7 +161,7 @@ fn wishes(service: &Planned<'_>) -> Map<String, Value> {
 }
 
 /// Why a recording build did not end well.
-enum Stopped {
+pub(super) enum Stopped {
     /// A step failed.
     Step(Box<StepFailure>),
     /// It could not be run, or is no longer wanted.

@@ -6,7 +6,8 @@
 //! in any case ([`plan`], [`builds`]). Its result is dropped; what the proxy saw is
 //! kept as an artifact of the layout, and the record says which step asked for how
 //! much ([`attribute`]). A recording of the previous export is kept where nothing that
-//! its steps depend on has changed ([`reuse`]).
+//! its steps depend on has changed ([`reuse`]). A service that cannot be recorded, also
+//! at a second try, is left out and named ([`unrecorded`]).
 
 mod attribute;
 mod builds;
@@ -15,6 +16,7 @@ mod plan;
 mod reuse;
 mod secrets;
 mod session;
+mod unrecorded;
 mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,21 +24,23 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use offline_network::{Cause, Recorded, Recording, Request, Scrub};
+use offline_network::{Recorded, Recording, Request, Scrub};
 
 use super::fetch::Held;
 use super::images::CarriedImage;
-use super::{Error, ExportOptions, Prepared};
-use crate::bundle::{NetworkContents, NetworkRecord, Record, ServiceNetwork, WantedRequest};
+use super::{ExportOptions, Prepared};
+use crate::bundle::{
+    NetworkContents, NetworkRecord, Record, ServiceNetwork, Unrecorded, WantedRequest,
+};
 use crate::engine::{Docker, NoProxyPlace};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Warning};
 use crate::layout::Layout;
 use crate::stages::StepKeys;
-use builds::Ran;
 pub use decide::RecordingPlan;
 use plan::{Group, Planned, groups, plan};
-use session::{Refused, Session, Settings};
+use session::{Attempted, Refused, Session, Settings};
+use unrecorded::{is_lost, words};
 
 /// Records what the builds fetch.
 pub(super) struct NetworkRecorder<'a> {
@@ -69,6 +73,8 @@ pub(super) struct Fetching<'a> {
 pub(super) struct RecordedNetwork {
     /// For the record; `None` where nothing is carried.
     pub(super) record: Option<NetworkRecord>,
+    /// The services that could not be recorded.
+    pub(super) unrecorded: BTreeMap<String, Unrecorded>,
     /// What it cost.
     pub(super) cost: RecordingCost,
     /// Bytes of bodies that the layout did not hold before.
@@ -106,7 +112,7 @@ enum Proxying<'a> {
 /// What was built through the proxy.
 #[derive(Default)]
 struct Built<'a> {
-    groups: Vec<(Group<'a>, Vec<Ran>)>,
+    groups: Vec<(Group<'a>, Attempted)>,
 }
 
 impl NetworkRecorder<'_> {
@@ -199,19 +205,14 @@ impl NetworkRecorder<'_> {
             return Ok(());
         };
         let groups = groups(services);
-        let ran = session.build(&groups, self.reporter).map_err(|failure| {
-            // What the proxy could not get is the cause of what a step says.
-            match session.failures().as_slice() {
-                [] => failure,
-                failures => Error::RecordingStopped {
-                    build: Box::new(failure),
-                    failures: failures.iter().map(words).collect(),
-                }
-                .into(),
-            }
-        })?;
-        built.groups.extend(groups.into_iter().zip(ran));
+        let attempted = session.build(&groups, self.reporter)?;
+        built.groups.extend(groups.into_iter().zip(attempted));
         Ok(())
+    }
+
+    /// Whether what cannot be recorded ends all: a request file is about just that.
+    fn strict(&self) -> bool {
+        self.options.strict || self.fetching.is_some()
     }
 
     fn start(&self, names: &[String]) -> Result<Proxying<'_>, Failure> {
@@ -237,6 +238,7 @@ impl NetworkRecorder<'_> {
             bodies: self.layout.blobs(),
             services: names.to_vec(),
             with_siblings: self.fetching.is_some(),
+            strict: self.strict(),
         };
         match Session::start(self.docker, self.prepared, self.stop, settings) {
             Ok(session) => Ok(Proxying::Runs(session)),
@@ -271,21 +273,33 @@ impl NetworkRecorder<'_> {
         };
         let mut contents = held.contents(&cost.kept)?;
         let mut services = kept;
+        let mut unrecorded = BTreeMap::new();
         if let Some(recorded) = recorded {
-            self.judge(recorded)?;
+            if let Some(failure) = unrecorded::failure(&built.groups, recorded, self.strict()) {
+                return Err(failure);
+            }
+            self.say_what_is_missing(recorded);
             cost.requests = recorded.counts.requests;
             cost.bytes = recorded.counts.bytes_from_servers;
             let mut new = NetworkContents {
                 recording: recorded.recording.clone(),
                 asked: Vec::new(),
             };
-            for (group, ran) in &built.groups {
-                let names: BTreeSet<String> =
-                    group.services.iter().map(|s| s.name.clone()).collect();
+            for (group, attempted) in &built.groups {
+                let names: BTreeSet<String> = group.names().into_iter().collect();
+                if let Some(one) = unrecorded::why(group, attempted, recorded) {
+                    let warning = unrecorded::warning(&group.names(), &one);
+                    self.reporter.event(Event::Warning(warning));
+                    unrecorded.extend(names.iter().map(|name| (name.clone(), one.clone())));
+                    without(&mut new.recording, &names);
+                    continue;
+                }
                 of_whole_group(&mut new.recording, &names);
-                let of_group = |request: &&Request| names.contains(&request.target);
+                let of_group = |request: &&Request| {
+                    names.contains(&request.target) && request.started >= attempted.since
+                };
                 let requests: Vec<&Request> = recorded.requests.iter().filter(of_group).collect();
-                let asked = attribute::asked(&requests, ran);
+                let asked = attribute::asked(&requests, &attempted.ran);
                 for service in &group.services {
                     let (network, steps) = attribute::service_network(service, &asked, self.keys);
                     services.insert(service.name.clone(), network);
@@ -302,6 +316,7 @@ impl NetworkRecorder<'_> {
         let nothing = recorded.is_none() || self.fetching.is_none();
         if services.is_empty() && nothing {
             return Ok(RecordedNetwork {
+                unrecorded,
                 cost,
                 ..RecordedNetwork::default()
             });
@@ -311,36 +326,31 @@ impl NetworkRecorder<'_> {
         cost.carried_bytes = record.bytes;
         Ok(RecordedNetwork {
             record: Some(record),
+            unrecorded,
             cost,
             new_bytes: 0,
         })
     }
 
-    /// Fails where an answer that a step got is not in the recording; what no server
-    /// answered, and the steps did without, is only said.
-    fn judge(&self, recorded: &Recorded) -> Result<(), Failure> {
-        let (mut lost, mut without) = (Vec::new(), Vec::new());
-        for failure in &recorded.failures {
-            match failure.cause {
-                Cause::Unreachable | Cause::Distrusted | Cause::NotRecordable => {
-                    without.push(words(failure));
-                }
-                _ => lost.push(words(failure)),
-            }
-        }
-        for what in without {
+    /// Says what no server answered, and the steps did without.
+    fn say_what_is_missing(&self, recorded: &Recorded) {
+        for failure in recorded.failures.iter().filter(|f| !is_lost(f)) {
             self.reporter.event(Event::Warning(Warning {
-                what: format!("not recorded: {what}"),
+                what: format!("not recorded: {}", words(failure)),
                 subject: None,
                 why: None,
                 remedy: Some("the build went on without it, and so it will on the site".into()),
             }));
         }
-        if lost.is_empty() {
-            return Ok(());
-        }
-        Err(Error::RecordingNotWhole { lost }.into())
     }
+}
+
+/// Takes out what was asked for by services that are not recorded as a whole.
+fn without(recording: &mut Recording, names: &BTreeSet<String>) {
+    recording.exchanges.retain_mut(|exchange| {
+        exchange.targets.retain(|target| !names.contains(target));
+        !exchange.targets.is_empty()
+    });
 }
 
 /// What one service of a group asked for was asked for all of them.
@@ -350,11 +360,4 @@ fn of_whole_group(recording: &mut Recording, names: &BTreeSet<String>) {
             exchange.targets.extend(names.iter().cloned());
         }
     }
-}
-
-fn words(failure: &offline_network::Failure) -> String {
-    format!(
-        "service {}: {} {}: {}",
-        failure.target, failure.method, failure.url, failure.words
-    )
 }

@@ -41,6 +41,18 @@ pub(super) struct Group<'a> {
     pub(super) services: Vec<Planned<'a>>,
 }
 
+impl Group<'_> {
+    /// The service by whose port its builds are told apart from others.
+    pub(super) fn target(&self) -> &str {
+        self.services.first().map_or("", |s| s.name.as_str())
+    }
+
+    /// The names of its services.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.services.iter().map(|s| s.name.clone()).collect()
+    }
+}
+
 /// The services to record.
 pub(super) fn plan(prepared: &Prepared) -> Vec<Planned<'_>> {
     let services = prepared.closure.services.iter();

@@ -3,15 +3,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use offline_network::{Authority, Listen, PLACEHOLDER, Recorded, Recorder, Scrub, Upstream};
 
 use super::super::{Error, Prepared};
-use super::builds::{Ran, RecordingBuilds};
+use super::builds::{Ran, RecordingBuilds, Stopped};
 use super::plan::Group;
+use super::unrecorded::{concerns, is_lost, words};
 use crate::bundle::WantedRequest;
-use crate::engine::{Docker, NoProxyPlace};
+use crate::engine::{Docker, NoProxyPlace, StepFailure};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
 
@@ -21,8 +22,31 @@ const AT_ONCE: usize = 4;
 /// How often the bytes got so far are reported.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How long after a failure a group is recorded once more.
+const WAIT: Duration = Duration::from_secs(3);
+
 /// What the builds of groups gave, by the number of the group.
-type Results = Mutex<Vec<(usize, Result<Vec<Ran>, Failure>)>>;
+type Results = Mutex<Vec<(usize, Result<Attempted, Failure>)>>;
+
+/// The recording build of a group, and how it ended.
+pub(super) struct Attempted {
+    /// When its steps ran.
+    pub(super) ran: Vec<Ran>,
+    /// What was asked for before belongs to an attempt that does not count.
+    pub(super) since: SystemTime,
+    /// The step that failed.
+    pub(super) stopped: Option<Box<StepFailure>>,
+}
+
+impl Attempted {
+    fn now() -> Self {
+        Self {
+            ran: Vec::new(),
+            since: SystemTime::now(),
+            stopped: None,
+        }
+    }
+}
 
 /// Why a session did not begin.
 pub(super) enum Refused {
@@ -44,6 +68,8 @@ pub(super) struct Settings {
     pub(super) services: Vec<String>,
     /// Whether services that others are built upon have to be built with them.
     pub(super) with_siblings: bool,
+    /// Whether the failure of one group ends the others.
+    pub(super) strict: bool,
 }
 
 /// A recording proxy that runs, and what was built through it.
@@ -56,6 +82,7 @@ pub(super) struct Session<'a> {
     authority: Arc<Authority>,
     mark: String,
     with_siblings: bool,
+    strict: bool,
 }
 
 impl<'a> Session<'a> {
@@ -104,6 +131,7 @@ impl<'a> Session<'a> {
             authority,
             mark: mark(),
             with_siblings: settings.with_siblings,
+            strict: settings.strict,
         };
         let platform = &prepared.engine.platform;
         let mut targets = listen.targets.iter();
@@ -119,13 +147,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Builds groups through the proxy, some at once; gives when their steps ran, in
-    /// the order of the groups.
+    /// Builds groups through the proxy, some at once; gives how they ended, in the
+    /// order of the groups. With `strict`, those behind one that failed are left out.
     pub(super) fn build(
         &self,
         groups: &[Group<'_>],
         reporter: &dyn Reporter,
-    ) -> Result<Vec<Vec<Ran>>, Failure> {
+    ) -> Result<Vec<Attempted>, Failure> {
         let services = groups.iter().map(|g| g.services.len()).sum();
         let task = Task::start(reporter, Work::RecordNetwork { services }, None);
         let next = AtomicUsize::new(0);
@@ -134,7 +162,7 @@ impl<'a> Session<'a> {
         std::thread::scope(|scope| {
             scope.spawn(|| self.report(&task, &ended));
             let workers: Vec<_> = (0..AT_ONCE.min(groups.len()))
-                .map(|_| scope.spawn(|| self.work(groups, &next, &results)))
+                .map(|_| scope.spawn(|| self.work(groups, &next, &results, reporter)))
                 .collect();
             for worker in workers {
                 let _ = worker.join();
@@ -146,14 +174,21 @@ impl<'a> Session<'a> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn work(&self, groups: &[Group<'_>], next: &AtomicUsize, results: &Results) {
+    fn work(
+        &self,
+        groups: &[Group<'_>],
+        next: &AtomicUsize,
+        results: &Results,
+        reporter: &dyn Reporter,
+    ) {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(group) = groups.get(number) else {
                 break;
             };
-            let result = self.build_one(group);
-            if result.is_err() {
+            let result = self.build_one(group, reporter);
+            let failed = |done: &Attempted| done.stopped.is_some();
+            if result.as_ref().map_or(true, |done| self.strict && failed(done)) {
                 // The others would only delay the message.
                 next.store(groups.len(), Ordering::Relaxed);
             }
@@ -163,24 +198,58 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn build_one(&self, group: &Group<'_>) -> Result<Vec<Ran>, Failure> {
-        let target = group
-            .services
-            .first()
-            .map(|s| s.name.as_str())
-            .unwrap_or_default();
+    /// Records a group, and once more where a step failed or was given no answer.
+    fn build_one(
+        &self,
+        group: &Group<'_>,
+        reporter: &dyn Reporter,
+    ) -> Result<Attempted, Failure> {
+        let target = group.target();
+        let first = self.attempt(group, "", Attempted::now())?;
+        let requests = self.recorder.requests();
+        let mut lost = self.recorder.failures().into_iter();
+        let lost = lost.find(|f| is_lost(f) && concerns(f, target, &requests));
+        let (cause, mark, again) = match (&first.stopped, lost) {
+            (None, None) => return Ok(first),
+            // What went well before it comes from the cache.
+            (Some(failure), _) => (failure.message.clone(), "", first),
+            (None, Some(lost)) => (words(&lost), "again", Attempted::now()),
+        };
+        reporter.event(Event::Retry {
+            what: format!("recording what {} fetches", group.names().join(", ")),
+            attempt: 1,
+            wait: WAIT,
+            cause,
+        });
+        std::thread::sleep(WAIT);
+        self.docker.check_interrupt()?;
+        self.attempt(group, mark, again)
+    }
+
+    fn attempt(
+        &self,
+        group: &Group<'_>,
+        mark: &str,
+        mut done: Attempted,
+    ) -> Result<Attempted, Failure> {
+        let target = group.target();
         let Some(proxy) = self.address(target) else {
-            return Ok(Vec::new());
+            return Ok(done);
         };
         let builds = RecordingBuilds {
             docker: self.docker,
             prepared: self.prepared,
             authority_pem: self.authority.certificate_pem(),
-            mark: &self.mark_of(target),
+            mark: &self.mark_of(&format!("{target}{mark}")),
             with_siblings: self.with_siblings,
             stop: self.stop,
         };
-        builds.run(group, proxy)
+        done.stopped = match builds.run(group, proxy, &mut done.ran) {
+            Ok(()) => None,
+            Err(Stopped::Step(failure)) => Some(failure),
+            Err(Stopped::Other(failure)) => return Err(failure),
+        };
+        Ok(done)
     }
 
     /// One for each group: of two builds with the same step BuildKit would run one,
@@ -231,11 +300,6 @@ impl<'a> Session<'a> {
             let _ = self.runtime.block_on(getting);
         }
         Ok(())
-    }
-
-    /// What could not be got, for the message of a build that failed.
-    pub(super) fn failures(&self) -> Vec<offline_network::Failure> {
-        self.recorder.failures()
     }
 
     /// Stops listening and gives what was recorded.

@@ -132,11 +132,21 @@ fn one(
         "service {service}: {tool} at {place} will run again, without a network",
         "服务 {service}：{place} 的 {tool} 会在无网络时重新执行"
     );
+    let bundle = situation.bundle.as_ref().ok();
+    let unrecorded = bundle.and_then(|bundle| bundle.record().unrecorded(service));
+    let cause = cause(situation, build, first, reason);
+    let cause = match unrecorded {
+        None => cause,
+        Some(one) => Text::made(
+            format!("{}; and the export could not record what the service fetches ({})", cause.en, one.words()),
+            format!("{}；而且导出时无法录制该服务获取的内容（{}）", cause.zh, one.words()),
+        ),
+    };
     Some(
         rule.error(place, message)
             .of_service(service)
             .at(location)
-            .because(cause(situation, build, first, reason))
+            .because(cause)
             .remedied_by(Text::fixed(
                 "undo the edit, or export again with it; for every step",
                 "撤销编辑，或带着它重新导出；查看每个步骤",

@@ -15,6 +15,7 @@ mod diagnose_provokes_machine;
 mod diagnose_provokes_project;
 mod diagnose_says_what_will_run;
 mod disk_full;
+mod dropped_caches;
 mod engine_facts;
 mod every_rule_is_provoked;
 mod features_cross_the_gap;

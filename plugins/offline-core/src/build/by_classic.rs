@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::failed::{Failed, Stopped};
 use super::classic::{ClassicRun, PlainCompose, PlainMiss, Plan, PlanInputs, Way, plan};
+use super::failed::{Failed, Stopped};
 use super::levels::{levels, one_name_at_a_time};
 use super::overrides::unresolved_pins;
 use super::warm::Builder;

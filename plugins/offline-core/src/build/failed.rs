@@ -31,6 +31,9 @@ impl Stopped {
     }
 }
 
+/// Builds services together, and gives every failure.
+pub(super) type BuildSome<'a> = dyn FnMut(&BTreeSet<String>) -> Result<(), Vec<Stopped>> + 'a;
+
 /// The services that could not be built so far, in the order of failing.
 #[derive(Debug, Default)]
 pub(super) struct Failed {
@@ -79,7 +82,7 @@ impl Failed {
         project: &Project,
         closure: &Closure,
         services: BTreeSet<String>,
-        build: &mut dyn FnMut(&BTreeSet<String>) -> Result<(), Vec<Stopped>>,
+        build: &mut BuildSome<'_>,
     ) -> Result<(), Failure> {
         let mut next = vec![services];
         while let Some(some) = next.pop() {
@@ -123,7 +126,10 @@ impl Failed {
         for (service, reason) in failures
             .iter()
             .map(|(service, _)| (service, "its build failed".to_owned()))
-            .chain(upon.iter().map(|(s, base)| (s, format!("it is built upon {base}"))))
+            .chain(
+                upon.iter()
+                    .map(|(s, base)| (s, format!("it is built upon {base}"))),
+            )
         {
             if !results.iter().any(|result| result.service == *service) {
                 results.push(ServiceResult {
@@ -223,9 +229,7 @@ mod tests {
         std::fs::write(folder.path().join("Dockerfile"), "FROM busybox\n").unwrap();
         std::fs::write(folder.path().join("D.Dockerfile"), "FROM p-a\n").unwrap();
         let plain = format!(r#"{{"build": {{"context": "{path}"}}}}"#);
-        let upon = format!(
-            r#"{{"build": {{"context": "{path}", "dockerfile": "D.Dockerfile"}}}}"#
-        );
+        let upon = format!(r#"{{"build": {{"context": "{path}", "dockerfile": "D.Dockerfile"}}}}"#);
         let config = format!(
             r#"{{"name": "p", "services": {{"a": {plain}, "b": {plain}, "c": {plain}, "d": {upon}}}}}"#
         );
@@ -246,16 +250,21 @@ mod tests {
         let failed = Failed::default();
         let tried = RefCell::new(Vec::new());
         failed
-            .build_what_can_be(&project, &closure, names(&["a", "b", "c", "d"]), &mut |some| {
-                tried.borrow_mut().push(some.clone());
-                if !some.contains("a") {
-                    return Ok(());
-                }
-                Err(vec![Stopped {
-                    service: named.then(|| "a".to_owned()),
-                    failure: failure("exit code: 7"),
-                }])
-            })
+            .build_what_can_be(
+                &project,
+                &closure,
+                names(&["a", "b", "c", "d"]),
+                &mut |some| {
+                    tried.borrow_mut().push(some.clone());
+                    if !some.contains("a") {
+                        return Ok(());
+                    }
+                    Err(vec![Stopped {
+                        service: named.then(|| "a".to_owned()),
+                        failure: failure("exit code: 7"),
+                    }])
+                },
+            )
             .unwrap();
         let result = |name: &str| ServiceResult {
             service: name.into(),

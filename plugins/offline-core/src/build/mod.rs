@@ -7,6 +7,7 @@
 mod by_classic;
 mod choice;
 mod classic;
+mod dropped;
 mod error;
 mod failed;
 mod foresight;

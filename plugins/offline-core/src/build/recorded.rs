@@ -74,7 +74,10 @@ impl<'a> Recorded<'a> {
     ) -> BTreeMap<String, (String, String)> {
         let unrecorded = closure.services.iter().filter_map(|service| {
             let one = record.unrecorded(&service.name)?;
-            let why = format!("the export could not record what it fetches ({})", one.words());
+            let why = format!(
+                "the export could not record what it fetches ({})",
+                one.words()
+            );
             let remedy = "undo these edits, or export again with them when it can be recorded";
             Some((service.name.clone(), (why, remedy.to_owned())))
         });

@@ -151,6 +151,7 @@ pub fn run(
         replay: replayer.as_ref(),
         stay: options.stay,
         store: engine.store,
+        engine_root: &engine.root,
         compose_version: engine.compose.as_deref(),
     };
     let mut results = if choice.classic {

@@ -1,11 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, json};
 
 use super::Error;
-use super::failed::{Failed, Stopped};
+use super::dropped::dropped_because;
+use super::failed::{BuildSome, Failed, Stopped};
 use super::foresight::Foresight;
 use super::levels::{Level, levels, one_name_at_a_time};
 use super::replay::{Make, Replayer, Rounds};
@@ -13,6 +15,7 @@ use super::sibling_sources::SiblingSources;
 use super::steps::StepCount;
 use crate::bundle::Record;
 use crate::closure::{Closure, StageRef};
+use crate::diagnosis::{Disk, KEPT_FREE};
 use crate::engine::{BakeFile, BuildLog, Docker, Store, local_cache_source};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
@@ -42,6 +45,8 @@ pub(super) struct Builder<'a> {
     pub(super) stay: bool,
     /// The engine's image store.
     pub(super) store: Store,
+    /// Where the engine keeps its data.
+    pub(super) engine_root: &'a Path,
     /// The engine's Compose, for its label on images that are built here.
     pub(super) compose_version: Option<&'a str>,
 }
@@ -117,11 +122,7 @@ impl Builder<'_> {
     }
 
     /// Builds services together, and the others alone where some of them fail.
-    fn each(
-        &self,
-        services: BTreeSet<String>,
-        build: &mut dyn FnMut(&BTreeSet<String>) -> Result<(), Vec<Stopped>>,
-    ) -> Result<(), Failure> {
+    fn each(&self, services: BTreeSet<String>, build: &mut BuildSome<'_>) -> Result<(), Failure> {
         self.failed
             .build_what_can_be(self.project, self.closure, services, build)
     }
@@ -283,7 +284,8 @@ impl Builder<'_> {
 
     /// Builds and tags just as the user will from now on, and proves with it that
     /// plain Compose finds everything. What was replayed plain Compose does not find:
-    /// it is built and tagged as Compose would.
+    /// it is built and tagged as Compose would. So is what the engine has dropped since
+    /// it was warmed.
     fn build_level(
         &self,
         dockerfiles: &Dockerfiles,
@@ -291,36 +293,54 @@ impl Builder<'_> {
         count: &mut StepCount,
     ) -> Result<(), Failure> {
         for services in one_name_at_a_time(self.closure, level.services.iter().cloned()) {
-            let (replayed, ordinary) = self.replay.map_or_else(
-                || (BTreeSet::new(), services.clone()),
-                |replay| self.parted(services.clone(), &replay.through()),
-            );
-            self.each(ordinary, &mut |some| {
-                self.compose_build(some, count).map_err(alone)
-            })?;
-            let Some(replay) = self.replay.filter(|_| !replayed.is_empty()) else {
-                continue;
-            };
-            let services = replayed.iter().cloned().collect();
-            let work = Work::BuildServices { services };
-            let _task = Task::start(self.reporter, work, None);
-            let make = |through: &BTreeMap<String, Through>, only: &BTreeSet<String>| {
-                let targets = self.targets(dockerfiles, through);
-                let mut file = BakeFile::default();
-                for service in only {
-                    targets.add_image(&mut file, service, self.compose_version);
+            self.each(services, &mut |some| {
+                // A step is rewritten once, so that there is an end.
+                let through = loop {
+                    let (replayed, ordinary) = self.replay.map_or_else(
+                        || (BTreeSet::new(), some.clone()),
+                        |replay| self.parted(some.clone(), &replay.through()),
+                    );
+                    let dropped = !ordinary.is_empty() && {
+                        let built = self.compose_build(dockerfiles, &ordinary, count);
+                        built.map_err(alone)?
+                    };
+                    if !dropped {
+                        break replayed;
+                    }
+                };
+                match self.replay.filter(|_| !through.is_empty()) {
+                    Some(replay) => self.build_replayed(replay, dockerfiles, &through, count),
+                    None => Ok(()),
                 }
-                let images = only.iter().map(|s| (targets.image_name(s), s.clone()));
-                let contexts = targets.contexts();
-                let services = images.chain(contexts.filter(|(name, _)| file.defines(name)));
-                let services = services.collect();
-                (file, services)
-            };
-            self.each(replayed, &mut |some| {
-                self.replayed(replay, dockerfiles, some, &make, count)
             })?;
         }
         Ok(())
+    }
+
+    fn build_replayed(
+        &self,
+        replay: &Replayer<'_>,
+        dockerfiles: &Dockerfiles,
+        services: &BTreeSet<String>,
+        count: &mut StepCount,
+    ) -> Result<(), Vec<Stopped>> {
+        let work = Work::BuildServices {
+            services: services.iter().cloned().collect(),
+        };
+        let _task = Task::start(self.reporter, work, None);
+        let make = |through: &BTreeMap<String, Through>, only: &BTreeSet<String>| {
+            let targets = self.targets(dockerfiles, through);
+            let mut file = BakeFile::default();
+            for service in only {
+                targets.add_image(&mut file, service, self.compose_version);
+            }
+            let images = only.iter().map(|s| (targets.image_name(s), s.clone()));
+            let contexts = targets.contexts();
+            let services = images.chain(contexts.filter(|(name, _)| file.defines(name)));
+            let services = services.collect();
+            (file, services)
+        };
+        self.replayed(replay, dockerfiles, services, &make, count)
     }
 
     /// The services that are built through the proxy or upon the context of one that
@@ -344,11 +364,13 @@ impl Builder<'_> {
             )
     }
 
+    /// Gives whether some of them have to be built once more, through the proxy.
     fn compose_build(
         &self,
+        dockerfiles: &Dockerfiles,
         services: &BTreeSet<String>,
         count: &mut StepCount,
-    ) -> Result<(), Stopped> {
+    ) -> Result<bool, Stopped> {
         let work = Work::BuildServices {
             services: services.iter().cloned().collect(),
         };
@@ -362,6 +384,11 @@ impl Builder<'_> {
         let log = self
             .without_attestations()
             .build_lines(args, self.reporter)?;
+        if let Some(replay) = self.replay
+            && replay.after_dropped_caches(dockerfiles, &log, services)?
+        {
+            return Ok(true);
+        }
         let only = if services.len() == 1 {
             services.first().map(String::as_str)
         } else {
@@ -369,7 +396,7 @@ impl Builder<'_> {
         };
         let service_of = |word: &str| services.get(word).cloned();
         count.add(&log, only, service_of);
-        self.check(&log, service_of, only)
+        self.check(&log, service_of, only).map(|()| false)
     }
 
     /// On a containerd store an attestation makes a new image of every build, as it
@@ -402,9 +429,10 @@ impl Builder<'_> {
             Some(replay) => replay.explain(failure, service.as_deref()),
             None => Ok(failure),
         };
-        let explanation = service
-            .as_ref()
-            .and_then(|s| self.foresight.explanations.get(s).cloned());
+        let explanation = service.as_ref().and_then(|s| {
+            let known = self.foresight.explanations.get(s).cloned();
+            known.or_else(|| self.dropped(s))
+        });
         let failure = failure.map_or_else(
             |failure| failure,
             |failure| {
@@ -417,6 +445,19 @@ impl Builder<'_> {
             },
         );
         Err(Stopped { service, failure })
+    }
+
+    /// What to say of a service whose step fails although nothing was edited, on an
+    /// engine that is short of space.
+    fn dropped(&self, service: &str) -> Option<String> {
+        let carried = self.record.services.iter().any(|s| s.name == service);
+        let free = Disk::of_existing(self.engine_root)?.percent_free();
+        (carried && free < KEPT_FREE).then(|| {
+            format!(
+                "no file of {service} differs from the export, so that the engine has dropped its cache: {}. Free space (docker system df, docker image prune), then run the same command again",
+                dropped_because(self.engine_root)
+            )
+        })
     }
 }
 

@@ -35,8 +35,7 @@ pub use network::{
 };
 pub use record::{
     AddsTo, ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
-    ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord,
-    Unrecorded,
+    ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord, Unrecorded,
 };
 pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};
 pub use unpack::{Unpacked, unpack};

@@ -7,9 +7,12 @@ use super::Replayer;
 use super::places::Place;
 use super::quiet::Quiet;
 use super::replayer::Ran;
+use crate::build::dropped::dropped_because;
 use crate::build::failed::Stopped;
 use crate::diagnosis::read_log;
 use crate::engine::{BakeFile, BuildLog, Change, Step, StepFailure, Watch};
+use crate::error::Failure;
+use crate::event::{Event, Warning};
 use crate::stages::{Dockerfiles, Through};
 
 /// Makes the bake file for some services, as far as they are rewritten by now, and
@@ -157,6 +160,49 @@ impl Replayer<'_> {
         self.known
             .needs_network(service, stage, key, run)
             .then_some(place)
+    }
+
+    /// The network steps that a build ran without our proxy, although its caches were
+    /// warmed before: the engine has dropped them. Their builds go through the proxy
+    /// from now on.
+    pub(in crate::build) fn after_dropped_caches(
+        &self,
+        dockerfiles: &Dockerfiles,
+        log: &BuildLog,
+        services: &BTreeSet<String>,
+    ) -> Result<bool, Failure> {
+        let targets = services.iter().map(|name| (name.clone(), name.clone()));
+        let targets: BTreeMap<String, String> = targets.collect();
+        let failed = log.failure().and_then(|failure| failure.step);
+        let ran = log.steps().filter(|step| step.ran).chain(failed);
+        let places: BTreeSet<Place> = ran
+            .filter(Step::is_run)
+            .filter_map(|step| {
+                let service = service_of(&step, &targets)?;
+                let (place, stage, key, run) = self.places.find(service, &step)?;
+                let needs = self.known.needs_network(service, stage, key, run);
+                (needs && !self.is_rewritten(&place)).then_some(place)
+            })
+            .collect();
+        for place in &places {
+            self.say_dropped(place);
+            self.rewrite_from(dockerfiles, place)?;
+        }
+        Ok(!places.is_empty())
+    }
+
+    fn say_dropped(&self, place: &Place) {
+        let build = self.closure.service(&place.service);
+        let build = build.and_then(|s| s.build.as_ref());
+        self.reporter.event(Event::Warning(Warning {
+            what: format!(
+                "the engine has dropped what was in its cache a moment ago: a step of {} ran again, and is replayed",
+                place.service
+            ),
+            subject: build.map(|b| b.location(place.line).to_string()),
+            why: Some(dropped_because(&self.engine.root)),
+            remedy: Some("plain docker compose build does not find what is replayed; with more free space (docker system df, docker image prune), docker offline build warms the cache anew".into()),
+        }));
     }
 
     /// The RUN that failed without our proxy for want of a network, although the

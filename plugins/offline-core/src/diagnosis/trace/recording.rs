@@ -18,7 +18,12 @@ pub(super) struct Recording<'a> {
 }
 
 impl<'a> Recording<'a> {
-    pub(super) fn of(service: &'a str, build: &BuildClosure, known: Option<Known<'a>>, unrecorded: bool) -> Self {
+    pub(super) fn of(
+        service: &'a str,
+        build: &BuildClosure,
+        known: Option<Known<'a>>,
+        unrecorded: bool,
+    ) -> Self {
         let file = dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path);
         let mut texts = BTreeMap::new();
         for stage in file.iter().flat_map(|file| &file.stages) {

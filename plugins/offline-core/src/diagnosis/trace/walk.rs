@@ -32,7 +32,12 @@ pub(in crate::diagnosis) struct Inputs<'a> {
 
 /// Goes through a build as BuildKit would.
 pub(in crate::diagnosis) fn trace(inputs: &Inputs<'_>) -> ServiceTrace {
-    let recording = Recording::of(inputs.service, inputs.build, inputs.known, inputs.unrecorded.is_some());
+    let recording = Recording::of(
+        inputs.service,
+        inputs.build,
+        inputs.known,
+        inputs.unrecorded.is_some(),
+    );
     let mut missing: BTreeMap<usize, u32> = BTreeMap::new();
     let mut stages = Vec::new();
     for stage in &inputs.build.stages {

@@ -188,7 +188,10 @@ impl<'a> Session<'a> {
             };
             let result = self.build_one(group, reporter);
             let failed = |done: &Attempted| done.stopped.is_some();
-            if result.as_ref().map_or(true, |done| self.strict && failed(done)) {
+            if result
+                .as_ref()
+                .map_or(true, |done| self.strict && failed(done))
+            {
                 // The others would only delay the message.
                 next.store(groups.len(), Ordering::Relaxed);
             }
@@ -199,11 +202,7 @@ impl<'a> Session<'a> {
     }
 
     /// Records a group, and once more where a step failed or was given no answer.
-    fn build_one(
-        &self,
-        group: &Group<'_>,
-        reporter: &dyn Reporter,
-    ) -> Result<Attempted, Failure> {
+    fn build_one(&self, group: &Group<'_>, reporter: &dyn Reporter) -> Result<Attempted, Failure> {
         let target = group.target();
         let first = self.attempt(group, "", Attempted::now())?;
         let requests = self.recorder.requests();

@@ -17,11 +17,7 @@ const LONGEST: usize = 600;
 /// Whether an answer that a step got, or should have got, is not in the recording; what
 /// no server answered, the steps did without.
 pub(super) fn is_lost(failure: &offline_network::Failure) -> bool {
-    let without = [
-        Cause::Unreachable,
-        Cause::Distrusted,
-        Cause::NotRecordable,
-    ];
+    let without = [Cause::Unreachable, Cause::Distrusted, Cause::NotRecordable];
     !without.contains(&failure.cause)
 }
 
@@ -31,9 +27,8 @@ pub(super) fn concerns(
     target: &str,
     requests: &[Request],
 ) -> bool {
-    let same = |r: &Request| {
-        r.target == target && r.method == failure.method && r.url == failure.url
-    };
+    let same =
+        |r: &Request| r.target == target && r.method == failure.method && r.url == failure.url;
     failure.target == target || requests.iter().any(same)
 }
 

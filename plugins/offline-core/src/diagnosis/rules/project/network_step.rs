@@ -138,8 +138,16 @@ fn one(
     let cause = match unrecorded {
         None => cause,
         Some(one) => Text::made(
-            format!("{}; and the export could not record what the service fetches ({})", cause.en, one.words()),
-            format!("{}；而且导出时无法录制该服务获取的内容（{}）", cause.zh, one.words()),
+            format!(
+                "{}; and the export could not record what the service fetches ({})",
+                cause.en,
+                one.words()
+            ),
+            format!(
+                "{}；而且导出时无法录制该服务获取的内容（{}）",
+                cause.zh,
+                one.words()
+            ),
         ),
     };
     Some(

@@ -214,7 +214,7 @@ impl Log {
         let mut misses = lock(&self.misses);
         if let Some(known) = misses.get_mut(&key) {
             known.times += 1;
-        } else if misses.len() < MOST_MISSES {
+        } else if misses.len() < MOST_MISSES && !follows_a_release(&misses, &miss) {
             misses.insert(key, miss);
             self.miss_count.send_replace(misses.len());
         }
@@ -274,6 +274,24 @@ impl Log {
     }
 }
 
+/// Whether apt asks for this only because the Release file of an archive is not there:
+/// as a replay tells it to overlook that, it tries every form of each list of packages.
+fn follows_a_release(misses: &BTreeMap<(String, String, String), Miss>, miss: &Miss) -> bool {
+    const LISTS: &[&str] = &[
+        "Release",
+        "Packages",
+        "Translation-",
+        "Sources",
+        "Contents-",
+    ];
+    let name = miss.url.rsplit('/').next().unwrap_or_default();
+    let lies_below = |release: &Miss| {
+        let archive = release.url.strip_suffix("InRelease");
+        release.target == miss.target && archive.is_some_and(|a| miss.url.starts_with(a))
+    };
+    LISTS.iter().any(|list| name.starts_with(list)) && misses.values().any(lies_below)
+}
+
 impl Ticket {
     pub(crate) fn answered(&mut self, status: u16, outcome: Outcome) {
         self.with(|request| {
@@ -304,5 +322,43 @@ impl Drop for Ticket {
             request.ended = Some(SystemTime::now());
             request.bytes = self.bytes;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_that_is_not_there_is_one_miss() {
+        let log = Log::default();
+        let ask = |target: &str, path: &str| {
+            log.miss(Miss {
+                target: target.into(),
+                method: "GET".into(),
+                url: format!("https://h/debian/dists/{path}"),
+                accept: None,
+                why: String::new(),
+                changing: false,
+                time: SystemTime::now(),
+                times: 1,
+            });
+        };
+        for path in [
+            "x/InRelease",
+            "x/Release",
+            "x/main/binary-all/Packages.xz",
+            "y/Release",
+        ] {
+            ask("web", path);
+        }
+        ask("api", "x/Release");
+        ask("web", "x/other");
+        let urls: Vec<String> = log.misses().into_iter().map(|m| m.url).collect();
+        let expected = ["x/InRelease", "y/Release", "x/Release", "x/other"];
+        assert_eq!(
+            urls,
+            expected.map(|p| format!("https://h/debian/dists/{p}"))
+        );
     }
 }

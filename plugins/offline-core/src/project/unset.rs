@@ -119,8 +119,11 @@ pub(super) fn broken_by(message: &str, unset: &[String], sources: &Sources) -> O
     let uses: Vec<Use> = sources.lines().filter_map(|l| Use::of(l, unset)).collect();
     let at_key = named_key(message).and_then(|keys| {
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        // Not of a whole service, whose other keys have nothing to do with it.
-        let key = sources.exact_key(&keys).filter(|_| keys.len() > 2)?;
+        // Not of a whole service, whose other keys have nothing to do with it; what
+        // is written in braces is found by the key before them.
+        let key = (3..=keys.len())
+            .rev()
+            .find_map(|length| sources.exact_key(&keys[..length]))?;
         let value = value_lines(&key, sources);
         let in_value = |u: &&Use| {
             u.location.file == key.file && u.location.line.is_some_and(|l| value.contains(&l))
@@ -275,6 +278,10 @@ mod tests {
             ("ports:\n      - \"80:$A\"", "No port specified: 80:<empty>"),
             (
                 "deploy:\n      replicas: ${A}",
+                "error while interpolating services.web.deploy.replicas: failed to cast to expected type: strconv.Atoi: parsing \"\": invalid syntax",
+            ),
+            (
+                "deploy: {replicas: \"${A}\"}",
                 "error while interpolating services.web.deploy.replicas: failed to cast to expected type: strconv.Atoi: parsing \"\": invalid syntax",
             ),
             (

@@ -52,9 +52,12 @@ docker_offline_exec = set -- "$$@" $(strip $(1)); echo "$$*" >&2; exec "$$@"
 docker_offline_build = @$(call docker_offline_command,build) $(docker_offline_bundle) \
 	$(call docker_offline_exec,$(call docker_offline_option,--version,$(OFFLINE_VERSION)) $(docker_offline_files) $(1) $(OFFLINE_FLAGS) $(2))
 
-# Compose reads its default files only while none is named: where docker-compose.offline.yml
-# has to be added, they are named as Compose would have picked them.
-docker_offline_overlay = $(call docker_offline_quote,$(if $(strip $(OFFLINE_COMPOSE_FILES)),$(dir $(firstword $(OFFLINE_COMPOSE_FILES))))docker-compose.offline.yml)
+# What docker offline build wrote for Compose is found by itself as compose.override.yaml, or
+# named by COMPOSE_FILE. Where it is neither, it is added: Compose reads its default files only
+# while none is named, so that they are named as it would have picked them.
+docker_offline_overlay = $(call docker_offline_quote,$(docker_offline_folder)/.site/compose.offline.yaml)
+docker_offline_told = grep -qs '^\# Written by docker offline build' compose.override.yaml || \
+	case "$${COMPOSE_FILE:-$$(sed -n 's/^COMPOSE_FILE=//p' .env 2>/dev/null)}" in *compose.offline.yaml*|*compose.stay.yaml*) ;; *) false ;; esac
 docker_offline_default_files = \
 	for f in compose.yaml compose.yml docker-compose.yml docker-compose.yaml; do \
 		[ -f "$$f" ] && set -- "$$@" -f "$$f" && break; \
@@ -63,7 +66,7 @@ docker_offline_default_files = \
 		[ -f "$$f" ] && set -- "$$@" -f "$$f" && break; \
 	done;
 docker_offline_up = @set -- docker compose $(docker_offline_files); \
-	if [ -f $(docker_offline_overlay) ]; then \
+	if [ -f $(docker_offline_overlay) ] && $(if $(strip $(OFFLINE_COMPOSE_FILES)),:,! { $(docker_offline_told); }); then \
 		$(if $(strip $(OFFLINE_COMPOSE_FILES)),,COMPOSE_FILE=$${COMPOSE_FILE:-$$(sed -n 's/^COMPOSE_FILE=//p' .env 2>/dev/null)}; \
 		if [ -n "$$COMPOSE_FILE" ]; then \
 			COMPOSE_FILE="$$COMPOSE_FILE$${COMPOSE_PATH_SEPARATOR:-:}"$(docker_offline_overlay); export COMPOSE_FILE; \

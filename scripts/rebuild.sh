@@ -71,8 +71,10 @@ compose_files() {
         first_of compose.override.yml compose.override.yaml docker-compose.override.yml docker-compose.override.yaml
     fi
     [ ${#files[@]} -gt 0 ] || fail 2 "there is no Compose file in $PWD" "none was named" "cd to the project, or use -f FILE"
-    # What docker offline build wrote because Compose must know it on this engine.
-    first_of "$(dirname "${files[0]}")/docker-compose.offline.yml"
+    # What docker offline build wrote because Compose must know it on this machine, unless
+    # one of these files is that already.
+    local told='^# Written by docker offline build'
+    grep -qs "$told" "${files[@]}" || first_of "${CACHE_DIR:-$(dirname "${files[0]}")/build-cache}/.site/compose.offline.yaml"
 }
 
 # docker-compose 1 refuses a file with the project's name; docker offline build puts a copy

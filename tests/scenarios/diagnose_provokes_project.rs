@@ -37,7 +37,7 @@ const EDITS: &[Edit] = &[
         "env_file: api.env",
         "env_file: [api.env, secret.env]",
         "env-file",
-        "error",
+        "warning",
         &["compose.yaml:", "secret.env"],
     ),
     (

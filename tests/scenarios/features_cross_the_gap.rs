@@ -56,13 +56,14 @@ fn one_site(carried: &Carried, kind: &str) {
         .succeeds();
     ran.assert_no_panic();
 
-    let generated = project.join("docker-compose.offline.yml");
+    let named = "build-cache/.site/compose.offline.yaml";
+    let generated = project.join(named);
     let mut files: Vec<&str> = FILES.to_vec();
     if generated.exists() {
-        say("docker-compose.offline.yml was written");
-        files.extend(["-f", "docker-compose.offline.yml"]);
+        say(format!("{named} was written"));
+        files.extend(["-f", named]);
         assert!(
-            ran.all().contains("docker-compose.offline.yml"),
+            ran.all().contains("export COMPOSE_FILE="),
             "the next command names it: {ran}"
         );
     }

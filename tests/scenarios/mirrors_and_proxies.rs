@@ -37,10 +37,7 @@ fn build_arguments_are_carried_and_proxies_are_not_needed() {
             .offline(folder, ["build", "--bundle"])
             .arg(carried.archive())
             .succeeds();
-        assert!(
-            built.stdout.contains("docker-compose.offline.yml"),
-            "{built}"
-        );
+        assert!(built.stdout.contains("compose.override.yaml"), "{built}");
         let cat = |file: &str| {
             let args = ["run", "--rm", "app:dev", "cat", file];
             site.docker(folder, args).succeeds().stdout
@@ -53,11 +50,7 @@ fn build_arguments_are_carried_and_proxies_are_not_needed() {
         );
         let stamp = cat("/stamp");
         project.write("app/word", "two\n");
-        let files = ["-f", "compose.yaml", "-f", "docker-compose.offline.yml"];
-        site.docker(folder, ["compose"])
-            .args(files)
-            .args(["up", "-d", "--build"])
-            .succeeds();
+        site.compose_up(folder);
         assert_eq!(
             cat("/stamp"),
             stamp,

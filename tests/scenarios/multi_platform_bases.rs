@@ -57,15 +57,12 @@ fn one_site(carried: &Carried, kind: &str) {
     site.offline(folder, ["build", "--bundle"])
         .arg(carried.archive())
         .succeeds();
-    let mut files = vec!["-f", "compose.yaml"];
-    if project.join("docker-compose.offline.yml").exists() {
-        say("docker-compose.offline.yml was written");
-        files.extend(["-f", "docker-compose.offline.yml"]);
+    if project.join("compose.override.yaml").exists() {
+        say("compose.override.yaml was written");
     }
     let build = || {
         let ran = site
             .docker(folder, ["compose", "--progress", "plain"])
-            .args(&files)
             .arg("build")
             .run();
         let log = BuildLog::of(&ran.all());

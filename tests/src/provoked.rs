@@ -59,6 +59,7 @@ pub const PROVOKED: &[Provoked] = &[
     row("tool-version", BUNDLE, "the record of another version", ""),
     row("project", PROJECT, "Compose files and Dockerfiles that cannot be read; a folder without any", ""),
     row("env-file", PROJECT, "an env_file that is not there", ""),
+    row("build-input", "stays_home", "a secret's file, its variable, an ssh agent and an unused context that are not there", ""),
     row("unset-variable", PROJECT, "the variable is taken out of .env", ""),
     row("copy-before-install", PROJECT, "COPY . before the network step", ""),
     row("network-step", PROJECT, "a file that the step before it copies is edited", ""),

@@ -135,7 +135,7 @@ fn words(summary: &Summary) -> String {
     }
     if let Some(file) = &summary.override_file {
         text += &format!(
-            "\n{} says what Compose must know on this engine; give it as the last -f.\n",
+            "\n{} says what Compose has to know on this machine.\n",
             file.display()
         );
     }

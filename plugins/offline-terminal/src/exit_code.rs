@@ -35,7 +35,7 @@ const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (Some(Kind::DockerfileInvalid), code(12, "DockerfileInvalid", "a Dockerfile cannot be parsed")),
     (Some(Kind::ReferenceInvalid), code(13, "ReferenceInvalid", "an image reference is not one, often because a variable is not set")),
     (Some(Kind::DockerfileMissing), code(14, "DockerfileMissing", "a Dockerfile named by the project does not exist")),
-    (Some(Kind::ContextMissing), code(15, "ContextMissing", "a build context named by the project does not exist")),
+    (Some(Kind::ContextMissing), code(15, "ContextMissing", "a build context, or what else a build takes, is named by the project and does not exist")),
     (Some(Kind::EnvFileMissing), code(16, "EnvFileMissing", "an `env_file` named by the project does not exist")),
     (Some(Kind::UnknownService), code(17, "UnknownService", "the project has no such service")),
     (Some(Kind::BundleInContext), code(18, "BundleInContext", "the bundle would be written where a build context picks it up")),

@@ -219,7 +219,7 @@ impl ByClassic<'_> {
 
     fn pins(&self) -> Substitutes {
         let mut substitutes = Substitutes::default();
-        for pin in unresolved_pins(self.builder.closure, self.engine) {
+        for pin in unresolved_pins(self.builder.closure, self.engine.store) {
             substitutes
                 .references
                 .insert(pin.to_string(), pin.load_name());

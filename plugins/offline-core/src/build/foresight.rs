@@ -97,6 +97,15 @@ impl Foresight {
         });
     }
 
+    /// Adds what to say when a step fails, before what is known already.
+    pub(super) fn explain(&mut self, more: BTreeMap<String, String>) {
+        for (service, words) in more {
+            let held = self.explanations.remove(&service);
+            let words = held.map_or_else(|| words.clone(), |held| format!("{words}; {held}"));
+            self.explanations.insert(service, words);
+        }
+    }
+
     fn engine_misses(&mut self, closure: &Closure, record: &Record, engine: &EngineInfo) {
         let (from, to) = (record.maker(), Engine::from(engine));
         for miss in misses(closure, &from, &to) {

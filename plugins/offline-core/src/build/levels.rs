@@ -30,6 +30,17 @@ pub(super) fn one_name_at_a_time(
     groups
 }
 
+/// Whether a stage has something to build. One that a named context replaces is nothing
+/// but that context, unless it is the target, whose image others may be built upon.
+fn is_built(closure: &Closure, stage: &StageRef) -> bool {
+    let service = closure.service(&stage.service);
+    let build = service.and_then(|s| s.build.as_ref());
+    build.is_some_and(|build| {
+        let replaced = build.stage(stage.stage).is_some_and(|s| s.replaced);
+        !replaced || build.target_stage == stage.stage
+    })
+}
+
 /// Level 0 needs no other service's image, level 1 one of level 0, and so on.
 ///
 /// An image that a sibling builds must be in the engine, under its name, before
@@ -60,7 +71,7 @@ pub(crate) fn levels(closure: &Closure) -> Vec<Level> {
         for level in &mut levels {
             let own: Vec<StageRef> = wave
                 .iter()
-                .filter(|s| level.services.contains(&s.service))
+                .filter(|s| level.services.contains(&s.service) && is_built(closure, s))
                 .cloned()
                 .collect();
             if !own.is_empty() {
@@ -70,4 +81,30 @@ pub(crate) fn levels(closure: &Closure) -> Vec<Level> {
     }
     levels.retain(|l| !l.services.is_empty());
     levels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::from_config;
+
+    #[test]
+    fn a_stage_that_a_context_replaces_is_not_built() {
+        let folder = tempfile::tempdir().unwrap();
+        let dockerfile = "FROM a AS assets\nRUN x\nFROM b\nCOPY --from=assets / /\n";
+        std::fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
+        let path = folder.path().display();
+        let config = format!(
+            r#"{{"name": "p", "services": {{
+                "other": {{"build": {{"context": "{path}", "additional_contexts": {{"assets": "{path}"}}}}}},
+                "own": {{"build": {{"context": "{path}"}}}}}}}}"#
+        );
+        let project = from_config(&config, &[folder.path().join("compose.yaml")]).unwrap();
+        let platform = "linux/amd64".parse().unwrap();
+        let closure = crate::closure::resolve(&project, &[], &platform).unwrap();
+        let levels = levels(&closure);
+        let stages = levels.iter().flat_map(|l| l.waves.iter().flatten());
+        let built: Vec<_> = stages.map(|s| (s.service.as_str(), s.stage)).collect();
+        assert_eq!(built, [("own", 0), ("other", 1), ("own", 1)]);
+    }
 }

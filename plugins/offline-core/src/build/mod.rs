@@ -4,9 +4,12 @@
 //! images are compared with the closure, cache keys with the engine's
 //! generation and store, contexts with the inventory of the export.
 
+mod absent;
+mod adapt;
 mod by_classic;
 mod choice;
 mod classic;
+mod compose_yaml;
 mod dropped;
 mod error;
 mod failed;
@@ -18,6 +21,7 @@ mod old_compose;
 mod open;
 mod options;
 mod overrides;
+mod placeholders;
 mod recorded;
 mod replay;
 mod run;
@@ -25,6 +29,7 @@ mod sibling_sources;
 pub mod stay;
 mod steps;
 mod summary;
+mod tell_compose;
 mod version;
 mod warm;
 
@@ -33,6 +38,7 @@ pub use error::Error;
 pub(crate) use levels::levels;
 pub use options::BuildOptions;
 pub(crate) use replay::Known;
+use replay::loopback;
 pub use replay::{Asked, Error as ReplayError};
 pub use run::run;
 pub use summary::{Replayed, ServiceResult, Summary};

@@ -27,22 +27,36 @@ pub(super) fn next_for_those_built(
     format!("{command} --no-deps {}", others.join(" "))
 }
 
-/// What to type from now on.
-pub(super) fn next_command(
-    compose: &[OsString],
-    generated: bool,
-    flags: &ProjectOptions,
-) -> String {
-    let own = *flags == ProjectOptions::default();
-    let words: Vec<String> = if own && !generated {
-        vec!["compose".into()]
-    } else {
-        compose
-            .iter()
-            .map(|w| quoted(&w.to_string_lossy()))
-            .collect()
+/// What to type from now on; `line` is what Compose is told by, where it does not find
+/// the generated file by itself.
+pub(super) fn next_command(asked: &ProjectOptions, line: Option<&str>) -> String {
+    format!(
+        "{}docker {} up -d --build",
+        exported(line),
+        plain(asked, line)
+    )
+}
+
+/// The line that names all files for Compose.
+fn exported(line: Option<&str>) -> String {
+    let Some((name, files)) = line.and_then(|line| line.split_once('=')) else {
+        return String::new();
     };
-    format!("docker {} up -d --build", words.join(" "))
+    format!("export {name}={} && ", quoted(files))
+}
+
+/// `compose` with the user's flags, but for the files where a line names them.
+fn plain(asked: &ProjectOptions, line: Option<&str>) -> String {
+    let mut flags = asked.clone();
+    if line.is_some() {
+        flags.files.clear();
+    }
+    words(&flags.compose_args())
+}
+
+fn words(words: &[OsString]) -> String {
+    let words: Vec<String> = words.iter().map(|w| quoted(&w.to_string_lossy())).collect();
+    words.join(" ")
 }
 
 /// The images are loaded: the same project, without `--setup`.
@@ -56,21 +70,21 @@ pub(super) fn after_setup(flags: &ProjectOptions, classic: bool) -> String {
 }
 
 /// Where plain Compose would run steps again that need a network: the same build once
-/// more, and Compose without one.
+/// more, and Compose without one; `old` are the words for docker-compose 1, where there
+/// is no other.
 pub(super) fn next_by_us(
-    compose: &[OsString],
-    generated: bool,
     options: &BuildOptions,
-    has_compose: bool,
+    asked: &ProjectOptions,
+    line: Option<&str>,
+    old: Option<&[OsString]>,
     classic: bool,
 ) -> String {
-    let own = |words: &[OsString]| -> Vec<String> {
-        let words = words.iter().skip(1);
-        words.map(|w| quoted(&w.to_string_lossy())).collect()
-    };
     let classic = if classic { " --classic" } else { "" };
     let mut build = vec![format!("docker offline build{classic}")];
-    build.extend(own(&options.project.compose_args()));
+    let own = asked.compose_args();
+    if own.len() > 1 {
+        build.push(words(&own[1..]));
+    }
     let mut flag = |name: &str, value: Option<&Path>| {
         if let Some(value) = value {
             build.push(format!("{name} {}", quoted(&value.to_string_lossy())));
@@ -79,17 +93,10 @@ pub(super) fn next_by_us(
     flag("--bundle", options.bundle.as_deref().filter(|b| b.is_dir()));
     flag("--cache-dir", options.cache_dir.as_deref());
     build.extend(options.services.iter().map(|s| quoted(s)));
-    let mut up = vec![
-        if has_compose {
-            "docker compose"
-        } else {
-            "docker-compose"
-        }
-        .to_owned(),
-    ];
-    if generated || options.project != ProjectOptions::default() {
-        up.extend(own(compose));
-    }
+    let mut up = vec![match old {
+        Some(old) => format!("docker-compose {}", words(&old[1..])),
+        None => format!("{}docker {}", exported(line), plain(asked, line)),
+    }];
     up.push("up -d --no-build".into());
     up.extend(options.services.iter().map(|s| quoted(s)));
     format!("{} && {}", build.join(" "), up.join(" "))
@@ -111,17 +118,18 @@ mod tests {
     #[test]
     fn the_next_command_is_plain_compose_where_it_can_be() {
         let plain = ProjectOptions::default();
-        assert_eq!(
-            next_command(&plain.compose_args(), false, &plain),
-            "docker compose up -d --build"
-        );
+        assert_eq!(next_command(&plain, None), "docker compose up -d --build");
         let flags = ProjectOptions {
             files: vec!["a b.yaml".into()],
             ..ProjectOptions::default()
         };
         assert_eq!(
-            next_command(&flags.compose_args(), false, &flags),
+            next_command(&flags, None),
             "docker compose -f 'a b.yaml' up -d --build"
+        );
+        assert_eq!(
+            next_command(&flags, Some("COMPOSE_FILE=a b.yaml:x.yaml")),
+            "export COMPOSE_FILE='a b.yaml:x.yaml' && docker compose up -d --build"
         );
         assert_eq!(after_setup(&plain, false), "docker offline build");
         assert_eq!(
@@ -136,16 +144,19 @@ mod tests {
             services: vec!["api".into()],
             ..BuildOptions::default()
         };
-        let compose = options.project.compose_args();
+        let asked = options.project.clone();
         assert_eq!(
-            next_by_us(&compose, false, &options, true, true),
+            next_by_us(&options, &asked, None, None, true),
             "docker offline build --classic api && docker compose up -d --no-build api"
         );
         options.services.clear();
-        options.project.files = vec!["a b.yaml".into()];
-        let compose = options.project.compose_args();
+        let asked = ProjectOptions {
+            files: vec!["a b.yaml".into()],
+            ..asked
+        };
+        let old = asked.compose_args();
         assert_eq!(
-            next_by_us(&compose, false, &options, false, true),
+            next_by_us(&options, &asked, None, Some(&old), true),
             "docker offline build --classic -f 'a b.yaml' && docker-compose -f 'a b.yaml' up -d --no-build"
         );
     }

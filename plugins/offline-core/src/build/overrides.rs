@@ -1,25 +1,22 @@
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
 use super::Error;
+use super::compose_yaml::{OVERRIDE, RESET, escaped, rendered};
 use crate::bundle::Record;
 use crate::closure::Closure;
-use crate::engine::{EngineInfo, Store};
-use crate::project::Project;
+use crate::engine::Store;
+use crate::project::{BuildTarget, NamedContext, Project, SecretSource};
 use crate::reference::ImageReference;
-
-/// The generated file's name, beside the Compose file.
-pub(super) const FILE: &str = "docker-compose.offline.yml";
-
-/// Says whose file it is; one without this line is the user's and stays.
-const MARK: &str = "# Written by docker offline build; it is written anew each time.";
 
 /// What Compose must know on this site and the project's own files do not say.
 #[derive(Debug, Default)]
 pub(super) struct Overrides {
     services: BTreeMap<String, Value>,
+    /// By name, the files that stand in for absent secrets.
+    secrets: BTreeMap<String, PathBuf>,
     /// Named contexts for digest pins: pin as a Dockerfile resolves it, image.
     pub(super) pins: BTreeMap<String, String>,
 }
@@ -27,26 +24,27 @@ pub(super) struct Overrides {
 /// The digest pins that this engine cannot look up: on a graphdriver store all,
 /// which loses digests on load; on a containerd store, which finds one by its tag,
 /// those whose tag another image has (fact 10).
-pub(super) fn unresolved_pins<'a>(
-    closure: &'a Closure,
-    engine: &EngineInfo,
-) -> Vec<&'a ImageReference> {
+pub(super) fn unresolved_pins(closure: &Closure, store: Store) -> Vec<&ImageReference> {
     let all = || closure.images.iter().map(|image| &image.reference);
     let unresolved = |pin: &&ImageReference| {
-        pin.digest().is_some() && (engine.store == Store::Graphdriver || pin.shares_its_tag(all()))
+        pin.digest().is_some() && (store == Store::Graphdriver || pin.shares_its_tag(all()))
     };
     all().filter(unresolved).collect()
 }
 
 /// Decides what this engine needs.
+///
+/// `adapted` is the project as this site builds it: what it changes of `project`,
+/// Compose is told.
 pub(super) fn overrides(
     project: &Project,
+    adapted: &Project,
     closure: &Closure,
     record: &Record,
-    engine: &EngineInfo,
+    store: Store,
 ) -> Overrides {
     let mut overrides = Overrides::default();
-    let unresolved = unresolved_pins(closure, engine);
+    let unresolved = unresolved_pins(closure, store);
     for pin in &unresolved {
         overrides.pins.insert(
             pin.context_name(),
@@ -58,22 +56,13 @@ pub(super) fn overrides(
             continue;
         }
         let mut changes = Map::new();
-        if let Some(build) = &service.build {
-            let mut own = Map::new();
-            let pins: BTreeMap<&String, &String> = overrides
-                .pins
-                .iter()
-                .filter(|(name, _)| uses(closure, &service.name, name))
-                .collect();
-            if !pins.is_empty() {
-                own.insert("additional_contexts".into(), json!(pins));
-            }
+        let here = adapted.service(&service.name);
+        if let (Some(build), Some(here)) = (&service.build, here.and_then(|s| s.build.as_ref())) {
+            let mut own = overrides.of_build(&service.name, build, here);
+            overrides.add_pins(&mut own, closure, &service.name);
             let args = arguments(closure, &service.name, record);
             if !args.is_empty() {
                 own.insert("args".into(), json!(args));
-            }
-            if build.pull {
-                own.insert("pull".into(), json!(false));
             }
             if !own.is_empty() {
                 changes.insert("build".into(), Value::Object(own));
@@ -89,6 +78,9 @@ pub(super) fn overrides(
                 "missing"
             };
             changes.insert("pull_policy".into(), json!(stays));
+        }
+        if let Some(files) = project.optional_env_files.get(&service.name) {
+            changes.insert("env_file".into(), json!({ OVERRIDE: files }));
         }
         if !changes.is_empty() {
             overrides
@@ -128,8 +120,90 @@ fn uses(closure: &Closure, service: &str, pin: &str) -> bool {
 }
 
 impl Overrides {
+    /// What is another thing in a build here.
+    fn of_build(
+        &mut self,
+        service: &str,
+        build: &BuildTarget,
+        here: &BuildTarget,
+    ) -> Map<String, Value> {
+        let mut own = Map::new();
+        if build.secrets != here.secrets {
+            own.insert("secrets".into(), self.secrets_of(service, build, here));
+        }
+        if build.ssh != here.ssh {
+            let all: Vec<String> = here.ssh.iter().map(|s| escaped(s)).collect();
+            own.insert("ssh".into(), json!({ OVERRIDE: all }));
+        }
+        let contexts: BTreeMap<&String, String> = here
+            .additional_contexts
+            .iter()
+            .filter(|(name, context)| build.additional_contexts.get(*name) != Some(context))
+            .filter_map(|(name, context)| match context {
+                NamedContext::Directory(path) => Some((name, escaped(&path.to_string_lossy()))),
+                _ => None,
+            })
+            .collect();
+        if !contexts.is_empty() {
+            own.insert("additional_contexts".into(), json!(contexts));
+        }
+        if build.platforms != here.platforms {
+            own.insert("platforms".into(), json!({ OVERRIDE: here.platforms }));
+        }
+        for (key, is_out) in [
+            ("cache_from", build.cache_from != here.cache_from),
+            ("cache_to", build.cache_to != here.cache_to),
+            ("sbom", build.sbom != here.sbom),
+            ("provenance", build.provenance != here.provenance),
+        ] {
+            if is_out {
+                own.insert(key.into(), json!({ RESET: null }));
+            }
+        }
+        if build.pull != here.pull {
+            own.insert("pull".into(), json!(here.pull));
+        }
+        own
+    }
+
+    /// The list of a build's secrets. Those that are not here have a name of ours: the
+    /// service may mount the real ones when it runs, and is to miss them then.
+    fn secrets_of(&mut self, service: &str, build: &BuildTarget, here: &BuildTarget) -> Value {
+        let mut all = Vec::new();
+        for (was, is) in build.secrets.iter().zip(&here.secrets) {
+            let name = match &is.source {
+                SecretSource::File(path) if was.source != is.source => {
+                    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                    let id = is.id.replace(|c| !allowed(c), "_");
+                    let name = format!("docker_offline_{service}_{id}");
+                    self.secrets.insert(name.clone(), path.clone());
+                    name
+                }
+                _ => is.name.clone(),
+            };
+            all.push(json!({"source": name, "target": is.id}));
+        }
+        json!({ OVERRIDE: all })
+    }
+
+    /// The digest pins that a service uses, as contexts.
+    fn add_pins(&self, own: &mut Map<String, Value>, closure: &Closure, service: &str) {
+        let pins = self.pins.iter();
+        let used = pins.filter(|(name, _)| uses(closure, service, name));
+        let used: Vec<_> = used.map(|(k, v)| (k.clone(), json!(v))).collect();
+        if used.is_empty() {
+            return;
+        }
+        let contexts = own
+            .entry("additional_contexts")
+            .or_insert_with(|| json!({}));
+        if let Value::Object(contexts) = contexts {
+            contexts.extend(used);
+        }
+    }
+
     /// Whether plain Compose needs nothing of us here.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.services.is_empty()
     }
 
@@ -138,9 +212,24 @@ impl Overrides {
         &self.services
     }
 
+    /// The files that stand in for secrets, by the name that Compose is told.
+    pub(super) fn secrets(&self) -> &BTreeMap<String, PathBuf> {
+        &self.secrets
+    }
+
     /// For `up --no-build`: an image that is built is taken as it is, and one that
-    /// is missing is said to be, not looked for.
-    pub(super) fn without_builds(&mut self, project: &Project) {
+    /// is missing is said to be, not looked for. docker-compose 1 knows no `!override`.
+    pub(super) fn without_builds(&mut self, project: &Project, has_compose: bool) {
+        if !has_compose {
+            self.secrets.clear();
+            for changes in self.services.values_mut() {
+                if let Value::Object(changes) = changes {
+                    changes.remove("build");
+                    changes.remove("env_file");
+                }
+            }
+            self.services.retain(|_, changes| changes != &json!({}));
+        }
         for service in project.services.iter().filter(|s| s.build.is_some()) {
             let asks = |policy: &str| goes_out(policy) || policy == "build";
             if service.pull_policy.as_deref().is_some_and(asks) {
@@ -153,41 +242,60 @@ impl Overrides {
         }
     }
 
-    /// Writes the file, or removes one that is no longer needed. Returns its path
-    /// if Compose must be given it.
-    pub(super) fn write(&self, directory: &Path) -> Result<Option<PathBuf>, Error> {
-        let path = directory.join(FILE);
-        let held = std::fs::read_to_string(&path).ok();
-        let ours = held.as_ref().is_none_or(|text| text.starts_with(MARK));
-        let fail = |source| Error::Write {
-            path: path.clone(),
-            source,
-        };
-        if !ours {
-            // The user's own file of that name is not ours to change.
-            return if self.is_empty() {
-                Ok(None)
-            } else {
-                Err(fail(std::io::Error::new(
-                    std::io::ErrorKind::AlreadyExists,
-                    "a file of that name exists and was not written by docker offline; rename it",
-                )))
-            };
-        }
+    /// The text for Compose; `None` where it needs to know nothing.
+    pub(super) fn text(&self) -> Result<Option<String>, Error> {
         if self.is_empty() {
-            if held.is_some() {
-                std::fs::remove_file(&path).map_err(fail)?;
-            }
             return Ok(None);
         }
-        let body = serde_yaml::to_string(&json!({"services": self.services}))
-            .map_err(|e| fail(std::io::Error::other(e)))?;
-        std::fs::create_dir_all(directory).map_err(fail)?;
-        let text = format!("{MARK}\n# Give it to Compose as the last -f.\n{body}");
-        if held.as_deref() != Some(&text) {
-            crate::layout::replace_file(&path, text.as_bytes())
-                .map_err(|e| fail(std::io::Error::other(e)))?;
-        }
-        Ok(Some(path))
+        let rendered = rendered(&self.services, &self.secrets);
+        rendered.map(Some).map_err(|error| Error::Write {
+            path: "compose.override.yaml".into(),
+            source: std::io::Error::other(error),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::adapt::adapt;
+    use crate::build::placeholders::with_placeholders;
+    use crate::closure::absent_inputs;
+    use crate::project::from_config;
+
+    #[test]
+    fn compose_is_told_all_that_a_build_here_has_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display();
+        std::fs::write(folder.path().join("Dockerfile"), "FROM a\n").unwrap();
+        let config = format!(
+            r#"{{"name": "p", "secrets": {{"conf": {{"file": "{path}/gone"}}, "there": {{"file": "{path}/Dockerfile"}}}},
+              "services": {{"api": {{"pull_policy": "every_12h", "build": {{"context": "{path}",
+                "ssh": ["k={path}/gone"], "secrets": [{{"source": "conf", "target": "c"}}, "there"],
+                "additional_contexts": {{"unused": "{path}/gone"}}, "cache_from": ["r/x"], "cache_to": ["r/x"],
+                "platforms": ["linux/amd64", "linux/arm64"], "sbom": true, "provenance": true, "pull": true}}}}}}}}"#
+        );
+        let project = from_config(&config, &[folder.path().join("compose.yaml")]).unwrap();
+        let platform = "linux/amd64".parse().unwrap();
+        let closure = crate::closure::resolve(&project, &[], &platform).unwrap();
+        let store = Store::Graphdriver;
+        let absent = absent_inputs(&project, &closure);
+        let place = folder.path().join("p");
+        let mut adapted = with_placeholders(&project, &absent, &place).unwrap();
+        adapt(&mut adapted, &closure, store);
+        let told = overrides(&project, &adapted, &closure, &Record::default(), store);
+        let p = place.display();
+        assert_eq!(
+            told.services()["api"],
+            json!({"pull_policy": "build", "build": {
+                "secrets": {OVERRIDE: [{"source": "docker_offline_api_c", "target": "c"}, {"source": "there", "target": "there"}]},
+                "ssh": {OVERRIDE: [format!("k={p}/1/key.pem")]},
+                "additional_contexts": {"unused": format!("{p}/2/empty")},
+                "platforms": {OVERRIDE: ["linux/amd64"]},
+                "cache_from": {RESET: null}, "cache_to": {RESET: null},
+                "sbom": {RESET: null}, "provenance": {RESET: null}, "pull": false}})
+        );
+        let secret = &told.secrets()["docker_offline_api_c"];
+        assert!(secret.is_file() && secret.starts_with(&place));
     }
 }

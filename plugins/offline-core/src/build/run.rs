@@ -1,7 +1,9 @@
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::absent::{self, Foreseen};
+use super::adapt::{adapt, notes};
 use super::by_classic::ByClassic;
 use super::choice::{buildkit, choose};
 use super::failed::Failed;
@@ -9,20 +11,22 @@ use super::foresight::{Foresight, foresee};
 use super::load::load;
 use super::next::{after_setup, next_by_us, next_command, next_for_those_built};
 use super::open::open;
-use super::overrides::{Overrides, overrides};
+use super::overrides::overrides;
+use super::placeholders::{self, with_placeholders};
 use super::recorded::Recorded;
 use super::replay::{Needs, Replayer};
 use super::stay::{self, SetUp};
+use super::tell_compose::ComposeTold;
 use super::version::{self, versioned};
 use super::warm::Builder;
 use super::{BuildOptions, Error, ServiceResult, Summary};
 use crate::bundle::Record;
-use crate::closure::{self, Closure, Platform, Unbundled};
+use crate::closure::{self, AbsentInput, Closure, Platform, Unbundled, absent_inputs};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
-use crate::export::{beside, inventories, swallows};
-use crate::project::{self, Project, ProjectOptions};
+use crate::export::{inventories, swallows};
+use crate::project::{self, MissingEnvFile, Project, ProjectOptions};
 use crate::reference::ImageReference;
 
 /// Loads, warms, builds and tags. The summary comes back also when some
@@ -34,13 +38,14 @@ pub fn run(
 ) -> Result<(Summary, Option<Failure>), Failure> {
     let started = Instant::now();
     let asked = &options.project;
-    // Compose reads what `--stay` generated, and our own builds do not.
+    // Compose reads what we generated, and our own builds do not.
+    let stayed = project::stays(asked)?;
     let options = &BuildOptions {
         project: project::without_generated(&options.project)?,
         ..options.clone()
     };
-    let stayed = options.project != *asked;
     let (engine, project) = read(docker, options, reporter)?;
+    let docker = &project.with_secret_variables(docker);
     if let Some(warning) = project.reading_warning() {
         reporter.event(Event::Warning(warning));
     }
@@ -64,9 +69,17 @@ pub fn run(
             "The replay service that stays does not know of it yet: run docker offline build --stay again.".into(),
         ));
     }
-    let (project, closure) = with_arguments(project, closure, &bundle.record, options, &platform)?;
+    let (written, closure) = with_arguments(project, closure, &bundle.record, options, &platform)?;
+    let told = ComposeTold {
+        project: &written,
+        closure: &closure,
+        asked,
+        bundle: bundle.layout.path(),
+    };
+    let lacking = absent_inputs(&written, &closure);
+    let project = as_built_here(&written, &closure, &engine, &lacking, &told)?;
     let inventories = inventories(&closure)?;
-    let foresight = foresee(
+    let mut foresight = foresee(
         &project,
         &closure,
         &bundle.record,
@@ -75,6 +88,27 @@ pub fn run(
         &engine,
         &Recorded::of(options, &engine, &bundle.record, missing.as_ref()),
     )?;
+    let said = absent::say(
+        &lacking,
+        &Foreseen {
+            project: &project,
+            closure: &closure,
+            record: &bundle.record,
+            layout: &bundle.layout,
+            inventories: &inventories,
+            engine: &engine,
+        },
+    )?;
+    for missing in project::missing_env_files(&options.project) {
+        if !written.optional_env_files.contains_key(&missing.service)
+            || closure.service(&missing.service).is_none()
+        {
+            continue;
+        }
+        reporter.event(Event::Warning(without_env_file(&missing)));
+    }
+    said.events.into_iter().for_each(|e| reporter.event(e));
+    foresight.explain(said.explanations);
     let no_buildkit = missing.as_ref().map(|m| m.why.clone());
     let choice = choose(
         options,
@@ -119,11 +153,15 @@ pub fn run(
         elapsed: started.elapsed(),
     };
     if options.setup {
-        summary.next = after_setup(&options.project, options.classic);
+        summary.next = after_setup(asked, options.classic);
         return Ok((summary, None));
     }
-    let mut overrides = overrides(&project, &closure, &bundle.record, &engine);
-    let (compose, mut override_file) = compose_args(&project, &closure, options, &overrides)?;
+    for note in notes(&written, &project) {
+        reporter.event(Event::Note(note));
+    }
+    let mut overrides = overrides(&written, &project, &closure, &bundle.record, engine.store);
+    let mut site = told.site(overrides.text()?.as_deref(), stayed || options.stay)?;
+    let compose = compose_args(&project, options, site.file.as_ref());
     let replayer = Replayer::new(&Needs {
         docker,
         engine: &engine,
@@ -212,8 +250,8 @@ pub fn run(
             engine: &engine,
             project: &project,
             closure: &closure,
-            options: &options.project,
             bundle: bundle.layout.path(),
+            told: &told,
             overrides: &overrides,
             variables: &|service| replayer.variables(service),
         })?);
@@ -222,28 +260,23 @@ pub fn run(
     }
     if summary.plain_compose_misses.is_empty() {
         // The file of `--stay` holds what the other one would.
-        let stays = stayed || summary.stay.is_some();
-        let generated = override_file.is_some() && !stays;
-        summary.next = if stays {
-            next_command(&asked.compose_args(), false, asked)
-        } else {
-            next_command(&compose, generated, &options.project)
-        };
+        let stays = summary.stay.as_ref().and_then(|s| s.env_line.as_deref());
+        let told = site.told.as_ref().and_then(|t| t.line.as_deref());
+        summary.next = next_command(asked, stays.or(told));
         if refused.is_some() || !options.services.is_empty() {
             summary.next = next_for_those_built(&summary.next, &closure, &results);
         }
     } else {
-        overrides.without_builds(&project);
-        let (mut compose, file) = compose_args(&project, &closure, options, &overrides)?;
-        override_file = file;
         let has_compose = engine.compose.is_some();
-        if !has_compose {
-            compose = for_old_compose(&project, options, override_file.as_ref())?;
-        }
-        let own = !has_compose || override_file.is_some();
-        summary.next = next_by_us(&compose, own, options, has_compose, choice.classic);
+        overrides.without_builds(&written, has_compose);
+        site = told.site(overrides.text()?.as_deref(), stayed)?;
+        let old = (!has_compose)
+            .then(|| for_old_compose(&project, options, site.file.as_ref()))
+            .transpose()?;
+        let line = site.told.as_ref().and_then(|t| t.line.as_deref());
+        summary.next = next_by_us(options, asked, line, old.as_deref(), choice.classic);
     }
-    summary.override_file = override_file;
+    summary.override_file = site.told.map(|told| told.file);
     summary.services = results;
     summary.elapsed = started.elapsed();
     Ok((summary, refused))
@@ -275,7 +308,7 @@ fn read(
     let _task = Task::start(reporter, Work::ReadProject, None);
     std::thread::scope(|scope| {
         let engine = scope.spawn(|| EngineInfo::read(docker));
-        let project = project::read(docker, &options.project);
+        let project = project::read_for_builds(docker, &options.project);
         let engine = match engine.join() {
             Ok(engine) => engine,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -307,32 +340,56 @@ fn parse_platform(text: &str) -> Result<Platform, Failure> {
     })?)
 }
 
-/// The flags for Compose, with the generated file last where one is needed.
-fn compose_args(
+/// The project as builds have it here: without what goes out for nothing, and with
+/// placeholders for what is absent.
+fn as_built_here(
     project: &Project,
     closure: &Closure,
+    engine: &EngineInfo,
+    absent: &[AbsentInput],
+    told: &ComposeTold<'_>,
+) -> Result<Project, Failure> {
+    let folder = told.folder().join("placeholders");
+    placeholders::clear(&folder)?;
+    let mut here = with_placeholders(project, absent, &folder)?;
+    adapt(&mut here, closure, engine.store);
+    Ok(here)
+}
+
+/// No build needs an `env_file`, and the service does when it runs.
+fn without_env_file(missing: &MissingEnvFile) -> Warning {
+    let path = missing.path.display();
+    Warning {
+        what: format!(
+            "service {}: the env_file {path} is not on this machine: it is built, and starts without its variables",
+            missing.service
+        ),
+        subject: missing.location.as_ref().map(ToString::to_string),
+        why: None,
+        remedy: Some(format!("put it there before docker compose up: {path}")),
+    }
+}
+
+/// The flags for our own calls of Compose, with the generated file last where one is
+/// needed.
+fn compose_args(
+    project: &Project,
     options: &BuildOptions,
-    overrides: &Overrides,
-) -> Result<(Vec<OsString>, Option<std::path::PathBuf>), Failure> {
-    let usual = project.directory.join(super::overrides::FILE);
-    let folder = match swallows(closure, &usual) {
-        Some(_) => beside(&project.directory),
-        None => project.directory.clone(),
-    };
-    let override_file = overrides.write(&folder)?;
+    generated: Option<&PathBuf>,
+) -> Vec<OsString> {
     let mut flags: ProjectOptions = options.project.clone();
-    if let Some(file) = &override_file {
+    if let Some(file) = generated {
         flags.files.clone_from(&project.files);
         flags.files.push(file.clone());
     }
-    Ok((flags.compose_args(), override_file))
+    flags.compose_args()
 }
 
 /// The flags for docker-compose 1: all is named, as it looks for other files.
 fn for_old_compose(
     project: &Project,
     options: &BuildOptions,
-    generated: Option<&std::path::PathBuf>,
+    generated: Option<&PathBuf>,
 ) -> Result<Vec<OsString>, Failure> {
     let mut files = super::old_compose::files(&project.files)?;
     files.extend(generated.cloned());

@@ -24,6 +24,11 @@ impl<'a> Contexts<'a> {
     }
 }
 
+/// Whether two names mean one named context.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    normalised(one) == normalised(other)
+}
+
 /// `debian`, `debian:latest` and `docker.io/library/debian` are one name.
 fn normalised(name: &str) -> String {
     match ImageReference::parse(name) {

@@ -4,6 +4,7 @@
 //! (`frontend/dockerfile/dockerfile2llb/convert.go`): the stages reachable from
 //! the target, with ARGs expanded, named contexts applied, per platform.
 
+mod absent;
 mod arguments;
 mod at_start;
 mod contexts;
@@ -28,6 +29,7 @@ mod tests;
 mod waves;
 
 pub use crate::dockerfile::Platform;
+pub use absent::{Absence, AbsentInput, absent_inputs};
 pub use arguments::is_predefined;
 pub use at_start::AT_START;
 pub use error::Error;

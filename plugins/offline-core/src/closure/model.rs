@@ -70,6 +70,9 @@ pub struct StageClosure {
     pub line: u32,
     /// What it starts from.
     pub base: StageBase,
+    /// Whether a named context takes its place: none of its instructions runs, and
+    /// there is nothing to cache.
+    pub replaced: bool,
     /// The platform it runs on, e.g. `linux/amd64`.
     pub platform: String,
     /// Stages of the same file it uses (FROM, COPY --from, RUN --mount).
@@ -253,6 +256,13 @@ impl BuildClosure {
     /// A line of the Dockerfile, for messages.
     pub fn location(&self, line: u32) -> Location {
         Location::new(&self.dockerfile_path, Some(line + self.line_offset))
+    }
+
+    /// Whether a reachable stage uses a named context.
+    pub fn uses_context(&self, name: &str) -> bool {
+        let used = self.stages.iter().flat_map(|s| &s.named_contexts);
+        used.into_iter()
+            .any(|(_, used)| super::contexts::is_same(used, name))
     }
 
     /// The stage with this number in the file, if it is reachable.

@@ -58,6 +58,7 @@ impl Walker<'_, '_> {
             name: self.names[index].clone(),
             line: from.line,
             base: StageBase::Scratch,
+            replaced: false,
             platform: platform.clone(),
             depends_on: Vec::new(),
             sibling_services: BTreeSet::new(),
@@ -86,6 +87,7 @@ impl Walker<'_, '_> {
                 let found = self.context(name, context, from.line, &platform);
                 used(&mut stage, &found);
                 stage.base = base_of(found);
+                stage.replaced = true;
                 stage.steps.push(Self::from_step(&stage));
                 // The stage's own instructions do not run at all.
                 return Ok(stage);

@@ -48,6 +48,7 @@ pub use rule::{Group, Rule};
 pub use rules::{Situation, diagnose, rule, rules};
 pub use sources::Sources;
 pub use survey::{DiagnoseOptions, survey};
+pub(crate) use trace::{Inputs as TraceInputs, trace};
 pub use trace::{Reason, ServiceTrace, StageTrace, StepNetwork, StepTrace, Verdict};
 pub use way_out::Network;
 pub use why::{WhyDocument, WhyError, why};

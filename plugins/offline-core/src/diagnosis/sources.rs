@@ -28,7 +28,7 @@ impl Sources {
             .clone()
             .with_env("COMPOSE_EXPERIMENTAL_GIT_REMOTE", "false")
             .with_env("COMPOSE_EXPERIMENTAL_OCI_REMOTE", "false");
-        project::read(&docker, options)
+        project::read_for_builds(&docker, options)
     }
 
     /// Finds what these services of a project ask for.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
@@ -15,6 +15,9 @@ use crate::event::{Event, Reporter};
 
 /// Runs of a build whose connection to the builder breaks off.
 const CONNECTION_ATTEMPTS: u32 = 3;
+
+/// buildx asks for leave to give a bake entitlements since then (docker/buildx#2666).
+const ASKS_FOR_LEAVE_SINCE: (u32, u32) = (0, 17);
 
 /// What whoever watches a build wants of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,19 @@ impl BakeFile {
     /// Whether there is nothing to build.
     pub fn is_empty(&self) -> bool {
         self.built.is_empty()
+    }
+
+    /// What its targets may do that bake has to be given leave for.
+    fn entitlements(&self) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for target in self.targets.values() {
+            if target["network"] == "host" {
+                all.insert("network.host".to_owned());
+            }
+            let asked = target["entitlements"].as_array().into_iter().flatten();
+            all.extend(asked.filter_map(|e| Some(e.as_str()?.to_owned())));
+        }
+        all
     }
 
     /// The file as JSON.
@@ -104,6 +120,7 @@ impl Docker {
             let mut args: Vec<OsString> = ["buildx", "bake", "--progress", "plain"]
                 .map(Into::into)
                 .into();
+            args.extend(docker.leave(file)?);
             args.extend(flags.iter().cloned());
             args.push("--file".into());
             args.push(definition.into());
@@ -129,8 +146,10 @@ impl Docker {
         watch: &mut dyn FnMut(&Change) -> Watch,
     ) -> Result<(BuildLog, bool), Error> {
         self.bake_definition(file, scratch, |docker, definition| {
-            let words = ["buildx", "bake", "--progress", "rawjson", "--file"];
+            let words = ["buildx", "bake", "--progress", "rawjson"];
             let mut args: Vec<OsString> = words.map(Into::into).into();
+            args.extend(docker.leave(file)?);
+            args.push("--file".into());
             args.push(definition.into());
             let mut stopped = false;
             let log = again_where_lost(&docker, reporter, || {
@@ -185,6 +204,24 @@ impl Docker {
         log.finish(status.success());
         let stopped = wished || stop.load(Ordering::Relaxed) && !status.success();
         Ok((log, stopped))
+    }
+
+    /// The flags that let a bake do what its definitions ask for, as Compose does by
+    /// itself: the project's own file says so. buildx before 0.17 knows no such flag,
+    /// and asks for no leave.
+    fn leave(&self, file: &BakeFile) -> Result<Vec<OsString>, Error> {
+        let wanted = file.entitlements();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let output = self.output(["buildx", "version"])?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let version = text.split_whitespace().nth(1).and_then(numbers);
+        if version.is_some_and(|version| version < ASKS_FOR_LEAVE_SINCE) {
+            return Ok(Vec::new());
+        }
+        let flags = wanted.into_iter();
+        Ok(flags.map(|name| format!("--allow={name}").into()).collect())
     }
 
     /// Writes the definition, and runs a bake that reads it.
@@ -325,6 +362,12 @@ fn again_where_lost(
     }
 }
 
+/// The first two numbers of a version.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
 fn output(reporter: &dyn Reporter, line: &str) {
     if !line.is_empty() && !is_leave_notice(line) {
         reporter.event(Event::BuildOutput {
@@ -392,6 +435,16 @@ mod tests {
         let wanted: Platform = "linux/arm64/v8".parse().unwrap();
         assert_eq!(platforms(text).len(), 3);
         assert!(platforms(text).contains(&wanted));
+    }
+
+    #[test]
+    fn a_bake_asks_for_what_its_targets_do() {
+        let mut file = BakeFile::default();
+        file.build("a", json!({"network": "host"}));
+        file.define("b", json!({"entitlements": ["security.insecure"]}));
+        file.build("c", json!({"network": "none"}));
+        let all: Vec<_> = file.entitlements().into_iter().collect();
+        assert_eq!(all, ["network.host", "security.insecure"]);
     }
 
     #[test]

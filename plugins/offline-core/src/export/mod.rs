@@ -13,6 +13,7 @@ mod emulation;
 mod error;
 mod fetch;
 mod images;
+mod inputs;
 mod options;
 mod outputs;
 mod prepare;

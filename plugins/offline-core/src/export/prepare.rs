@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use super::options::BuilderChoice;
 use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
-use super::{Error, ExportOptions, arguments, emulation, outputs};
-use crate::closure::{self, Closure, Platform};
+use super::{Error, ExportOptions, arguments, emulation, inputs, outputs};
+use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
 use crate::diagnosis::{Finding, REMOTE_SOURCE, Severity, before_export};
 use crate::engine::{Docker, EngineInfo};
@@ -44,6 +44,8 @@ pub struct Prepared {
     pub lost_on_site: usize,
     /// Findings that will fail on any site, whatever the bundle holds.
     pub hopeless: usize,
+    /// What buildx looks at before any cache, and is not here.
+    pub absent: Vec<AbsentInput>,
     /// Whether what the builds fetch is recorded.
     pub recording: RecordingPlan,
     /// Where things will be written.
@@ -89,6 +91,12 @@ pub fn prepare(
     all.extend(left_out.iter().map(leaving_out));
     all.extend(diagnosis.warnings_of(said));
     all.extend(arguments::warnings(options, &closure));
+    let absent = absent_inputs(&project, &closure);
+    all.extend(absent.iter().map(inputs::warning));
+    all.extend(inputs::left_out(&project, &closure));
+    if recording.records() {
+        all.extend(inputs::unseen_loopback(&project, &closure));
+    }
     let outputs = outputs::choose(&project, &closure, options)?;
     Ok(Prepared {
         engine,
@@ -101,6 +109,7 @@ pub fn prepare(
         warnings: all,
         lost_on_site,
         hopeless,
+        absent,
         recording,
         outputs,
     })

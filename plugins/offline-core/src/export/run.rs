@@ -9,7 +9,7 @@ use super::images::{CarriedImage, fetch_all};
 use super::record::{Inputs, previous, record, write_index};
 use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
-use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap};
+use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs};
 use crate::bundle::{self, Record};
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -29,6 +29,8 @@ pub fn run(
     reporter: &dyn Reporter,
 ) -> Result<Summary, Failure> {
     let started = Instant::now();
+    let docker = &prepared.project.with_secret_variables(docker);
+    inputs::check(&prepared.absent)?;
     for warning in &prepared.warnings {
         reporter.event(Event::Warning(warning.clone()));
     }

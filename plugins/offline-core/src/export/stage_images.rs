@@ -354,11 +354,18 @@ impl StageBuilder<'_> {
         let service = self.prepared.closure.service(&stage.service);
         let build = service.and_then(|s| s.build.as_ref());
         let from = build.and_then(|b| base_layers(b, bases).get(&stage.stage).copied().flatten());
-        match from {
-            Some(from) => (from..checked.layers).all(|layer| checked.covered.contains(&layer)),
-            // How many layers a sibling's image has is not known here.
-            None => !checked.covered.is_empty(),
+        if let Some(from) = from {
+            return (from..checked.layers).all(|layer| checked.covered.contains(&layer));
         }
+        // How many layers a sibling's image or a named context has is not known here;
+        // where nothing makes a layer, there is nothing to cache.
+        let own = build.and_then(|b| b.stage(stage.stage));
+        let makes_layer = own.is_none_or(|stage| {
+            let keywords = ["RUN", "COPY", "ADD", "WORKDIR"];
+            let mut steps = stage.steps.iter();
+            steps.any(|step| keywords.contains(&step.keyword))
+        });
+        !makes_layer || !checked.covered.is_empty()
     }
 
     /// The engine leaves the inline cache out of an image now and then when

@@ -27,5 +27,5 @@ pub use lines::LineMap;
 pub use may_use::{Network, first_network_steps, may_use};
 pub use quiet::without_our_flags;
 pub use rewrite::{Caches, RewriteFrom, Rewritten, rewrite};
-pub use secrets::{Content, Proxy, Secret, proxy_arguments};
+pub use secrets::{Content, Loopback, Proxy, Secret, proxy_arguments};
 pub use trust::Variables;

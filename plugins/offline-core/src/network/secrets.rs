@@ -3,6 +3,32 @@ use std::path::{Path, PathBuf};
 
 use super::java_store;
 use super::trust::{AUTHORITY, JAVA_STORE};
+use crate::dockerfile::{Dockerfile, InstructionKind};
+
+/// Whose loopback interface the steps of a build see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Loopback {
+    /// Their own, which dies with the step: a server that it starts itself.
+    #[default]
+    Step,
+    /// The machine's, by `build.network: host`: what answers there is gone on the site,
+    /// so that it is asked through the proxy like any other server.
+    Host,
+}
+
+impl Loopback {
+    /// As `build.network` has it, or a `RUN --network=host`: the variables are those of
+    /// the whole build.
+    pub fn of(network: Option<&str>, file: &Dockerfile) -> Self {
+        let on_host = |kind: &InstructionKind| matches!(kind, InstructionKind::Run(run) if run.network.as_deref() == Some("host"));
+        let mut steps = file.stages.iter().flat_map(|s| &s.instructions);
+        if network == Some("host") || steps.any(|i| on_host(&i.kind)) {
+            Self::Host
+        } else {
+            Self::Step
+        }
+    }
+}
 
 /// What the steps of one build are told of the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +39,8 @@ pub struct Proxy {
     pub authority_pem: String,
     /// Whether it answers from a recording, and not from the servers.
     pub replays: bool,
+    /// What its steps reach as `localhost`.
+    pub loopback: Loopback,
 }
 
 /// A secret that a rewritten Dockerfile asks for.
@@ -51,7 +79,7 @@ impl Content {
             Self::Wgetrc => format!("ca_certificate = {AUTHORITY}\n").into_bytes(),
             Self::AptConf => super::apt::settings(AUTHORITY, proxy.replays).into_bytes(),
             Self::JavaStore => java_store::of_pem(&proxy.authority_pem),
-            Self::JavaOptions => java_options(proxy.address).into_bytes(),
+            Self::JavaOptions => java_options(proxy.address, proxy.loopback).into_bytes(),
             Self::ProxyUrl => url(proxy.address).into_bytes(),
             Self::Constant(text) => text.as_bytes().to_vec(),
         }
@@ -80,15 +108,20 @@ impl Secret {
 /// in no image's history, unless a Dockerfile declares them.
 ///
 /// Java has no way to leave out what `no_proxy` names in the same form, so nothing
-/// is left out but the container itself.
-pub fn proxy_arguments(address: SocketAddr) -> Vec<(&'static str, String)> {
+/// is left out but the container itself; on the host's network not even that. Go's
+/// programs leave `localhost` out whatever they are told (`x/net/http/httpproxy`).
+pub fn proxy_arguments(address: SocketAddr, loopback: Loopback) -> Vec<(&'static str, String)> {
     let proxy = url(address);
     let mut arguments: Vec<_> = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]
         .into_iter()
         .map(|name| (name, proxy.clone()))
         .collect();
+    let without = match loopback {
+        Loopback::Step => "localhost,127.0.0.1,::1",
+        Loopback::Host => "",
+    };
     for name in ["NO_PROXY", "no_proxy"] {
-        arguments.push((name, "localhost,127.0.0.1,::1".to_owned()));
+        arguments.push((name, without.to_owned()));
     }
     arguments
 }
@@ -100,13 +133,13 @@ pub(super) fn url(address: SocketAddr) -> String {
 /// Networking properties of the JDK (`java.net` package, "Networking Properties")
 /// and the system properties of its TLS ("JSSE Reference Guide"), apart by spaces
 /// as a variable and a `-XX:VMOptionsFile` take them.
-fn java_options(address: SocketAddr) -> String {
+fn java_options(address: SocketAddr, loopback: Loopback) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
     let port = address.port();
-    let options = [
+    let mut options = vec![
         format!("-Dhttp.proxyHost={host}"),
         format!("-Dhttp.proxyPort={port}"),
         format!("-Dhttps.proxyHost={host}"),
@@ -118,6 +151,10 @@ fn java_options(address: SocketAddr) -> String {
             java_store::PASSWORD
         ),
     ];
+    if loopback == Loopback::Host {
+        // By default `localhost|127.*|[::1]` is left out.
+        options.push("-Dhttp.nonProxyHosts=".to_owned());
+    }
     options.join(" ")
 }
 
@@ -131,6 +168,7 @@ mod tests {
             address: "172.17.0.1:3128".parse().unwrap(),
             authority_pem: "PEM".into(),
             replays: false,
+            loopback: Loopback::Step,
         };
         let text = |content: Content| String::from_utf8(content.bytes(&proxy)).unwrap();
         assert_eq!(
@@ -140,6 +178,9 @@ mod tests {
         assert_eq!(text(Content::ProxyUrl), "http://172.17.0.1:3128");
         let java = text(Content::JavaOptions);
         assert!(java.contains("-Dhttps.proxyHost=172.17.0.1 -Dhttps.proxyPort=3128 "));
+        assert!(!java.contains("nonProxyHosts"));
+        let host = java_options(proxy.address, Loopback::Host);
+        assert!(host.ends_with(" -Dhttp.nonProxyHosts="));
         let folder = tempfile::tempdir().unwrap();
         let secret = Secret {
             id: "x".into(),
@@ -153,6 +194,10 @@ mod tests {
     #[test]
     fn an_address_of_ipv6_is_in_brackets() {
         let address = "[fd00::1]:3128".parse().unwrap();
-        assert_eq!(proxy_arguments(address)[0].1, "http://[fd00::1]:3128");
+        let arguments = proxy_arguments(address, Loopback::Host);
+        assert_eq!(arguments[0].1, "http://[fd00::1]:3128");
+        let no_proxy = |loopback| proxy_arguments(address, loopback).remove(4).1;
+        assert_eq!(no_proxy(Loopback::Host), "");
+        assert_eq!(no_proxy(Loopback::Step), "localhost,127.0.0.1,::1");
     }
 }

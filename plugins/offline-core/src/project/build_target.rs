@@ -136,6 +136,8 @@ pub enum NamedContext {
 pub struct BuildSecret {
     /// The id that RUN steps use.
     pub id: String,
+    /// Its name among the project's secrets.
+    pub name: String,
     /// Where its content comes from.
     pub source: SecretSource,
 }

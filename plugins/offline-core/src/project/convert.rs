@@ -186,6 +186,7 @@ impl Converter<'_> {
                 let source = self.secret_source(self.project.secrets.get(name)?)?;
                 Some(BuildSecret {
                     id: id.to_owned(),
+                    name: name.to_owned(),
                     source,
                 })
             })

@@ -1,5 +1,6 @@
 //! Every `env_file` that is missing. Compose stops at the first one.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_yaml::Value;
@@ -54,6 +55,52 @@ pub fn missing_env_files(options: &ProjectOptions) -> Vec<MissingEnvFile> {
     missing
 }
 
+/// Of the services that lack an `env_file`, the whole list of theirs with every file
+/// made optional: builds need none of them, and where one is put there later, it is read
+/// (Compose 2.24).
+pub(crate) fn made_optional(options: &ProjectOptions) -> BTreeMap<String, Vec<Value>> {
+    let mut lists: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    let missing = missing_env_files(options);
+    let Ok(found) = files::find(options) else {
+        return lists;
+    };
+    for file in &found.files {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let mut document: Value = serde_yaml::from_str(&text).unwrap_or_default();
+        let _ = document.apply_merge();
+        for service in missing.iter().map(|m| m.service.as_str()) {
+            if let Some(named) = document["services"][service].get("env_file") {
+                let entries = match named {
+                    Value::Sequence(list) => list.clone(),
+                    one => vec![one.clone()],
+                };
+                let optional = entries.into_iter().filter_map(optional);
+                let list = lists.entry(service.to_owned()).or_default();
+                for entry in optional {
+                    if !list.contains(&entry) {
+                        list.push(entry);
+                    }
+                }
+            }
+        }
+    }
+    lists
+}
+
+fn optional(entry: Value) -> Option<Value> {
+    let mut entry = match entry {
+        Value::String(path) => {
+            let mut mapping = serde_yaml::Mapping::new();
+            mapping.insert("path".into(), path.into());
+            mapping
+        }
+        Value::Mapping(mapping) => mapping,
+        _ => return None,
+    };
+    entry.insert("required".into(), false.into());
+    Some(Value::Mapping(entry))
+}
+
 fn required(named: &Value) -> Vec<String> {
     let one = |value: &Value| -> Option<String> {
         if value.get("required").and_then(Value::as_bool) == Some(false) {
@@ -95,6 +142,11 @@ mod tests {
         assert_eq!(
             found,
             [("a", "gone.env", Some(4)), ("b", "lost.env", Some(7))]
+        );
+        let optional = serde_yaml::to_string(&made_optional(&options)).unwrap();
+        assert_eq!(
+            optional,
+            "a:\n- path: gone.env\n  required: false\nb:\n- path: there.env\n  required: false\n- path: lost.env\n  required: false\n- path: may.env\n  required: false\n- path: ${X}.env\n  required: false\n"
         );
     }
 }

@@ -116,6 +116,18 @@ pub enum Error {
         /// Where it is named, where found.
         location: Option<Location>,
     },
+    /// buildx looks at this before any cache, and it is not there.
+    #[error("{}service {service}: {what} does not exist", prefix(location.as_ref()))]
+    InputAbsent {
+        /// The service that is built.
+        service: String,
+        /// What is not there.
+        what: String,
+        /// Where it is named, where found.
+        location: Option<Location>,
+        /// How to have it.
+        remedy: String,
+    },
     /// A file that `-f` or `COMPOSE_FILE` names is missing.
     #[error("the Compose file {} does not exist", path.display())]
     ComposeFileMissing {
@@ -169,7 +181,7 @@ impl Explain for Error {
             Self::EnvFileMissing { .. } => Kind::EnvFileMissing,
             Self::UnknownService { .. } => Kind::UnknownService,
             Self::Reference { .. } => Kind::ReferenceInvalid,
-            Self::ContextMissing { .. } => Kind::ContextMissing,
+            Self::ContextMissing { .. } | Self::InputAbsent { .. } => Kind::ContextMissing,
             Self::DockerfileMissing { .. } => Kind::DockerfileMissing,
             Self::Unexpected { .. } => Kind::EngineFailed,
             Self::Io { source, .. } => io_kind(source),
@@ -213,6 +225,9 @@ impl Explain for Error {
             }
             Self::ContextMissing { .. } => {
                 "correct `build.context`; it is relative to the Compose file's folder".into()
+            }
+            Self::InputAbsent { remedy, .. } => {
+                format!("{remedy}; docker compose build refuses the build without it, too")
             }
             Self::DockerfileMissing { .. } => {
                 "correct `build.dockerfile`; it is relative to the build context".into()

@@ -23,9 +23,14 @@ pub(super) struct ComposeFiles {
     pub(super) directory: PathBuf,
 }
 
-/// The first words of a Compose file that `docker offline build --stay` generates.
-/// Our own commands pass over it: they build from the user's files.
-pub const GENERATED: &str = "# Written by docker offline build --stay";
+/// The first words of a Compose file that `docker offline build` generates. Our own
+/// commands pass over it: they build from the user's files.
+pub const GENERATED: &str = "# Written by docker offline build";
+/// The first words of one that `--stay` generates.
+pub const GENERATED_STAY: &str = "# Written by docker offline build --stay";
+/// What follows the first words in a copy for docker-compose 1, which is the user's own
+/// file in all but a line.
+const OF_OLD_COMPOSE: &str = " for docker-compose 1";
 
 /// Whether Compose looks for the files by their default names, and so for an override
 /// beside them too.
@@ -53,12 +58,33 @@ pub fn without_generated(options: &ProjectOptions) -> Result<ProjectOptions, Err
     })
 }
 
-fn is_generated(file: &Path) -> bool {
-    use std::io::Read as _;
-    let mut first = String::new();
-    let limit = GENERATED.len() as u64;
-    let read = std::fs::File::open(file).and_then(|f| f.take(limit).read_to_string(&mut first));
-    read.is_ok() && first == GENERATED
+/// Whether a file is one that [`GENERATED`] begins.
+pub fn is_generated(file: &Path) -> bool {
+    let first = first_line(file);
+    let rest = first.strip_prefix(GENERATED);
+    rest.is_some_and(|rest| !rest.starts_with(OF_OLD_COMPOSE))
+}
+
+/// Whether a file is one of those that Compose reads.
+pub fn names_file(options: &ProjectOptions, file: &Path) -> bool {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    find(options).is_ok_and(|found| found.files.contains(&file))
+}
+
+/// Whether Compose builds through a replay service that `--stay` has left.
+pub fn stays(options: &ProjectOptions) -> Result<bool, Error> {
+    let files = find(options)?.files;
+    let mut first = files.iter().map(|file| first_line(file));
+    Ok(first.any(|line| line.starts_with(GENERATED_STAY)))
+}
+
+fn first_line(file: &Path) -> String {
+    use std::io::{BufRead as _, Read as _};
+    let mut line = Vec::new();
+    if let Ok(file) = std::fs::File::open(file) {
+        let _ = std::io::BufReader::new(file.take(200)).read_until(b'\n', &mut line);
+    }
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 /// The folder of the project, without reading it.
@@ -123,22 +149,32 @@ fn search_upwards(start: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// `COMPOSE_FILE` of the environment or of the project's `.env`.
 fn compose_file_variable(options: &ProjectOptions, directory: &Path) -> Vec<PathBuf> {
-    let default = [directory.join(".env")];
-    let env_files = if options.env_files.is_empty() {
-        default.as_slice()
-    } else {
-        options.env_files.as_slice()
-    };
     let lookup = |name: &str| {
         std::env::var(name)
             .ok()
-            .or_else(|| env_files.iter().rev().find_map(|f| read_variable(f, name)))
+            .or_else(|| env_file_variable(options, directory, name))
             .filter(|v| !v.is_empty())
     };
     let separator = lookup("COMPOSE_PATH_SEPARATOR").unwrap_or_else(|| ":".into());
     lookup("COMPOSE_FILE").map_or_else(Vec::new, |value| {
         value.split(separator.as_str()).map(PathBuf::from).collect()
     })
+}
+
+/// What the env files of a project say of a variable: those of `--env-file`, or else
+/// `.env`.
+pub(super) fn env_file_variable(
+    options: &ProjectOptions,
+    directory: &Path,
+    name: &str,
+) -> Option<String> {
+    let default = [directory.join(".env")];
+    let env_files = if options.env_files.is_empty() {
+        default.as_slice()
+    } else {
+        options.env_files.as_slice()
+    };
+    env_files.iter().rev().find_map(|f| read_variable(f, name))
 }
 
 fn read_variable(file: &Path, name: &str) -> Option<String> {

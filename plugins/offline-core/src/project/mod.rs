@@ -18,6 +18,7 @@ mod options;
 mod read;
 mod resolved;
 mod run_needs;
+mod secrets;
 mod source_lines;
 mod starts;
 mod unset;
@@ -30,12 +31,15 @@ pub use build_target::{
 };
 pub use env_files::{MissingEnvFile, missing_env_files};
 pub use error::Error;
-pub use files::{GENERATED, directory, finds_files_itself, without_generated};
+pub use files::{
+    GENERATED, GENERATED_STAY, directory, finds_files_itself, is_generated, names_file, stays,
+    without_generated,
+};
 pub use model::{HiddenService, Location, Project, Service};
 pub use options::ProjectOptions;
 #[cfg(test)]
 pub(crate) use read::from_config;
-pub use read::{read, read_without_compose};
+pub use read::{read, read_for_builds, read_without_compose};
 pub use run_needs::{PublishedPort, RunNeeds};
 pub use starts::{StartCommand, Starts};
 pub use unset::{EnvExample, Unset};

@@ -23,6 +23,12 @@ pub struct Project {
     pub unset_variables: Vec<String>,
     /// Whether the files were read without Compose, which is not installed.
     pub without_compose: bool,
+    /// The variables of secrets that are set in an env file (`.env`) alone: Compose
+    /// gives them to buildx, and so must whoever builds.
+    pub secret_variables: BTreeMap<String, String>,
+    /// Services of which an `env_file` is missing, where that was passed over: their
+    /// lists, with every file made optional.
+    pub optional_env_files: BTreeMap<String, Vec<serde_json::Value>>,
 }
 
 /// A service that is not part of this run because of its profiles.

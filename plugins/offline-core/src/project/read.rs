@@ -3,6 +3,7 @@ use std::process::ExitStatus;
 
 use super::convert::Converter;
 use super::diagnose_stderr::{classify, unset_variables};
+use super::env_files::made_optional;
 use super::files::{self, ComposeFiles};
 use super::resolved::ResolvedProject;
 use super::source_lines::Sources;
@@ -20,9 +21,19 @@ use crate::engine::{self, Docker};
 ///
 /// What `docker offline build --stay` has generated is passed over.
 pub fn read(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error> {
+    read_laid_over(docker, options, None)
+}
+
+/// The same where the last file is one of ours, in which no line is of interest.
+fn read_laid_over(
+    docker: &Docker,
+    options: &ProjectOptions,
+    ours: Option<&std::path::Path>,
+) -> Result<Project, Error> {
     let options = &files::without_generated(options)?;
     let found = files::find(options)?;
-    let sources = Sources::read(&found.files);
+    let written = found.files.iter().filter(|f| Some(f.as_path()) != ours);
+    let sources = Sources::read(&written.cloned().collect::<Vec<_>>());
     let (asked, everything) = std::thread::scope(|scope| {
         let all = options.all_profiles || !sources.may_hide_services();
         let everything =
@@ -40,7 +51,82 @@ pub fn read(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error>
     // must not stop the others.
     let everything = everything.and_then(Result::ok).map(|(project, _)| project);
     let unset = unset_variables(&stderr);
-    build_project(&resolved, everything.as_ref(), &unset, found, &sources)
+    let project = build_project(&resolved, everything.as_ref(), &unset, found, &sources)?;
+    Ok(Project {
+        secret_variables: secret_variables(&resolved, options, &project.directory),
+        ..project
+    })
+}
+
+/// The variables of secrets that the process does not have and an env file has.
+fn secret_variables(
+    resolved: &ResolvedProject,
+    options: &ProjectOptions,
+    directory: &std::path::Path,
+) -> BTreeMap<String, String> {
+    let secrets = resolved.secrets.values();
+    let names = secrets.filter_map(|s| s.environment.as_deref());
+    let wanted = names.filter(|name| std::env::var_os(name).is_none());
+    wanted
+        .filter_map(|name| {
+            let value = files::env_file_variable(options, directory, name)?;
+            Some((name.to_owned(), value))
+        })
+        .collect()
+}
+
+/// Reads the project as [`read`] does, also where an `env_file` of a service is missing:
+/// no build needs it. [`Project::optional_env_files`] says for which services.
+pub fn read_for_builds(docker: &Docker, options: &ProjectOptions) -> Result<Project, Error> {
+    let first = read(docker, options);
+    if !matches!(first, Err(Error::EnvFileMissing { .. })) {
+        return first;
+    }
+    let options = &files::without_generated(options)?;
+    let optional = made_optional(options);
+    let Some((_file, path)) = generated(&optional) else {
+        return first;
+    };
+    let mut laid_over = options.clone();
+    laid_over.files = files::find(options)?.files;
+    laid_over.files.push(path.clone());
+    let mut project = read_laid_over(docker, &laid_over, Some(&path))?;
+    project.files.retain(|file| *file != path);
+    let json = |list: Vec<serde_yaml::Value>| {
+        let list = list.into_iter();
+        list.filter_map(|entry| serde_json::to_value(entry).ok())
+            .collect()
+    };
+    let lists = optional.into_iter();
+    project.optional_env_files = lists.map(|(name, list)| (name, json(list))).collect();
+    Ok(project)
+}
+
+/// A file for Compose that makes these env files optional; gone with the first value.
+fn generated(
+    optional: &BTreeMap<String, Vec<serde_yaml::Value>>,
+) -> Option<(tempfile::TempDir, std::path::PathBuf)> {
+    use serde_yaml::value::{Tag, TaggedValue};
+    if optional.is_empty() {
+        return None;
+    }
+    let mut services = serde_yaml::Mapping::new();
+    for (name, list) in optional {
+        let list = TaggedValue {
+            tag: Tag::new("override"),
+            value: serde_yaml::Value::Sequence(list.clone()),
+        };
+        let mut service = serde_yaml::Mapping::new();
+        let list = serde_yaml::Value::Tagged(Box::new(list));
+        service.insert("env_file".into(), list);
+        services.insert(name.as_str().into(), service.into());
+    }
+    let mut all = serde_yaml::Mapping::new();
+    all.insert("services".into(), services.into());
+    let folder = tempfile::tempdir().ok()?;
+    let path = folder.path().join("optional.yaml");
+    std::fs::write(&path, serde_yaml::to_string(&all).ok()?).ok()?;
+    Some((folder, path))
 }
 
 /// Reads the project as [`read`] does where there is no Compose.
@@ -61,6 +147,7 @@ fn without_compose(
     let project = build_project(&raw.asked, everything, &raw.unset, found, sources)?;
     Ok(Project {
         without_compose: true,
+        secret_variables: secret_variables(&raw.asked, options, &project.directory),
         ..project
     })
 }
@@ -101,6 +188,8 @@ fn build_project(
         directory: found.directory,
         files: found.files,
         without_compose: false,
+        secret_variables: BTreeMap::new(),
+        optional_env_files: BTreeMap::new(),
     })
 }
 

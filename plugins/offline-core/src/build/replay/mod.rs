@@ -30,4 +30,4 @@ pub use error::{Asked, Error};
 pub(super) use groups::{Make, Rounds};
 pub(crate) use known::Known;
 pub(super) use proxies::recordings;
-pub(super) use replayer::{Needs, Replayer};
+pub(super) use replayer::{Needs, Replayer, loopback};

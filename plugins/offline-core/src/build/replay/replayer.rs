@@ -15,10 +15,10 @@ use crate::error::Failure;
 use crate::event::{Event, Reporter};
 use crate::layout::Layout;
 use crate::network::{
-    Caches, LineMap, Proxy, RewriteFrom, Rewritten, Secret, Variables, afresh, first_network_steps,
-    proxy_arguments, rewrite,
+    Caches, LineMap, Loopback, Proxy, RewriteFrom, Rewritten, Secret, Variables, afresh,
+    first_network_steps, proxy_arguments, rewrite,
 };
-use crate::project::{Project, SecretSource};
+use crate::project::Project;
 use crate::stages::{Dockerfiles, StepKeys, Through, step_keys};
 
 /// Replays the recorded network where a build needs it.
@@ -241,11 +241,12 @@ impl<'a> Replayer<'a> {
             address: proxies.address_for(self.docker, self.engine, service)?,
             authority_pem: proxies.certificate().to_owned(),
             replays: true,
+            loopback: loopback(self.project, self.closure, service),
         };
         let (path, folder) = dockerfiles.write_rewritten(service, &rewritten.text)?;
         let secrets = Secret::write_all(&rewritten.secrets, &folder, &proxy)
             .map_err(|(path, source)| Error::Write { path, source })?;
-        let arguments = proxy_arguments(proxy.address).into_iter();
+        let arguments = proxy_arguments(proxy.address, proxy.loopback).into_iter();
         let through = Through {
             dockerfile: path,
             args: arguments
@@ -272,13 +273,9 @@ impl<'a> Replayer<'a> {
             .iter()
             .filter_map(|s| s.build.as_ref());
         let sources = builds.flat_map(|b| &b.secrets).map(|s| &s.source);
-        let read = |source: &SecretSource| match source {
-            SecretSource::File(path) => std::fs::read(path).ok(),
-            SecretSource::Environment(name) => {
-                std::env::var_os(name).map(std::os::unix::ffi::OsStringExt::into_vec)
-            }
-        };
-        sources.filter_map(read).collect()
+        sources
+            .filter_map(|s| self.project.secret_value(s))
+            .collect()
     }
 
     /// The line of the user's Dockerfile for a line of the one that was built.
@@ -338,6 +335,17 @@ impl<'a> Replayer<'a> {
         let counts = proxies.counts();
         Some((counts.requests - counts.missed, counts.bytes_to_clients))
     }
+}
+
+/// What the steps of a service's build reach as `localhost`.
+pub(in crate::build) fn loopback(project: &Project, closure: &Closure, service: &str) -> Loopback {
+    let target = project.service(service).and_then(|s| s.build.as_ref());
+    let build = closure.service(service).and_then(|s| s.build.as_ref());
+    let file = build.and_then(|build| {
+        crate::dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path).ok()
+    });
+    let network = target.and_then(|t| t.network.as_deref());
+    file.map_or_else(Loopback::default, |file| Loopback::of(network, &file))
 }
 
 /// The stages that start from this one, and from those: all they hold is new with it.

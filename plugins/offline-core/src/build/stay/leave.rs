@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use super::Error;
 use super::container::Container;
-use super::overriding::{OVERRIDE, state_of};
+use super::overriding::state_of;
 use super::state::State;
+use crate::build::tell_compose::{OVERRIDE_FILE, after_stay};
 use crate::bundle::{Located, locate};
 use crate::engine::{Docker, own_image};
 use crate::error::Failure;
@@ -41,13 +41,13 @@ pub fn leave(
 ) -> Result<Left, Failure> {
     let directory = project::directory(options)?;
     let mut left = Left::default();
-    let beside = directory.join(OVERRIDE);
+    let beside = directory.join(OVERRIDE_FILE);
     let mut folders = Vec::new();
     if let Some(folder) = state_of(&beside) {
-        std::fs::remove_file(&beside).map_err(Error::file("remove", &beside))?;
-        left.override_file = Some(beside);
+        let bundle = folder.parent().unwrap_or(&folder);
+        left.override_file = after_stay(&beside, bundle)?;
         // Only what has the name that we give is removed for what a file says.
-        folders.extend(folder.parent().map(Path::to_owned));
+        folders.push(bundle.to_owned());
     }
     if let Ok(Located::Directory(found)) = locate(bundle, cache_dir, &directory) {
         folders.push(found);

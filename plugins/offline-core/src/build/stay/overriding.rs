@@ -5,109 +5,80 @@ use serde_json::{Value, json};
 
 use super::Error;
 use super::state::State;
-use crate::project::{DockerfileSource, GENERATED, Project, ProjectOptions, finds_files_itself};
-
-/// The file that Compose reads by itself beside one of its default names (compose-go,
-/// `cli/options.go`).
-pub(super) const OVERRIDE: &str = "compose.override.yaml";
+use crate::build::compose_yaml::{OVERRIDE, RESET, escaped, rendered};
+use crate::build::tell_compose::{ComposeTold, OVERRIDE_FILE, Told};
+use crate::error::Failure;
+use crate::project::{DockerfileSource, GENERATED_STAY, Project};
 
 /// What Compose must know to build as we do.
 #[derive(Debug, Default)]
 pub(super) struct Overriding {
     pub(super) services: BTreeMap<String, Value>,
-    /// By id, the files that rewritten steps mount.
+    /// The files of all secrets, by the name that Compose is told.
     pub(super) secrets: BTreeMap<String, PathBuf>,
-}
-
-/// The generated file, and how Compose comes to read it.
-#[derive(Debug)]
-pub(super) struct Written {
-    pub(super) file: PathBuf,
-    /// The line for `.env`, where Compose does not find the file by itself.
-    pub(super) line: Option<String>,
+    /// By id, the files that the rewritten steps of the services to be added mount.
+    pub(super) mounted: BTreeMap<String, PathBuf>,
 }
 
 impl Overriding {
     /// Changes one service's build.
     pub(super) fn add(&mut self, service: &str, dockerfile: &Path, args: &[(&str, String)]) {
-        let secrets: Vec<&String> = self.secrets.keys().collect();
+        let mut secrets = Vec::new();
+        for (id, path) in &self.mounted {
+            // Services on the host's network have others of the same id.
+            let taken = self.secrets.get(id).is_some_and(|held| held != path);
+            let name = if taken {
+                format!("{id}-of-host")
+            } else {
+                id.clone()
+            };
+            secrets.push(json!({"source": name, "target": id}));
+            self.secrets.insert(name, path.clone());
+        }
         let args: BTreeMap<&str, String> = args.iter().map(|(k, v)| (*k, escaped(v))).collect();
         let build = json!({
             "dockerfile": escaped(&dockerfile.display().to_string()),
             "args": args,
-            "secrets": secrets,
+            "secrets": &secrets,
         });
         let held = self
             .services
             .entry(service.to_owned())
             .or_insert_with(|| json!({}));
+        // A list that takes the place of the project's own takes ours in.
+        let replaced = held["build"]["secrets"][OVERRIDE].as_array().cloned();
         merge(held, json!({ "build": build }));
+        if let Some(mut all) = replaced {
+            all.extend(secrets);
+            held["build"]["secrets"] = json!({ OVERRIDE: all });
+        }
     }
 
-    /// Writes the file beside the Compose file, if it is one that Compose finds
-    /// without being told; else into our own folder.
-    pub(super) fn write(
-        &self,
-        project: &Project,
-        options: &ProjectOptions,
-        state: &State,
-    ) -> Result<Written, Error> {
-        let beside = project.directory.join(OVERRIDE);
-        let alone = project.files.len() == 1 && finds_files_itself(options);
-        let text = self.text(project, state)?;
-        if alone {
-            crate::layout::replace_file(&beside, text.as_bytes())
-                .map_err(|e| Error::file("write", &beside)(std::io::Error::other(e)))?;
-            return Ok(Written {
-                file: beside,
-                line: None,
-            });
-        }
+    /// Writes the file where Compose finds it, or else into our own folder.
+    pub(super) fn write(&self, told: &ComposeTold<'_>, state: &State) -> Result<Told, Failure> {
+        let text = self.text(told.project, state)?;
         let file = state.write("compose.stay.yaml", text.as_bytes())?;
-        let shown = |path: &Path| {
-            let below = path.strip_prefix(&project.directory).unwrap_or(path);
-            below.display().to_string()
-        };
-        let files: Vec<String> = project
-            .files
-            .iter()
-            .map(|f| shown(f))
-            .chain([shown(&file)])
-            .collect();
-        Ok(Written {
-            line: Some(format!("COMPOSE_FILE={}", files.join(":"))),
-            file,
-        })
+        Ok(told.tell(&text, &file)?)
     }
 
     fn text(&self, project: &Project, state: &State) -> Result<String, Error> {
-        let secrets: BTreeMap<&String, Value> = self
-            .secrets
-            .iter()
-            .map(|(id, path)| (id, json!({"file": escaped(&path.display().to_string())})))
-            .collect();
-        let all = json!({"services": self.services, "secrets": secrets});
-        let mut yaml = serde_yaml::to_value(&all)
-            .map_err(|e| Error::file("write", OVERRIDE)(std::io::Error::other(e)))?;
+        let mut services = self.services.clone();
         // A Dockerfile within the Compose file gives way to ours.
         for service in &project.services {
             let inline = service
                 .build
                 .as_ref()
                 .is_some_and(|b| matches!(b.dockerfile, DockerfileSource::Inline(_)));
-            if inline && self.services.contains_key(&service.name) {
-                let nothing = serde_yaml::value::TaggedValue {
-                    tag: serde_yaml::value::Tag::new("reset"),
-                    value: serde_yaml::Value::Null,
-                };
-                yaml["services"][service.name.as_str()]["build"]["dockerfile_inline"] =
-                    serde_yaml::Value::Tagged(Box::new(nothing));
+            let changed = services.get_mut(&service.name);
+            let build = changed.and_then(|s| s.get_mut("build")?.as_object_mut());
+            if let Some(build) = build.filter(|b| inline && b.contains_key("dockerfile")) {
+                build.insert("dockerfile_inline".into(), json!({ RESET: null }));
             }
         }
-        let body = serde_yaml::to_string(&yaml)
-            .map_err(|e| Error::file("write", OVERRIDE)(std::io::Error::other(e)))?;
+        let body = rendered(&services, &self.secrets)
+            .map_err(|e| Error::file("write", OVERRIDE_FILE)(std::io::Error::other(e)))?;
         Ok(format!(
-            "{GENERATED}; docker offline build --leave removes it.\n{STATE}{}\n{body}",
+            "{GENERATED_STAY}; docker offline build --leave removes it.\n{STATE}{}\n{body}",
             state.path().display()
         ))
     }
@@ -119,13 +90,10 @@ const STATE: &str = "# Its files: ";
 pub(super) fn state_of(file: &Path) -> Option<PathBuf> {
     let text = std::fs::read_to_string(file).ok()?;
     let mut lines = text.lines();
-    lines.next().filter(|line| line.starts_with(GENERATED))?;
+    lines
+        .next()
+        .filter(|line| line.starts_with(GENERATED_STAY))?;
     Some(lines.next()?.strip_prefix(STATE)?.into())
-}
-
-/// Compose expands `$` in its files.
-fn escaped(text: &str) -> String {
-    text.replace('$', "$$")
 }
 
 /// Adds one object to another, theirs below the same keys together.
@@ -151,7 +119,8 @@ mod tests {
                 "api".to_owned(),
                 json!({"build": {"args": {"A": "1"}, "pull": false}}),
             )]),
-            secrets: BTreeMap::from([("x".to_owned(), "/s/x".into())]),
+            mounted: BTreeMap::from([("x".to_owned(), "/s/x".into())]),
+            ..Overriding::default()
         };
         overriding.add(
             "api",
@@ -161,7 +130,19 @@ mod tests {
         assert_eq!(
             overriding.services["api"],
             json!({"build": {"args": {"A": "1", "HTTP_PROXY": "p"}, "pull": false,
-                "dockerfile": "/s/$$a/Dockerfile", "secrets": ["x"]}})
+                "dockerfile": "/s/$$a/Dockerfile",
+                "secrets": [{"source": "x", "target": "x"}]}})
         );
+        overriding.services.insert(
+            "host".into(),
+            json!({"build": {"secrets": {OVERRIDE: [{"source": "own", "target": "t"}]}}}),
+        );
+        overriding.mounted.insert("x".into(), "/h/x".into());
+        overriding.add("host", Path::new("/h/Dockerfile"), &[]);
+        assert_eq!(
+            overriding.services["host"]["build"]["secrets"],
+            json!({OVERRIDE: [{"source": "own", "target": "t"}, {"source": "x-of-host", "target": "x"}]})
+        );
+        assert_eq!(overriding.secrets.len(), 2);
     }
 }

@@ -10,11 +10,12 @@ use super::state::State;
 use super::{Error, SERVE};
 use crate::build::ReplayError;
 use crate::build::overrides::Overrides;
+use crate::build::tell_compose::ComposeTold;
 use crate::closure::{BuildClosure, Closure};
 use crate::engine::{Docker, EngineInfo, own_image};
 use crate::error::Failure;
-use crate::network::{Proxy, Secret, Variables, proxy_arguments};
-use crate::project::{DockerfileSource, Project, ProjectOptions, existing_dockerfile};
+use crate::network::{Loopback, Proxy, Secret, Variables, proxy_arguments};
+use crate::project::{DockerfileSource, Project, existing_dockerfile};
 
 /// What `--stay` needs.
 pub(in crate::build) struct SetUp<'a> {
@@ -22,8 +23,9 @@ pub(in crate::build) struct SetUp<'a> {
     pub(in crate::build) engine: &'a EngineInfo,
     pub(in crate::build) project: &'a Project,
     pub(in crate::build) closure: &'a Closure,
-    pub(in crate::build) options: &'a ProjectOptions,
     pub(in crate::build) bundle: &'a Path,
+    /// How Compose is told.
+    pub(in crate::build) told: &'a ComposeTold<'a>,
     /// What Compose has to be told here anyway.
     pub(in crate::build) overrides: &'a Overrides,
     /// How the variables of rewritten steps come to a service's build.
@@ -83,20 +85,35 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
         }
         return Err(ReplayError::Unreached(unreached).into());
     }
-    let proxy = Proxy {
-        address,
-        authority_pem: authority.certificate_pem().to_owned(),
-        replays: true,
-    };
     let mut overriding = Overriding {
         services: needs.overrides.services().clone(),
-        secrets: secrets(&copies.secrets, &state, &proxy)?,
+        ..Overriding::default()
     };
-    let arguments = proxy_arguments(address);
-    for (service, dockerfile) in &copies.dockerfiles {
-        overriding.add(service, dockerfile, &arguments);
+    for (loopback, folder) in [
+        (Loopback::Step, "secrets"),
+        (Loopback::Host, "secrets-of-host"),
+    ] {
+        let proxy = Proxy {
+            address,
+            authority_pem: authority.certificate_pem().to_owned(),
+            replays: true,
+            loopback,
+        };
+        let of_these =
+            |name: &String| crate::build::loopback(needs.project, needs.closure, name) == loopback;
+        if !copies.dockerfiles.keys().any(of_these) {
+            continue;
+        }
+        overriding.mounted = secrets(&copies.secrets, &state, folder, &proxy)?;
+        let arguments = proxy_arguments(address, loopback);
+        let own = copies.dockerfiles.iter().filter(|(name, _)| of_these(name));
+        for (service, dockerfile) in own {
+            overriding.add(service, dockerfile, &arguments);
+        }
     }
-    let written = overriding.write(needs.project, needs.options, &state)?;
+    let placeholders = needs.overrides.secrets().clone();
+    overriding.secrets.extend(placeholders);
+    let written = overriding.write(needs.told, &state)?;
     Ok(Staying {
         address: address.to_string(),
         container: container.name(),
@@ -109,9 +126,10 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
 fn secrets(
     all: &[Secret],
     state: &State,
+    folder: &str,
     proxy: &Proxy,
 ) -> Result<BTreeMap<String, PathBuf>, Failure> {
-    let folder = state.path().join("secrets");
+    let folder = state.path().join(folder);
     std::fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
     let written = Secret::write_all(all, &folder, proxy)
         .map_err(|(path, source)| Error::file("write", path)(source))?;

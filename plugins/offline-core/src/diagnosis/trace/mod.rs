@@ -12,4 +12,4 @@ mod words;
 
 pub use model::{Reason, ServiceTrace, StageTrace, StepNetwork, StepTrace, Verdict};
 pub(super) use sources::takes;
-pub(super) use walk::{Inputs, trace};
+pub(crate) use walk::{Inputs, trace};

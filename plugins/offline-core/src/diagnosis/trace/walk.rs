@@ -10,28 +10,28 @@ use crate::closure::{BuildClosure, KeyStep, StageBase, StageClosure};
 use crate::compatibility::{self, Engine, Miss};
 
 /// What is known of one service's build.
-pub(in crate::diagnosis) struct Inputs<'a> {
-    pub(in crate::diagnosis) service: &'a str,
-    pub(in crate::diagnosis) build: &'a BuildClosure,
+pub(crate) struct Inputs<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) build: &'a BuildClosure,
     /// `build.network` now.
-    pub(in crate::diagnosis) network: Option<&'a str>,
-    pub(in crate::diagnosis) carried: &'a ServiceRecord,
+    pub(crate) network: Option<&'a str>,
+    pub(crate) carried: &'a ServiceRecord,
     /// What differs in the context; `None` where it cannot be compared.
-    pub(in crate::diagnosis) differences: Option<&'a [Difference]>,
+    pub(crate) differences: Option<&'a [Difference]>,
     /// Images of which the engine has another one.
-    pub(in crate::diagnosis) other_images: &'a BTreeSet<String>,
+    pub(crate) other_images: &'a BTreeSet<String>,
     /// What this engine makes other keys of.
-    pub(in crate::diagnosis) misses: &'a [Miss],
-    pub(in crate::diagnosis) from: &'a Engine,
-    pub(in crate::diagnosis) to: Option<&'a Engine>,
+    pub(crate) misses: &'a [Miss],
+    pub(crate) from: &'a Engine,
+    pub(crate) to: Option<&'a Engine>,
     /// The bundle's recordings, where they can be replayed here.
-    pub(in crate::diagnosis) known: Option<Known<'a>>,
+    pub(crate) known: Option<Known<'a>>,
     /// Why the export could not record it, although it tried.
-    pub(in crate::diagnosis) unrecorded: Option<&'a Unrecorded>,
+    pub(crate) unrecorded: Option<&'a Unrecorded>,
 }
 
 /// Goes through a build as BuildKit would.
-pub(in crate::diagnosis) fn trace(inputs: &Inputs<'_>) -> ServiceTrace {
+pub(crate) fn trace(inputs: &Inputs<'_>) -> ServiceTrace {
     let recording = Recording::of(
         inputs.service,
         inputs.build,

@@ -8,13 +8,15 @@ use super::addition;
 use super::held::{Held, NotHeld};
 use super::laying::Laid;
 use crate::bundle::{self, NetworkRecord, Wanted};
-use crate::closure;
+use crate::closure::{self, absent_inputs};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Warning};
 use crate::export::prepare::{check_builder, platform_of, read};
 use crate::export::record_network::{Fetching, NetworkRecorder, RecordingPlan};
-use crate::export::{Error, ExportOptions, Prepared, arguments, emulation, outputs, summary};
+use crate::export::{
+    Error, ExportOptions, Prepared, arguments, emulation, inputs, outputs, summary,
+};
 use crate::layout::Layout;
 use crate::project::Project;
 
@@ -75,6 +77,7 @@ pub fn fetch(
         }
         .into());
     }
+    let docker = &project.with_secret_variables(docker);
     let held = Held::find(options.cache_dir.as_deref(), &project.directory, &wanted);
     if let Err(NotHeld::Another(created)) = &held {
         reporter.event(Event::Warning(of_another_bundle(file, &wanted, created)));
@@ -179,6 +182,8 @@ fn ready(
     laid.name_originals(&mut closure);
     check_builder(docker, &closure, &engine)?;
     let recording = RecordingPlan::decide(docker, &engine, options, &closure);
+    let absent = absent_inputs(&project, &closure);
+    inputs::check(&absent)?;
     let prepared = Prepared {
         engine,
         platform,
@@ -190,6 +195,7 @@ fn ready(
         warnings: Vec::new(),
         lost_on_site: 0,
         hopeless: 0,
+        absent,
         recording,
         outputs: outputs::Outputs {
             cache_dir: archive.with_file_name(""),

@@ -13,7 +13,7 @@ use crate::engine::{BakeFile, Change, Docker, StepFailure, Watch};
 use crate::error::Failure;
 use crate::event::Silent;
 use crate::export::stage_images::is_weak_network;
-use crate::network::{LineMap, Proxy, Secret, proxy_arguments, without_our_flags};
+use crate::network::{LineMap, Loopback, Proxy, Secret, proxy_arguments, without_our_flags};
 use crate::stages::{Dockerfiles, StageTargets, Through};
 
 /// Attempts at a build whose base images' registry does not answer.
@@ -61,14 +61,16 @@ impl RecordingBuilds<'_> {
         let texts = BTreeMap::from([(first.name.clone(), rewritten.text)]);
         let copy = Dockerfiles::write_texts(&self.prepared.closure, &texts)?;
         let plain = Dockerfiles::write(&self.prepared.closure)?;
+        let loopback = Loopback::of(first.target.network.as_deref(), &first.file);
         let told = Proxy {
             address: proxy,
             authority_pem: self.authority_pem.to_owned(),
             replays: false,
+            loopback,
         };
         let secrets = Secret::write_all(&rewritten.secrets, copy.folder(), &told)
             .map_err(|(path, source)| Error::Write { path, source })?;
-        let arguments = proxy_arguments(proxy).into_iter();
+        let arguments = proxy_arguments(proxy, loopback).into_iter();
         let through = Through {
             dockerfile: copy.of(&first.name).map(Path::to_owned).unwrap_or_default(),
             args: arguments

@@ -65,7 +65,7 @@ pub(super) fn plan(prepared: &Prepared) -> Vec<Planned<'_>> {
             }
             let file = dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path).ok()?;
             let mut from = first_network_steps(&file);
-            from.retain(|point| build.stage(point.stage).is_some());
+            from.retain(|point| build.stage(point.stage).is_some_and(|s| !s.replaced));
             let of_service = |context: &NamedContext| matches!(context, NamedContext::Service(_));
             let needs_sibling = build.stages.iter().any(|s| !s.sibling_services.is_empty())
                 || target.additional_contexts.values().any(of_service);

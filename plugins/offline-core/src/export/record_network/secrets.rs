@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::project::{Project, SecretSource};
+use crate::project::Project;
 
 /// Shorter values of build arguments are words, and turn up everywhere.
 const SHORTEST_ARGUMENT: usize = 12;
@@ -14,12 +14,7 @@ pub(super) fn values(project: &Project, others: &[&str]) -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = Vec::new();
     for build in project.services.iter().filter_map(|s| s.build.as_ref()) {
         for secret in &build.secrets {
-            let bytes = match &secret.source {
-                SecretSource::File(path) => std::fs::read(path).unwrap_or_default(),
-                SecretSource::Environment(name) => {
-                    std::env::var(name).unwrap_or_default().into_bytes()
-                }
-            };
+            let bytes = project.secret_value(&secret.source).unwrap_or_default();
             all.extend(parts(&String::from_utf8_lossy(&bytes)));
             all.push(bytes);
         }

@@ -3,6 +3,7 @@
 mod asks_at_start;
 mod bind_mount;
 mod broad_copy;
+mod build_input;
 mod container_name;
 mod context_size;
 mod crlf_script;
@@ -22,6 +23,7 @@ use super::super::rule::Rule;
 pub(super) const RULES: &[&Rule] = &[
     &read::RULE,
     &env_file::RULE,
+    &build_input::RULE,
     &unset_variable::RULE,
     &broad_copy::RULE,
     &network_step::RULE,

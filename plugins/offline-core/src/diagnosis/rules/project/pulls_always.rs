@@ -10,12 +10,12 @@ pub(super) static RULE: Rule = Rule {
         "没有在镜像已存在时仍访问镜像仓库的设置。",
     ),
     why: Text::fixed(
-        "pull_policy: always (daily, weekly, every_...) and build.pull: true make Compose ask a registry at every up or build. docker offline build does without, and writes docker-compose.offline.yml, which turns them off; a plain docker compose up without that file fails.",
-        "pull_policy: always（daily、weekly、every_...）和 build.pull: true 使 Compose 每次 up 或 build 都访问镜像仓库。docker offline build 不受影响，并会写出关闭它们的 docker-compose.offline.yml；不带该文件的 docker compose up 会失败。",
+        "pull_policy: always (daily, weekly, every_...) and build.pull: true make Compose ask a registry at every up or build. docker offline build does without, and tells Compose to (compose.override.yaml, or the COMPOSE_FILE line that it prints); plain Compose on a machine where it never ran fails.",
+        "pull_policy: always（daily、weekly、every_...）和 build.pull: true 使 Compose 每次 up 或 build 都访问镜像仓库。docker offline build 不受影响，并会告诉 Compose 关闭它们（compose.override.yaml，或它打印的 COMPOSE_FILE 行）；在从未运行过它的机器上，普通 Compose 会失败。",
     ),
     remedy: Text::fixed(
-        "Give docker-compose.offline.yml as the last -f (make offline-up does), or remove the key.",
-        "把 docker-compose.offline.yml 作为最后一个 -f（make offline-up 会这样做），或删除该设置。",
+        "Run docker offline build on site before plain Compose, or remove the key.",
+        "在现场先运行 docker offline build，再使用普通 Compose；或删除该设置。",
     ),
     check,
 };
@@ -47,10 +47,10 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
                 .warning(place.unwrap_or_else(|| name.clone()), message)
                 .of_service(name)
                 .remedied_by(Text::fixed(
-                    "on site, give docker-compose.offline.yml as the last -f, or",
-                    "在离线机器上把 docker-compose.offline.yml 作为最后一个 -f，或",
+                    "on site, it is turned off by",
+                    "在离线机器上，用它关闭：",
                 ))
-                .run("make offline-up");
+                .run("docker offline build");
             finding.location.clone_from(&service.location);
             findings.push(finding);
         }

@@ -32,12 +32,7 @@ pub(crate) fn client(upstream: &Upstream) -> Result<Client, Error> {
         .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .no_proxy();
-    // A proxy elsewhere has a loopback of its own.
-    let mut named = String::from("localhost,127.0.0.0/8,::1");
-    if let Some(more) = upstream.no_proxy.as_deref().filter(|n| !n.is_empty()) {
-        named = format!("{named},{more}");
-    }
-    let without = || NoProxy::from_string(&named);
+    let without = || upstream.no_proxy.as_deref().and_then(NoProxy::from_string);
     if let Some(proxy) = &upstream.http_proxy {
         let proxy = Proxy::http(with_scheme(proxy)).map_err(|e| setup("HTTP_PROXY", e))?;
         client = client.proxy(proxy.no_proxy(without()));

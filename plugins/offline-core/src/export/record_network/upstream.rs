@@ -15,6 +15,10 @@ struct DockerConfig {
     proxies: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+/// A proxy elsewhere has a loopback of its own; a build on the host's network means the
+/// host's.
+const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
 /// The proxies that builds are given, in the order in which docker lets one hide the
 /// other: `--http-proxy`, build arguments of the project, those of this process
 /// (which the export gives to builds), and `proxies` of the docker configuration.
@@ -41,9 +45,18 @@ pub(super) fn upstream(
             .or_else(|| configured.get(&upper).cloned())
             .filter(|value| !value.is_empty())
     };
+    let found = Upstream::default().with_proxies(found);
+    let named = found.no_proxy.iter().map(String::as_str);
     Upstream {
         ca_file: options.ca_file.clone(),
-        ..Upstream::default().with_proxies(found)
+        no_proxy: Some(
+            [LOOPBACK]
+                .into_iter()
+                .chain(named)
+                .collect::<Vec<_>>()
+                .join(","),
+        ),
+        ..found
     }
 }
 
@@ -90,11 +103,14 @@ mod tests {
         };
         assert_eq!(
             of(&options, serde_json::json!({})),
-            ("http://c:2".into(), "n".into())
+            ("http://c:2".into(), format!("{LOOPBACK},n"))
         );
         let args = serde_json::json!({"HTTPS_PROXY": "http://a:3"});
         assert_eq!(of(&options, args.clone()).0, "http://a:3");
         options.http_proxy = Some("http://o:4".into());
-        assert_eq!(of(&options, args), ("http://o:4".into(), "n".into()));
+        assert_eq!(
+            of(&options, args),
+            ("http://o:4".into(), format!("{LOOPBACK},n"))
+        );
     }
 }

@@ -89,7 +89,10 @@ fn export(connected: &Engine, project: Workspace) -> Carried {
 #[test]
 fn secrets_and_agents_stay_home_and_the_site_builds_without() {
     let connected = Engine::with_plugin("28-overlay2-connected");
-    let origin = Origin::start(&connected);
+    // What repeats a secret in its answer is not recorded.
+    let origin = Origin::answering(&connected, |_| {
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlist".to_owned()
+    });
     let project = project(&origin);
     say("what is absent at the export is said by its line");
     let conf = project.read("private/tool.conf");
@@ -105,22 +108,43 @@ fn secrets_and_agents_stay_home_and_the_site_builds_without() {
         .fails_with(15, &["compose.yaml:7", "ssh agent", "ssh-add"]);
     let carried = export(&connected, project);
     drop(connected);
-    for kind in [
-        "28-overlay2-airgapped",
-        "28-containerd-airgapped",
-        "26-overlay2-airgapped",
-    ] {
+    for kind in ["28-overlay2-airgapped", "28-containerd-airgapped"] {
         println!("  {kind}");
         one_site(&carried, kind);
     }
+    another_generation(&carried, "26-overlay2-airgapped");
 }
 
-fn one_site(carried: &Carried, kind: &str) {
+/// A site to which all of it has come but what stays home.
+fn arrive(carried: &Carried, kind: &str) -> (Engine, Workspace) {
     let (site, project) = carried.arrive(kind);
     for gone in ["private", "unused"] {
         std::fs::remove_dir_all(project.join(gone)).unwrap();
     }
     std::fs::remove_file(project.join("secret.env")).unwrap();
+    (site, project)
+}
+
+/// Where no cache of a RUN with a mount crosses, the step runs with placeholders from the
+/// first build on: it is named, and replayed.
+fn another_generation(carried: &Carried, kind: &str) {
+    println!("  {kind}");
+    let (site, project) = arrive(carried, kind);
+    let archive = carried.archive().display().to_string();
+    let found = site.diagnose(project.path(), &["--bundle", &archive]);
+    let words = ["compose.yaml:22", "secret conf", "api/Dockerfile:5"];
+    found.finds("build-input", "warning", &words);
+    let built = site
+        .offline(project.path(), ["build", "--bundle", &archive])
+        .succeeds();
+    let all = built.all();
+    let named = all.find("is given a placeholder for the secret token");
+    let ran = all.find("Replaying the recorded network");
+    assert!(named.is_some() && named < ran, "{built}");
+}
+
+fn one_site(carried: &Carried, kind: &str) {
+    let (site, project) = arrive(carried, kind);
     let folder = project.path();
     let archive = carried.archive().display().to_string();
     let found = site.diagnose(folder, &["--bundle", &archive]);

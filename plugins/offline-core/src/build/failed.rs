@@ -113,6 +113,12 @@ impl Failed {
         Ok(())
     }
 
+    /// Whether one of them asked for what is not recorded.
+    pub(super) fn lack_a_recording(&self) -> bool {
+        let failures = lock(&self.failures);
+        failures.iter().any(|(_, f)| f.kind() == Kind::NotRecorded)
+    }
+
     /// Says of each result what was not built; gives the failure of the whole command,
     /// where there is one. `merge` makes one of several failures for want of a
     /// recording.

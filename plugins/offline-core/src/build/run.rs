@@ -224,7 +224,8 @@ pub fn run(
         for words in replayer.alike() {
             reporter.event(Event::Note(words));
         }
-        if let Some(warning) = replayer.warning() {
+        // The failure names all that is missing.
+        if let Some(warning) = replayer.warning().filter(|_| !failed.lack_a_recording()) {
             reporter.event(Event::Warning(warning));
         }
     }

@@ -1,9 +1,12 @@
 //! What Compose fills in after all files are read (compose-go,
 //! `loader/normalize.go`, and the types its JSON is written from).
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::super::resolved::text_of;
+use super::dotenv;
 use super::environment::Environment;
 use super::interpolate::Lookup as _;
 use super::scalars::{bytes_of, flag_of};
@@ -24,6 +27,8 @@ pub(super) fn normalize(model: &mut Map, environment: &Environment) {
         if let Some(Tree::Object(build)) = service.get_mut("build") {
             normalize_build(build, environment);
         }
+        let variables = variables(service, environment);
+        service.insert("environment".into(), variables.into());
         let needed = depends_on(service);
         if !needed.is_empty() {
             service.insert("depends_on".into(), needed.into());
@@ -61,10 +66,47 @@ fn normalize_build(build: &mut Map, environment: &Environment) {
     }
 }
 
+/// What a service's container is given: the variables of its `env_file`s, and over
+/// them its `environment`. A file that cannot be read is somebody else's to refuse.
+fn variables(service: &Map, environment: &Environment) -> Map {
+    let mut all = BTreeMap::new();
+    for file in env_files(service) {
+        if let Ok(text) = std::fs::read_to_string(file) {
+            let _ = dotenv::parse(&text, &mut all, environment);
+        }
+    }
+    let mut variables: Map = all.into_iter().map(|(k, v)| (k, v.into())).collect();
+    for (name, value) in service.get("environment").map(pairs).unwrap_or_default() {
+        let value = value.or_else(|| environment.get(&name));
+        variables.insert(name, value.map_or(Tree::Null, Tree::from));
+    }
+    variables
+}
+
+/// The paths of `env_file`, in order.
+fn env_files(service: &Map) -> Vec<&str> {
+    let Some(Tree::Array(files)) = service.get("env_file") else {
+        return Vec::new();
+    };
+    let paths = files.iter().map(|file| &file["path"]);
+    paths.filter_map(Tree::as_str).collect()
+}
+
 /// Arguments with the environment's value where the file gives none; those that
 /// have none there either are left out.
 fn arguments(args: &Tree, environment: &Environment) -> Map {
-    let pairs: Vec<(String, Option<String>)> = match args {
+    let given = pairs(args).into_iter();
+    given
+        .filter_map(|(key, value)| {
+            let value = value.or_else(|| environment.get(&key))?;
+            Some((key, value.into()))
+        })
+        .collect()
+}
+
+/// Names and values, be they a map or a list of `NAME=value`.
+fn pairs(of: &Tree) -> Vec<(String, Option<String>)> {
+    match of {
         Tree::Object(map) => map.iter().map(|(k, v)| (k.clone(), text_of(v))).collect(),
         Tree::Array(list) => list
             .iter()
@@ -75,14 +117,7 @@ fn arguments(args: &Tree, environment: &Environment) -> Map {
             })
             .collect(),
         _ => Vec::new(),
-    };
-    pairs
-        .into_iter()
-        .filter_map(|(key, value)| {
-            let value = value.or_else(|| environment.get(&key))?;
-            Some((key, value.into()))
-        })
-        .collect()
+    }
 }
 
 /// `host=address`, sorted, as `HostsList` is written.

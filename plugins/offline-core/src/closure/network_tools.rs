@@ -156,7 +156,7 @@ const NEVER_WITH: &[(&str, &str)] = &[
 ];
 
 /// The words that stand before a command without being one.
-const PREFIXES: &[&str] = &[
+pub(in crate::closure) const PREFIXES: &[&str] = &[
     "sudo",
     "env",
     "exec",
@@ -186,21 +186,28 @@ pub(crate) fn network_tool(command: &str) -> Option<&'static str> {
 }
 
 fn of_commands(command: &str) -> Option<&'static str> {
-    let separated = command
+    one_a_line(command).lines().find_map(of_simple_command)
+}
+
+/// A shell text with each simple command in a line of its own.
+pub(in crate::closure) fn one_a_line(command: &str) -> String {
+    command
         .replace("&&", "\n")
         .replace("||", "\n")
         .replace(['|', ';', '&', '`'], "\n")
-        .replace("$(", "\n");
-    separated.lines().find_map(of_simple_command)
+        .replace("$(", "\n")
+}
+
+/// The words of a simple command, without quotes and the brackets of a subshell.
+pub(in crate::closure) fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split_whitespace()
+        .map(|w| w.trim_matches(['"', '\'', '(', ')']))
 }
 
 fn of_simple_command(line: &str) -> Option<&'static str> {
-    let mut words = line
-        .split_whitespace()
-        .map(|w| w.trim_matches(['"', '\'', '(', ')']))
-        .skip_while(|w| {
-            PREFIXES.contains(w) || w.starts_with('-') || w.is_empty() || is_assignment(w)
-        });
+    let mut words = words(line).skip_while(|w| {
+        PREFIXES.contains(w) || w.starts_with('-') || w.is_empty() || is_assignment(w)
+    });
     let program = base_name(words.next()?);
     let rest: Vec<&str> = words.collect();
     match program {
@@ -227,13 +234,13 @@ fn of_simple_command(line: &str) -> Option<&'static str> {
     (needed.is_empty() || bare || named).then_some(*tool)
 }
 
-fn is_assignment(word: &str) -> bool {
+pub(in crate::closure) fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     })
 }
 
-fn base_name(word: &str) -> &str {
+pub(in crate::closure) fn base_name(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 

@@ -7,6 +7,8 @@
 use regex::Regex;
 use std::sync::LazyLock;
 
+use crate::closure::network_tools::{PREFIXES, base_name, is_assignment, one_a_line, words};
+
 /// Something that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asks {
@@ -64,32 +66,8 @@ const FETCH: &[(&str, &[&str])] = &[
 /// What keeps such a program from the network.
 const NEVER_WITH: &[&str] = &["--offline", "--no-index", "--no-install"];
 
-/// Words before a command that are none.
-const PREFIXES: &[&str] = &[
-    "sudo",
-    "env",
-    "exec",
-    "time",
-    "nice",
-    "command",
-    "then",
-    "do",
-    "else",
-    "if",
-    "elif",
-    "while",
-    "until",
-    "!",
-    "{",
-    "(",
-    "xargs",
-    "gosu",
-    "su-exec",
-    "nohup",
-    "tini",
-    "dumb-init",
-    "timeout",
-];
+/// Words before a command that are none, beside those of build steps.
+const STARTERS: &[&str] = &["elif", "su-exec", "tini", "dumb-init", "timeout"];
 
 /// An address beyond this machine and this project: names of services have no dot.
 static ELSEWHERE: LazyLock<Option<Regex>> =
@@ -144,16 +122,8 @@ pub(super) fn of_script(text: &str) -> Vec<Asks> {
                 None => break,
             }
         }
-        let separated = joined
-            .replace("&&", "\n")
-            .replace("||", "\n")
-            .replace(['|', ';', '&', '`'], "\n")
-            .replace("$(", "\n");
-        for command in separated.lines() {
-            let words: Vec<&str> = command
-                .split_whitespace()
-                .map(|w| w.trim_matches(['"', '\'', '(', ')']))
-                .collect();
+        for command in one_a_line(&joined).lines() {
+            let words: Vec<&str> = words(command).collect();
             found.extend(of_command(&words).map(|what| Asks { what, line: number }));
         }
     }
@@ -164,7 +134,9 @@ pub(super) fn of_script(text: &str) -> Vec<Asks> {
 fn of_command(words: &[&str]) -> Option<String> {
     let mut rest = words;
     while let [first, others @ ..] = rest {
-        let skip = PREFIXES.contains(&base_name(first))
+        let name = base_name(first);
+        let skip = PREFIXES.contains(&name)
+            || STARTERS.contains(&name)
             || first.starts_with('-')
             || first.is_empty()
             || is_assignment(first)
@@ -246,16 +218,6 @@ pub(super) fn is_elsewhere(text: &str) -> bool {
     host.contains('.')
         && !inside.iter().any(|ending| host.ends_with(ending))
         && !private.iter().any(|start| host.starts_with(start))
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    })
-}
-
-pub(super) fn base_name(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or(word)
 }
 
 /// A command on one line, cut where it would fill the terminal.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::commands::base_name;
 use super::context;
 use crate::closure::BuildClosure;
+use crate::closure::network_tools::base_name;
 use crate::project::Service;
 
 /// More files than a project's own sources have.

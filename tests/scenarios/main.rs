@@ -21,6 +21,7 @@ mod every_rule_is_provoked;
 mod features_cross_the_gap;
 mod host_networks;
 mod interrupted;
+mod intranet_names;
 mod leaves_out_and_names;
 mod link_across_stores;
 mod loads_what_is_missing;

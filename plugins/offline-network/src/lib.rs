@@ -32,7 +32,7 @@ pub use authority::Authority;
 pub use digest::Digest;
 pub use error::Error;
 pub use log::{Alike, Cause, Counts, Failure, Miss, Narrowed, Outcome, Request};
-pub use options::{Listen, Upstream};
+pub use options::{Hosts, Listen, Upstream};
 pub use record::{Recorded, Recorder};
 pub use recording::{Body, Exchange, FORMAT, Recording};
 pub use replay::Replay;

@@ -1,5 +1,6 @@
 //! What a caller says: where to listen, how to reach the servers, what to hide.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,9 @@ pub struct Listen {
     pub targets: Vec<String>,
 }
 
+/// Addresses by the names of hosts, in lower case.
+pub type Hosts = BTreeMap<String, Vec<IpAddr>>;
+
 /// How the recorder reaches the servers. The system's certificates
 /// (`SSL_CERT_FILE` is honoured) are trusted always.
 #[derive(Debug, Clone)]
@@ -29,6 +33,9 @@ pub struct Upstream {
     pub https_proxy: Option<String>,
     /// What is asked without a proxy, as in `NO_PROXY`.
     pub no_proxy: Option<String>,
+    /// The hosts that a target knows by addresses of its own, by target: what it asks
+    /// of them without a proxy goes there, and nobody else's does.
+    pub hosts: BTreeMap<String, Hosts>,
     /// How often a request is tried before it counts as failed.
     pub attempts: u32,
     /// The wait before the second attempt; doubled for each further one.
@@ -48,6 +55,7 @@ impl Default for Upstream {
             http_proxy: None,
             https_proxy: None,
             no_proxy: None,
+            hosts: BTreeMap::new(),
             attempts: 5,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(60),

@@ -74,6 +74,25 @@ impl Docker {
             remedy: "take \"bridge\": \"none\" out of daemon.json".into(),
         })
     }
+
+    /// What `host-gateway` stands for in the builds of the active builder, where that
+    /// says so: the gateway of the default bridge, or `host-gateway-ip` of the engine's
+    /// settings (`HostGatewayIP` of buildx' docker driver).
+    pub fn host_gateway(&self) -> Option<IpAddr> {
+        let output = self.output(["buildx", "inspect"]).ok()?;
+        host_gateway(&String::from_utf8_lossy(&output.stdout))
+    }
+}
+
+/// The label by which the engine's own builder says it.
+fn host_gateway(inspected: &str) -> Option<IpAddr> {
+    const LABEL: &str = "org.mobyproject.buildkit.worker.moby.host-gateway-ip:";
+    let mut labels = inspected.lines().map(str::trim);
+    labels
+        .find_map(|line| line.strip_prefix(LABEL))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// IPv4 first: it is what every tool in a build can use.
@@ -129,6 +148,14 @@ mod tests {
             let found = gateway(&bridge).map(|ip| ip.to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_builder_says_what_host_gateway_is() {
+        let label = "Labels:\n org.mobyproject.buildkit.worker.moby.host-gateway-ip: 10.201.0.1\n";
+        let found = host_gateway(label).map(|ip| ip.to_string());
+        assert_eq!(found.as_deref(), Some("10.201.0.1"));
+        assert_eq!(host_gateway("Labels:\n other: 10.201.0.1\n"), None);
     }
 
     #[test]

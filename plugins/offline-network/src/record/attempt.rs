@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
-use reqwest::{Client, Response};
+use reqwest::Response;
 use sha2::{Digest as _, Sha256};
 
 use super::blobs::{Blobs, Partial};
@@ -18,7 +18,6 @@ use crate::{Cause, Digest};
 
 /// What an attempt needs to know.
 pub(crate) struct Means<'a> {
-    pub(crate) client: &'a Client,
     pub(crate) blobs: &'a Blobs,
     pub(crate) scrub: &'a Scrubber,
     pub(crate) log: &'a Log,
@@ -160,7 +159,7 @@ impl Means<'_> {
         {
             headers.insert(name, value.clone());
         }
-        let mut request = self
+        let mut request = wanted
             .client
             .request(wanted.method.clone(), wanted.url.clone())
             .headers(headers);

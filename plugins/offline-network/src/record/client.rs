@@ -1,6 +1,8 @@
 //! The HTTP client for the servers outside.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -9,15 +11,45 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, NoProxy, Proxy};
 
 use crate::headers::{self, CONDITIONS};
-use crate::{Error, Upstream};
+use crate::{Error, Hosts, Upstream};
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Codings that a replay can undo for a client that does not take them.
 const CODINGS: &[&str] = &["gzip", "deflate", "zstd"];
 
+/// The clients of a recording: one for each target that knows hosts of its own, and
+/// one for all others.
+pub(crate) struct Clients {
+    common: Client,
+    own: BTreeMap<String, (Client, Hosts)>,
+}
+
+impl Clients {
+    pub(crate) fn new(upstream: &Upstream) -> Result<Self, Error> {
+        let mut own = BTreeMap::new();
+        for (target, hosts) in &upstream.hosts {
+            let one = client(upstream, hosts)?;
+            own.insert(target.clone(), (one, hosts.clone()));
+        }
+        Ok(Self {
+            common: client(upstream, &Hosts::new())?,
+            own,
+        })
+    }
+
+    /// The client of a target, and the addresses by which it alone knows a host.
+    pub(crate) fn of(&self, target: &str, host: Option<&str>) -> (Client, Vec<IpAddr>) {
+        let Some((client, hosts)) = self.own.get(target) else {
+            return (self.common.clone(), Vec::new());
+        };
+        let addresses = host.and_then(|host| hosts.get(host));
+        (client.clone(), addresses.cloned().unwrap_or_default())
+    }
+}
+
 /// Sets it up; redirects are not followed, nothing is decoded.
-pub(crate) fn client(upstream: &Upstream) -> Result<Client, Error> {
+fn client(upstream: &Upstream, hosts: &Hosts) -> Result<Client, Error> {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Fails only if the program has installed one already, which serves.
@@ -32,6 +64,11 @@ pub(crate) fn client(upstream: &Upstream) -> Result<Client, Error> {
         .http1_only()
         .connect_timeout(CONNECT_TIMEOUT)
         .no_proxy();
+    for (host, addresses) in hosts {
+        // The port is that of the URL.
+        let places: Vec<SocketAddr> = addresses.iter().map(|ip| (*ip, 0).into()).collect();
+        client = client.resolve_to_addrs(host, &places);
+    }
     let without = || upstream.no_proxy.as_deref().and_then(NoProxy::from_string);
     if let Some(proxy) = &upstream.http_proxy {
         let proxy = Proxy::http(with_scheme(proxy)).map_err(|e| setup("HTTP_PROXY", e))?;

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, StatusCode};
+use reqwest::Client;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use url::Url;
@@ -25,6 +27,8 @@ pub(crate) type Key = [u8; 32];
 
 /// What to ask a server for.
 pub(crate) struct Wanted {
+    /// What asks for it.
+    pub(crate) client: Client,
     pub(crate) method: Method,
     /// With user and password, if the client wrote them.
     pub(crate) url: Url,
@@ -37,9 +41,10 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// What to ask for so that the whole answer comes; `written` is the URL as it is
-    /// written down.
+    /// What to ask for so that the whole answer comes, `from` which client and
+    /// addresses; `written` is the URL as it is written down.
     pub(crate) fn new(
+        (client, at): (Client, Vec<IpAddr>),
         method: Method,
         url: Url,
         written: String,
@@ -50,10 +55,12 @@ impl Wanted {
             url: written,
             method: method.as_str().to_owned(),
             request_body: request_body::digest(&url, asked, &body),
+            at,
         };
         let repeatable = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS)
             || request_body::is_upload_pack(&url);
         Self {
+            client,
             headers: client::whole(asked),
             method,
             url,
@@ -74,6 +81,7 @@ impl Wanted {
         all.sort();
         all.push(self.method.as_str().as_bytes().to_vec());
         all.push(self.url.as_str().as_bytes().to_vec());
+        all.push(format!("{:?}", self.identity.at).into_bytes());
         if let Some(number) = unshared {
             all.push(number.to_le_bytes().to_vec());
         }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::blobs::Blobs;
-use super::client;
+use super::client::Clients;
 use super::download::{Begun, Download, Kept, Wanted};
 use super::session::{Joined, Session, failure};
 use super::store::Identity;
@@ -62,7 +62,7 @@ impl Recorder {
         bodies: PathBuf,
     ) -> Result<Self, Error> {
         let inner = Arc::new(Session {
-            client: client::client(upstream)?,
+            clients: Clients::new(upstream)?,
             upstream: upstream.clone(),
             blobs: Blobs::new(bodies)?,
             scrub: Scrubber::new(scrub),
@@ -128,7 +128,8 @@ impl Recorder {
             headers.insert(header::ACCEPT, accept);
         }
         let written = self.inner.scrub.url(&url);
-        let wanted = Wanted::new(method, url, written, &headers, Bytes::new());
+        let from = self.inner.clients.of(target, url.host_str());
+        let wanted = Wanted::new(from, method, url, written, &headers, Bytes::new());
         let identity = wanted.identity.clone();
         let download = self.inner.clone().join(target, wanted, false).1;
         self.inner.settled(&download).await;
@@ -281,7 +282,9 @@ impl Answer for Session {
             headers: ask.headers,
             written: ask.written.clone(),
         };
-        let wanted = Wanted::new(ask.method, ask.url, ask.written, &asked.headers, body);
+        let from = self.clients.of(&ask.target, ask.url.host_str());
+        let (method, url) = (ask.method, ask.url);
+        let wanted = Wanted::new(from, method, url, ask.written, &asked.headers, body);
         // Parts of one answer come from one and the same answer.
         let any = asked.headers.contains_key(header::RANGE);
         let (joined, download) = self.clone().join(&ask.target, wanted, any);
@@ -293,6 +296,7 @@ impl Answer for Session {
             url: place.to_owned(),
             method: "CONNECT".to_owned(),
             request_body: None,
+            at: Vec::new(),
         };
         let trouble = Trouble::new(Cause::NotRecordable, why);
         let failure = failure(target, &identity, &trouble);

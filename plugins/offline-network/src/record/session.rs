@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::attempt::{Got, Means, Progress};
 use super::blobs::Blobs;
+use super::client::Clients;
 use super::download::{Begun, Download, Kept, Key, Publisher, Wanted};
 use super::store::{self, Identity, Store};
 use super::trouble::Trouble;
@@ -30,7 +31,7 @@ pub(crate) struct Flights {
 
 /// What all requests of a recording share.
 pub(crate) struct Session {
-    pub(crate) client: reqwest::Client,
+    pub(crate) clients: Clients,
     pub(crate) upstream: Upstream,
     pub(crate) blobs: Blobs,
     pub(crate) scrub: Scrubber,
@@ -106,7 +107,6 @@ impl Session {
         key: Key,
     ) {
         let means = Means {
-            client: &self.client,
             blobs: &self.blobs,
             scrub: &self.scrub,
             log: &self.log,
@@ -207,7 +207,7 @@ impl Session {
             body: body.body.clone(),
             targets: lock(&download.targets).clone(),
         };
-        lock(&self.store).add(exchange);
+        lock(&self.store).add(wanted.identity.clone(), exchange);
         if wanted.method == Method::GET && head.status == StatusCode::OK && !body.changed {
             let identity = wanted.identity.clone();
             let kept = Kept {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::FileExt;
 
 use super::blobs::{Blobs, Partial};
@@ -17,6 +18,8 @@ pub(crate) struct Identity {
     pub(crate) url: String,
     pub(crate) method: String,
     pub(crate) request_body: Option<Digest>,
+    /// Where the host is for who asked, if that is not where all others find it.
+    pub(crate) at: Vec<IpAddr>,
 }
 
 #[derive(Debug, Default)]
@@ -28,12 +31,7 @@ pub(crate) struct Store {
 impl Store {
     /// Adds an exchange. A target keeps one answer to each way of asking: a good
     /// one rather than a refusal, otherwise the later.
-    pub(crate) fn add(&mut self, exchange: Exchange) {
-        let identity = Identity {
-            url: exchange.url.clone(),
-            method: exchange.method.clone(),
-            request_body: exchange.request_body.clone(),
-        };
+    pub(crate) fn add(&mut self, identity: Identity, exchange: Exchange) {
         self.failures.remove(&identity);
         let known = self.exchanges.entry(identity).or_default();
         let good = |e: &Exchange| e.status < 400;

@@ -3,6 +3,7 @@
 
 mod conversation;
 mod credentials;
+mod hosts;
 mod listening;
 mod misbehaving;
 mod offering;

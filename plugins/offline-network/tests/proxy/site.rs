@@ -127,7 +127,14 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn http(handler: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(Arc::new(handler), None)
+        Self::http_at("127.0.0.1:0".parse().unwrap(), handler)
+    }
+
+    pub(crate) fn http_at(
+        address: SocketAddr,
+        handler: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(address, Arc::new(handler), None)
     }
 
     pub(crate) fn https(handler: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
@@ -141,13 +148,18 @@ impl Site {
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)
             .unwrap();
-        let mut site = Self::start(Arc::new(handler), Some(Arc::new(config)));
+        let address = "127.0.0.1:0".parse().unwrap();
+        let mut site = Self::start(address, Arc::new(handler), Some(Arc::new(config)));
         site.certificate = Some(made.cert.pem());
         site
     }
 
-    fn start(handler: Arc<Handler>, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fn start(
+        address: SocketAddr,
+        handler: Arc<Handler>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let scheme = if tls.is_some() { "https" } else { "http" };

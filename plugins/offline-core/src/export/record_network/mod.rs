@@ -12,6 +12,7 @@
 mod attribute;
 mod builds;
 mod decide;
+mod hosts;
 mod plan;
 mod reuse;
 mod secrets;
@@ -224,14 +225,15 @@ impl NetworkRecorder<'_> {
             }
             RecordingPlan::Through(address) => *address,
         };
-        let upstream = upstream::upstream(self.options, &self.prepared.project, |name| {
-            std::env::var(name).ok()
-        });
+        let project = &self.prepared.project;
+        let mut upstream =
+            upstream::upstream(self.options, project, |name| std::env::var(name).ok());
+        upstream.hosts = hosts::hosts(project, || self.docker.host_gateway().or(Some(address)));
         let proxies = [&upstream.http_proxy, &upstream.https_proxy];
         let proxies: Vec<&str> = proxies.into_iter().flatten().map(String::as_str).collect();
         let settings = Settings {
             scrub: Scrub {
-                secrets: secrets::values(&self.prepared.project, &proxies),
+                secrets: secrets::values(project, &proxies),
             },
             upstream,
             address,

@@ -30,6 +30,7 @@ mod mirrors_and_proxies;
 mod mounts_across_generations;
 mod multi_platform_bases;
 mod one_service_fails;
+mod past_the_variables;
 mod plain_compose;
 mod plain_docker_load;
 mod reads_without_compose;

@@ -162,6 +162,7 @@ mod tests {
     fn long_steps_fit_the_terminal_and_cached_ones_take_one_line() {
         let long = "RUN apt-get update && apt-get install -y --no-install-recommends build-essential ca-certificates curl git";
         let step = |verdict| StepTrace {
+            past: false,
             line: 3,
             keyword: "RUN",
             text: long.into(),

@@ -26,6 +26,8 @@ pub(super) struct Foresight {
     pub(super) explanations: BTreeMap<String, String>,
     /// Services whose network was recorded and is replayed where a step needs it.
     recorded: BTreeSet<String>,
+    /// The steps that asked past the proxy when they were recorded, by service and line.
+    past: BTreeSet<(String, u32)>,
     /// Services whose network was recorded for nothing: why, and what to do.
     idle: BTreeMap<String, (String, String)>,
 }
@@ -42,6 +44,7 @@ pub(super) fn foresee(
 ) -> Result<Foresight, Failure> {
     let mut foresight = Foresight {
         recorded: recorded.replayed(closure),
+        past: recorded.past(closure),
         idle: recorded.idle(closure, record),
         ..Foresight::default()
     };
@@ -106,6 +109,11 @@ impl Foresight {
         }
     }
 
+    /// Whether a step that was recorded is answered, and did not ask past the proxy.
+    fn answers(&self, service: &str, line: u32) -> bool {
+        !self.past.contains(&(service.to_owned(), line))
+    }
+
     fn engine_misses(&mut self, closure: &Closure, record: &Record, engine: &EngineInfo) {
         let (from, to) = (record.maker(), Engine::from(engine));
         for miss in misses(closure, &from, &to) {
@@ -117,7 +125,9 @@ impl Foresight {
             };
             let subject = build.location(miss.line).to_string();
             let why = miss.reason.words(&from, &to);
-            let recorded = self.recorded.contains(&miss.service);
+            let line = miss.network.as_ref().map(|(line, _)| *line);
+            let recorded = line.is_none_or(|line| self.answers(&miss.service, line))
+                && self.recorded.contains(&miss.service);
             let what = if let Some((line, tool)) = miss.network.as_ref().filter(|_| recorded) {
                 format!(
                     "service {}: {tool} at {} will run again here, and is answered from the recorded network",
@@ -227,8 +237,9 @@ impl Foresight {
             let lost = stage
                 .runs
                 .iter()
-                .find(|r| r.line > copy.line && r.network_tool.is_some());
-            if let Some(run) = lost.filter(|_| !self.recorded.contains(service)) {
+                .filter(|r| r.line > copy.line && r.network_tool.is_some())
+                .find(|r| !self.recorded.contains(service) || !self.answers(service, r.line));
+            if let Some(run) = lost {
                 let idle = self.idle.get(service);
                 let unused = idle.map_or(String::new(), |(why, _)| format!("; {why}"));
                 let remedy = idle.map_or("undo these edits, or export again with them", |i| &i.1);

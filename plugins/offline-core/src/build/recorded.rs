@@ -66,6 +66,22 @@ impl<'a> Recorded<'a> {
         }
     }
 
+    /// The steps that asked past the proxy, by service and line.
+    pub(super) fn past(&self, closure: &Closure) -> BTreeSet<(String, u32)> {
+        let Self::Replayed(known) = self else {
+            return BTreeSet::new();
+        };
+        let mut past = BTreeSet::new();
+        for service in &closure.services {
+            for stage in service.build.iter().flat_map(|b| &b.stages) {
+                let steps = stage.steps.iter();
+                let asked = steps.filter(|step| known.past(&service.name, stage, step));
+                past.extend(asked.map(|step| (service.name.clone(), step.line)));
+            }
+        }
+        past
+    }
+
     /// The services that were recorded for nothing: why, and what to do.
     pub(super) fn idle(
         &self,

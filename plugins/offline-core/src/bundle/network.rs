@@ -65,10 +65,15 @@ pub struct NetworkStep {
     pub line: u32,
     /// What it depended on: the same as `steps` of the service's record has for it.
     pub key: Option<Digest>,
-    /// How many requests were made while it ran; 0 says that it needs no network.
+    /// How many requests were made while it ran; 0 says that it needs no network, but
+    /// where `past` is set.
     pub requests: u64,
     /// The bytes of the answers.
     pub bytes: u64,
+    /// Whether it asks past the proxy: it made no request there, and fails without any
+    /// network.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub past: bool,
 }
 
 /// The largest list of exchanges that is read, in bytes.

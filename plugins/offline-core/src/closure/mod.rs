@@ -27,6 +27,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod waves;
+mod wrappers;
 
 pub use crate::dockerfile::Platform;
 pub use absent::{Absence, AbsentInput, absent_inputs};
@@ -41,3 +42,4 @@ pub(crate) use network_tools::network_tool;
 pub use resolve::{resolve, resolve_to_build};
 pub(crate) use run_text::executed;
 pub use waves::waves;
+pub(crate) use wrappers::drops_variables;

@@ -3,6 +3,8 @@
 //! Used in words only ("`pip install` will run without a network"), and to tell
 //! which steps go through our proxy; never to decide what is built.
 
+use super::wrappers::behind;
+
 /// Programs that need it whatever they are asked.
 const ALWAYS: &[&str] = &[
     "add-apt-repository",
@@ -205,11 +207,9 @@ pub(in crate::closure) fn words(line: &str) -> impl Iterator<Item = &str> {
 }
 
 fn of_simple_command(line: &str) -> Option<&'static str> {
-    let mut words = words(line).skip_while(|w| {
-        PREFIXES.contains(w) || w.starts_with('-') || w.is_empty() || is_assignment(w)
-    });
-    let program = base_name(words.next()?);
-    let rest: Vec<&str> = words.collect();
+    let words: Vec<&str> = words(line).collect();
+    let (program, rest) = behind(&words).split_first()?;
+    let program = base_name(program);
     match program {
         "sh" | "bash" | "ash" | "dash" if rest.first().is_some_and(|w| w.starts_with('-')) => {
             return of_simple_command(&rest[1..].join(" "));
@@ -290,6 +290,9 @@ mod tests {
             ),
             ("ollama serve & sleep 5; ollama pull qwen", Some("ollama")),
             ("hf download x/y", Some("hf")),
+            ("su - app -c \"cd /x && npm ci\"", Some("npm")),
+            ("sudo -u app pip install x", Some("pip")),
+            ("setpriv --reset-env pip install x", Some("pip")),
         ] {
             assert_eq!(network_tool(command), expected, "{command}");
         }

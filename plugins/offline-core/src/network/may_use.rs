@@ -2,7 +2,7 @@
 
 use super::RewriteFrom;
 use super::local_commands::all_local;
-use crate::closure::{executed, network_tool};
+use crate::closure::{drops_variables, executed, network_tool};
 use crate::dockerfile::{Dockerfile, InstructionKind, Run};
 
 /// Whether a RUN step uses the network, as far as its text tells.
@@ -26,6 +26,24 @@ pub fn may_use(run: &Run) -> Network {
         Some(tool) => Network::Yes(tool),
         None if all_local(&text) => Network::No,
         None => Network::Maybe,
+    }
+}
+
+/// Programs that work on what is there already as often as they fetch something.
+const OFTEN_LOCAL: &[&str] = &[
+    "bundle", "cabal", "cargo", "corepack", "dotnet", "flutter", "go", "gradle", "gradlew", "lein",
+    "mix", "mvn", "mvnw", "npx", "poetry", "rustup", "sbt", "stack", "swift", "uv", "uvx", "yarn",
+];
+
+/// The program for which a step would be expected to ask for something: one that is
+/// there to fetch, or any behind a command that drops the variables.
+pub fn should_ask(run: &Run) -> Option<&'static str> {
+    match may_use(run) {
+        Network::Yes(tool) if run.network.is_none() => {
+            let expected = !OFTEN_LOCAL.contains(&tool) || drops_variables(&executed(run));
+            expected.then_some(tool)
+        }
+        _ => None,
     }
 }
 
@@ -100,6 +118,28 @@ mod tests {
             ("RUN dpkg -i x.deb", Maybe),
             ("RUN cp a b && pip install x", Yes("pip")),
             ("RUN curl -O https://x", Yes("curl")),
+        ] {
+            assert_eq!(of(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn who_should_ask() {
+        let of = |line: &str| {
+            let file = dockerfile::parse(&format!("FROM a\n{line}\n"), Path::new("D")).unwrap();
+            match &file.stages[0].instructions[0].kind {
+                InstructionKind::Run(run) => should_ask(run),
+                other => panic!("{other:?}"),
+            }
+        };
+        for (line, expected) in [
+            ("RUN env -i pip install x", Some("pip")),
+            ("RUN setpriv --reset-env curl x", Some("curl")),
+            ("RUN apt-get update", Some("apt-get")),
+            ("RUN cargo build", None),
+            ("RUN sudo -u app cargo build", Some("cargo")),
+            ("RUN --network=host curl x", None),
+            ("RUN ./setup.sh", None),
         ] {
             assert_eq!(of(line), expected, "{line}");
         }

@@ -17,6 +17,7 @@ mod java_store;
 mod lines;
 mod local_commands;
 pub mod may_use;
+mod past;
 mod quiet;
 mod rewrite;
 mod secrets;
@@ -24,7 +25,7 @@ pub mod trust;
 
 pub use afresh::afresh;
 pub use lines::LineMap;
-pub use may_use::{Network, first_network_steps, may_use};
+pub use may_use::{Network, first_network_steps, may_use, should_ask};
 pub use quiet::without_our_flags;
 pub use rewrite::{Caches, RewriteFrom, Rewritten, rewrite};
 pub use secrets::{Content, Loopback, Proxy, Secret, proxy_arguments};

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::apart::{Edit, kept_apart};
 use super::may_use::{Network, may_use};
-use super::trust::{FILES, VARIABLES};
+use super::past;
+use super::trust::{FILES, TrustFile, VARIABLES};
 use super::{LineMap, Secret, Variables};
 use crate::dockerfile::{BYTE_ORDER_MARK, Dockerfile, InstructionKind, Run, Stage};
 
@@ -74,7 +75,8 @@ pub fn rewrite(
                 let at = start_of_line(body, place.line);
                 edits.push(Edit::line_before(place.line, at, arguments()));
             }
-            edits.push(Edit::insert(place.keyword_end, flags(variables)));
+            let flags = flags(variables) + &mounts(place.past);
+            edits.push(Edit::insert(place.keyword_end, flags));
             if let Caches::Fresh(word) = caches {
                 let ids = place.caches.iter();
                 edits.extend(ids.map(|(end, id)| Edit::insert(*end, format!(",id={word}-{id}"))));
@@ -111,6 +113,8 @@ struct Place<'a> {
     needs_arguments: bool,
     /// Its caches: where the options end, and the id. Of two ids the later counts.
     caches: Vec<(usize, &'a str)>,
+    /// The files that it is given besides.
+    past: Vec<&'static TrustFile>,
 }
 
 fn places(stage: &Stage, start: usize) -> Vec<Place<'_>> {
@@ -124,6 +128,7 @@ fn places(stage: &Stage, start: usize) -> Vec<Place<'_>> {
                     keyword_end: run.keyword_end,
                     needs_arguments,
                     caches: caches_of(run),
+                    past: past::files(run).collect(),
                 });
                 needs_arguments = false;
             }
@@ -171,13 +176,7 @@ fn arguments() -> String {
 }
 
 fn flags(variables: Variables) -> String {
-    let files = FILES.iter().map(|file| {
-        format!(
-            " --mount=type=secret,id={},target={},mode=0444",
-            file.id, file.target
-        )
-    });
-    let mut flags: String = files.collect();
+    let mut flags = mounts(FILES);
     if variables == Variables::Secrets {
         for variable in VARIABLES {
             let (id, name) = (id_of(variable.name), variable.name);
@@ -187,8 +186,19 @@ fn flags(variables: Variables) -> String {
     flags
 }
 
+fn mounts<'f>(files: impl IntoIterator<Item = &'f TrustFile>) -> String {
+    let mount = |file: &TrustFile| {
+        format!(
+            " --mount=type=secret,id={},target={},mode={}",
+            file.id, file.target, file.mode
+        )
+    };
+    files.into_iter().map(mount).collect()
+}
+
 fn secrets(variables: Variables) -> Vec<Secret> {
-    let files = FILES.iter().map(|file| Secret {
+    // Also what no step is given now: plain Compose follows edits, and has these.
+    let files = FILES.iter().chain(past::all()).map(|file| Secret {
         id: file.id.to_owned(),
         content: file.content,
     });

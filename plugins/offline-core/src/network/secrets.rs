@@ -1,8 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::java_store;
 use super::trust::{AUTHORITY, JAVA_STORE};
+use super::{java_store, past};
 use crate::dockerfile::{Dockerfile, InstructionKind};
 
 /// Whose loopback interface the steps of a build see.
@@ -67,6 +67,14 @@ pub enum Content {
     JavaOptions,
     /// The proxy as a URL.
     ProxyUrl,
+    /// What sudo keeps.
+    Sudoers,
+    /// What login shells read.
+    Profile,
+    /// apt's settings and the proxy.
+    AptFragment,
+    /// aria2's settings.
+    Aria2,
     /// Something that is always the same.
     Constant(&'static str),
 }
@@ -81,6 +89,10 @@ impl Content {
             Self::JavaStore => java_store::of_pem(&proxy.authority_pem),
             Self::JavaOptions => java_options(proxy.address, proxy.loopback).into_bytes(),
             Self::ProxyUrl => url(proxy.address).into_bytes(),
+            Self::Sudoers => past::sudoers(proxy).into_bytes(),
+            Self::Profile => past::profile(proxy).into_bytes(),
+            Self::AptFragment => past::apt_fragment(proxy).into_bytes(),
+            Self::Aria2 => past::aria2().into_bytes(),
             Self::Constant(text) => text.as_bytes().to_vec(),
         }
     }

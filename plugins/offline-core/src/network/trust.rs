@@ -67,6 +67,8 @@ pub(super) struct TrustFile {
     pub(super) id: &'static str,
     /// Where it is mounted.
     pub(super) target: &'static str,
+    /// Its mode, in octal.
+    pub(super) mode: &'static str,
     /// What is in it.
     pub(super) content: Content,
 }
@@ -163,6 +165,7 @@ const fn file(id: &'static str, target: &'static str, content: Content) -> Trust
     TrustFile {
         id,
         target,
+        mode: "0444",
         content,
     }
 }

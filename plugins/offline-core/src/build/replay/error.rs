@@ -18,6 +18,18 @@ pub enum Error {
         /// What the builder said.
         failure: Box<StepFailure>,
     },
+    /// A step has to run that asked past the proxy when it was recorded.
+    #[error(
+        "service {service}: {step} at {at} has to run, and nothing answers it: when it was recorded, what it fetches went past the proxy"
+    )]
+    Past {
+        /// The service.
+        service: String,
+        /// `Dockerfile:line` of the step.
+        at: String,
+        /// The step.
+        step: String,
+    },
     /// Build containers of this engine cannot reach a proxy on this machine.
     #[error("the recorded network cannot be replayed from here: {why}")]
     Elsewhere {
@@ -115,7 +127,7 @@ fn second_trip(first: &str, wanted: &Path) -> String {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotRecorded { .. } => Kind::NotRecorded,
+            Self::NotRecorded { .. } | Self::Past { .. } => Kind::NotRecorded,
             Self::Elsewhere { .. } | Self::Unreached(_) => Kind::ProxyUnreachable,
             Self::Proxy { .. } => Kind::EngineFailed,
             Self::Write { source, .. } => io_kind(source),
@@ -135,6 +147,7 @@ impl Explain for Error {
                 let first = "run docker offline build --wanted wanted.json, and carry that file";
                 second_trip(first, path)
             }
+            Self::Past { .. } => "undo the edits above this step; or export again with them, or with the step above the COPY of what is edited. A step that keeps the variables (HTTP_PROXY, HTTPS_PROXY, SSL_CERT_FILE and their kin; not env -i, setpriv --reset-env) is recorded and replayed".into(),
             Self::Elsewhere { remedy, .. } => remedy.clone(),
             Self::Unreached(unreached) => unreached.remedy(),
             Self::Proxy { .. } => {

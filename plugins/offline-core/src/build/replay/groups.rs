@@ -3,10 +3,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::Replayer;
 use super::places::Place;
 use super::quiet::Quiet;
 use super::replayer::Ran;
+use super::{Error, Replayer};
 use crate::build::dropped::dropped_because;
 use crate::build::failed::Stopped;
 use crate::diagnosis::read_log;
@@ -35,6 +35,14 @@ pub(in crate::build) struct Rounds<'a> {
     pub(in crate::build) dockerfiles: &'a Dockerfiles,
     pub(in crate::build) make: Make<'a>,
     pub(in crate::build) take: Take<'a>,
+}
+
+/// A network step that begins to run.
+enum Starts {
+    /// It has to go through the proxy.
+    Recorded(Place),
+    /// It would go past it.
+    Unanswered(Place),
 }
 
 impl Replayer<'_> {
@@ -100,6 +108,7 @@ impl Replayer<'_> {
             return Ok(None);
         }
         let mut found: BTreeSet<Place> = BTreeSet::new();
+        let mut past: Option<Place> = None;
         let reporter = Quiet(self.reporter);
         let (built, unreached) = self.heard(services, stop, || {
             self.docker.bake_watched(
@@ -108,7 +117,11 @@ impl Replayer<'_> {
                 &reporter,
                 stop,
                 &mut |change| match self.starts_without_network(change, &targets) {
-                    Some(place) => {
+                    Some(Starts::Unanswered(place)) => {
+                        past.get_or_insert(place);
+                        Watch::Stop
+                    }
+                    Some(Starts::Recorded(place)) => {
                         found.insert(place);
                         Watch::Stop
                     }
@@ -120,11 +133,14 @@ impl Replayer<'_> {
             return Err(unreached.into());
         }
         let (log, stopped) = built?;
-        if !found.is_empty() {
-            for place in &found {
-                self.rewrite_from(rounds.dockerfiles, place)?;
-            }
-            return Ok(Some(()));
+        for place in &found {
+            self.rewrite_from(rounds.dockerfiles, place)?;
+        }
+        match past {
+            // The others are built without it.
+            Some(place) if services.len() == 1 => return Err(self.past(place).into()),
+            None if found.is_empty() => {}
+            _ => return Ok(Some(())),
         }
         if stopped {
             return Ok(None);
@@ -143,10 +159,13 @@ impl Replayer<'_> {
         &self,
         change: &Change,
         targets: &BTreeMap<String, String>,
-    ) -> Option<Place> {
+    ) -> Option<Starts> {
         let step = change.step.as_ref().filter(|_| change.runs())?;
         let service = service_of(step, targets)?;
         let (place, stage, key, run) = self.places.find(service, step)?;
+        if change.completed.is_none() && self.known.past(service, stage, key) {
+            return Some(Starts::Unanswered(place));
+        }
         if self.is_rewritten(&place) {
             let ran = Ran {
                 place,
@@ -159,7 +178,19 @@ impl Replayer<'_> {
         }
         self.known
             .needs_network(service, stage, key, run)
-            .then_some(place)
+            .then_some(Starts::Recorded(place))
+    }
+
+    fn past(&self, place: Place) -> Error {
+        let build = self.closure.service(&place.service);
+        let build = build.and_then(|s| s.build.as_ref());
+        let runs = build.and_then(|b| Some(&b.stage(place.at.stage)?.runs));
+        let run = runs.and_then(|runs| runs.iter().find(|r| r.line == place.line));
+        Error::Past {
+            at: build.map_or_else(String::new, |b| b.location(place.line).to_string()),
+            step: run.map_or_else(|| "a RUN".to_owned(), |r| format!("RUN {}", r.command)),
+            service: place.service,
+        }
     }
 
     /// The network steps that a build ran without our proxy, although its caches were

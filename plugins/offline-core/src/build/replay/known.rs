@@ -1,4 +1,4 @@
-use crate::bundle::Record;
+use crate::bundle::{NetworkStep, Record};
 use crate::closure::{KeyStep, StageClosure};
 use crate::dockerfile::Run;
 use crate::network::{Network, may_use};
@@ -55,6 +55,25 @@ impl<'a> Known<'a> {
         stage: &StageClosure,
         step: &KeyStep,
     ) -> Option<u64> {
+        // Of a stage that was recorded, what is not listed came before all that
+        // may use a network.
+        let recorded = self.recorded(service, stage, step)?;
+        Some(recorded.map(|s| s.requests).sum())
+    }
+
+    /// Whether a step asked past the proxy when it was recorded: nothing answers it.
+    pub(crate) fn past(self, service: &str, stage: &StageClosure, step: &KeyStep) -> bool {
+        let mut recorded = self.recorded(service, stage, step).into_iter().flatten();
+        recorded.any(|s| s.past)
+    }
+
+    /// What the recordings of a service have of a step; `None` where there are none.
+    fn recorded(
+        self,
+        service: &str,
+        stage: &StageClosure,
+        step: &KeyStep,
+    ) -> Option<impl Iterator<Item = &'a NetworkStep>> {
         let exported = self.record.services.iter().find(|s| s.name == service)?;
         let steps = exported.sources.as_ref()?.stages.get(&stage.name)?;
         let mut lines = steps.iter().filter(|s| s.text == step.text).map(|s| s.line);
@@ -65,14 +84,10 @@ impl<'a> Known<'a> {
             .filter(|n| n.services.contains_key(service))
             .peekable();
         known.peek()?;
-        // Of a stage that was recorded, what is not listed came before all that
-        // may use a network.
-        Some(
-            known
-                .flat_map(|n| n.steps(service, &stage.name))
-                .filter(|s| s.line == line)
-                .map(|s| s.requests)
-                .sum(),
-        )
+        let steps: Vec<&NetworkStep> = known
+            .flat_map(|n| n.steps(service, &stage.name))
+            .filter(|s| s.line == line)
+            .collect();
+        Some(steps.into_iter())
     }
 }

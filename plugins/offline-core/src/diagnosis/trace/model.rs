@@ -47,6 +47,8 @@ pub struct StepTrace {
     /// How many requests it made when it was recorded, where a recording of the bundle
     /// can answer them here.
     pub recorded: u64,
+    /// Whether it asked past the proxy when it was recorded, so that nothing answers it.
+    pub past: bool,
 }
 
 /// Where a step that may use the network has what it asks for.

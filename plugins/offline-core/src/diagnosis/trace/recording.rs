@@ -41,6 +41,12 @@ impl<'a> Recording<'a> {
         }
     }
 
+    /// Whether a step asked past the proxy when it was recorded.
+    pub(super) fn past(&self, stage: &StageClosure, step: &KeyStep) -> bool {
+        let past = |known: Known<'_>| known.past(self.service, stage, step);
+        self.known.is_some_and(past)
+    }
+
     /// Where a step's answers come from, and how many requests are recorded for it.
     pub(super) fn of_step(
         &self,
@@ -60,6 +66,10 @@ impl<'a> Recording<'a> {
             .and_then(|known| known.requests(self.service, stage, step));
         let recorded = requests.unwrap_or_default();
         let network = match (requests, text) {
+            (Some(0), _) if self.past(stage, step) => Some(match verdict {
+                Verdict::Hit => StepNetwork::Cached,
+                _ => StepNetwork::Lost,
+            }),
             (None, Network::No) | (Some(0), _) => None,
             _ if *verdict == Verdict::Hit => Some(StepNetwork::Cached),
             (Some(_), _) => Some(StepNetwork::Recorded),

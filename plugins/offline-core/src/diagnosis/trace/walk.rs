@@ -111,6 +111,7 @@ impl<'a> Walk<'a> {
             self.missed |= matches!(verdict, Verdict::Miss(_));
             let (network, recorded) = recording.of_step(self.stage, step, &verdict);
             traced.push(StepTrace {
+                past: recording.past(self.stage, step),
                 line: step.line,
                 keyword: step.keyword,
                 text: one_line(&step.text),

@@ -67,11 +67,27 @@ fn distance(ran: &Ran, moment: SystemTime) -> Duration {
     before.max(after)
 }
 
+/// The lines of the steps of a service that ran and asked for nothing, although their
+/// text names a program that is there to ask.
+pub(super) fn silent(service: &Planned<'_>, asked: &Asked) -> BTreeMap<u32, &'static str> {
+    let place = |step: &super::plan::PlannedStep| (step.stage_name.to_lowercase(), step.from_end);
+    let steps = service.steps().into_iter();
+    let silent = |step: &super::plan::PlannedStep| {
+        let tally = asked.get(&place(step));
+        tally.is_some_and(|tally| tally.requests == 0)
+    };
+    steps
+        .filter(silent)
+        .filter_map(|step| Some((step.line, step.asks?)))
+        .collect()
+}
+
 /// What the record says of a service, and which of its steps asked for what.
 pub(super) fn service_network(
     service: &Planned<'_>,
     asked: &Asked,
     keys: &StepKeys,
+    past: &BTreeMap<u32, &'static str>,
 ) -> (ServiceNetwork, Vec<StepRequests>) {
     let mut network = ServiceNetwork::default();
     let mut requests = Vec::new();
@@ -102,6 +118,7 @@ pub(super) fn service_network(
                 key: own.copied(),
                 requests: tally.requests,
                 bytes: tally.bytes,
+                past: past.contains_key(&step.line),
             });
     }
     (network, requests)

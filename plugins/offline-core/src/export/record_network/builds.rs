@@ -37,7 +37,7 @@ pub(super) struct RecordingBuilds<'a> {
     /// The proxy's authority.
     pub(super) authority_pem: &'a str,
     /// Different for each recording.
-    pub(super) mark: &'a str,
+    pub(super) mark: String,
     /// Whether services that others are built upon are built with them: beside an
     /// export they are there already.
     pub(super) with_siblings: bool,
@@ -47,18 +47,22 @@ pub(super) struct RecordingBuilds<'a> {
 
 impl RecordingBuilds<'_> {
     /// Builds a group once, for the sake of what its steps fetch: the result is
-    /// dropped. Adds to `ran` when its RUN steps ran, also where one of them failed.
+    /// dropped. Adds to `ran` when its RUN steps ran, also where one of them failed. The
+    /// steps at the lines `alone` have no network.
     pub(super) fn run(
         &self,
         group: &Group<'_>,
         proxy: SocketAddr,
+        alone: &BTreeSet<u32>,
         ran: &mut Vec<Ran>,
     ) -> Result<(), Stopped> {
         let Some(first) = group.services.first() else {
             return Ok(());
         };
-        let rewritten = first.rewritten(&self.prepared.engine.version, self.mark);
-        let texts = BTreeMap::from([(first.name.clone(), rewritten.text)]);
+        let rewritten = first.rewritten(&self.prepared.engine.version, &self.mark);
+        let alone = alone.iter().map(|line| rewritten.lines.rewritten(*line));
+        let text = without_network(&rewritten.text, &alone.collect());
+        let texts = BTreeMap::from([(first.name.clone(), text)]);
         let copy = Dockerfiles::write_texts(&self.prepared.closure, &texts)?;
         let plain = Dockerfiles::write(&self.prepared.closure)?;
         let loopback = Loopback::of(first.target.network.as_deref(), &first.file);
@@ -151,6 +155,22 @@ impl RecordingBuilds<'_> {
     }
 }
 
+/// A Dockerfile whose RUN steps at these lines have no network.
+fn without_network(text: &str, lines: &BTreeSet<u32>) -> String {
+    let one = |(number, line): (u32, &str)| {
+        let begins = line.len() - line.trim_start().len();
+        let keyword = line.get(begins..begins + 3);
+        match keyword.filter(|word| word.eq_ignore_ascii_case("run") && lines.contains(&number)) {
+            Some(_) => {
+                let (head, rest) = line.split_at(begins + 3);
+                format!("{head} --network=none{rest}")
+            }
+            None => line.to_owned(),
+        }
+    };
+    (1..).zip(text.split_inclusive('\n')).map(one).collect()
+}
+
 fn wishes(service: &Planned<'_>) -> Map<String, Value> {
     let mut wishes = Map::new();
     wishes.insert("output".into(), json!(["type=cacheonly"]));
@@ -218,6 +238,16 @@ fn numbers(name: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_these_steps_are_without_a_network() {
+        let text = "FROM a\n  run --mount=type=secret,id=x \\\n  curl y\nRUN curl z\n";
+        assert_eq!(
+            without_network(text, &[2].into()),
+            text.replace("run --m", "run --network=none --m")
+        );
+        assert_eq!(without_network(text, &BTreeSet::new()), text);
+    }
 
     #[test]
     fn steps_are_counted_from_the_end() {

@@ -13,6 +13,7 @@ mod attribute;
 mod builds;
 mod decide;
 mod hosts;
+mod past;
 mod plan;
 mod reuse;
 mod secrets;
@@ -25,7 +26,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use offline_network::{Recorded, Recording, Request, Scrub};
+use offline_network::{Recorded, Recording, Scrub};
 
 use super::fetch::Held;
 use super::images::CarriedImage;
@@ -297,13 +298,14 @@ impl NetworkRecorder<'_> {
                     continue;
                 }
                 of_whole_group(&mut new.recording, &names);
-                let of_group = |request: &&Request| {
-                    names.contains(&request.target) && request.started >= attempted.since
-                };
-                let requests: Vec<&Request> = recorded.requests.iter().filter(of_group).collect();
+                let requests = attempted.of_group(group, &recorded.requests);
+                for warning in past::warnings(group, attempted) {
+                    self.reporter.event(Event::Warning(warning));
+                }
                 let asked = attribute::asked(&requests, &attempted.ran);
                 for service in &group.services {
-                    let (network, steps) = attribute::service_network(service, &asked, self.keys);
+                    let (network, steps) =
+                        attribute::service_network(service, &asked, self.keys, &attempted.past);
                     services.insert(service.name.clone(), network);
                     new.asked.extend(steps);
                 }

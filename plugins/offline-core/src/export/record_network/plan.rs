@@ -7,7 +7,7 @@ use crate::closure::{BuildClosure, StageClosure, StageRef};
 use crate::dockerfile::{self, Dockerfile, InstructionKind};
 use crate::network::{
     Caches, Network, RewriteFrom, Rewritten, Variables, afresh, first_network_steps, may_use,
-    rewrite,
+    rewrite, should_ask,
 };
 use crate::project::{BakeIdentity, BuildTarget, NamedContext};
 
@@ -33,6 +33,8 @@ pub(super) struct PlannedStep {
     pub(super) line: u32,
     /// How many steps that BuildKit numbers come after it in its stage.
     pub(super) from_end: u32,
+    /// The program for which it should have asked for something.
+    pub(super) asks: Option<&'static str>,
 }
 
 /// Services whose builds are the same but for the stage that they end with: their
@@ -133,6 +135,7 @@ impl Planned<'_> {
                     step,
                     line: instruction.line,
                     from_end: u32::try_from(after).unwrap_or(u32::MAX),
+                    asks: should_ask(run),
                 });
             }
         }

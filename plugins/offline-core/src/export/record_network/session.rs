@@ -1,13 +1,16 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use offline_network::{Authority, Listen, PLACEHOLDER, Recorded, Recorder, Scrub, Upstream};
+use offline_network::{
+    Authority, Listen, PLACEHOLDER, Recorded, Recorder, Request, Scrub, Upstream,
+};
 
 use super::super::{Error, Prepared};
+use super::attribute;
 use super::builds::{Ran, RecordingBuilds, Stopped};
 use super::plan::Group;
 use super::unrecorded::{concerns, is_lost, words};
@@ -36,6 +39,8 @@ pub(super) struct Attempted {
     pub(super) since: SystemTime,
     /// The step that failed.
     pub(super) stopped: Option<Box<StepFailure>>,
+    /// The lines of the steps that ask past the proxy, with the programs that do.
+    pub(super) past: BTreeMap<u32, &'static str>,
 }
 
 impl Attempted {
@@ -44,7 +49,21 @@ impl Attempted {
             ran: Vec::new(),
             since: SystemTime::now(),
             stopped: None,
+            past: BTreeMap::new(),
         }
+    }
+}
+
+impl Attempted {
+    /// What its group asked for.
+    pub(super) fn of_group<'r>(
+        &self,
+        group: &Group<'_>,
+        requests: &'r [Request],
+    ) -> Vec<&'r Request> {
+        let names = group.names();
+        let own = |r: &&Request| names.contains(&r.target) && r.started >= self.since;
+        requests.iter().filter(own).collect()
     }
 }
 
@@ -209,7 +228,7 @@ impl<'a> Session<'a> {
         let mut lost = self.recorder.failures().into_iter();
         let lost = lost.find(|f| is_lost(f) && concerns(f, target, &requests));
         let (cause, mark, again) = match (&first.stopped, lost) {
-            (None, None) => return Ok(first),
+            (None, None) => return self.with_past(group, "", first),
             // What went well before it comes from the cache.
             (Some(failure), _) => (failure.message.clone(), "", first),
             (None, Some(lost)) => (words(&lost), "again", Attempted::now()),
@@ -222,7 +241,59 @@ impl<'a> Session<'a> {
         });
         std::thread::sleep(WAIT);
         self.docker.check_interrupt()?;
-        self.attempt(group, mark, again)
+        let second = self.attempt(group, mark, again)?;
+        self.with_past(group, mark, second)
+    }
+
+    /// Finds out which steps ask past the proxy. That a step asked for nothing may be as
+    /// well because it has all it needs: it is run once more without any network.
+    fn with_past(
+        &self,
+        group: &Group<'_>,
+        mark: &str,
+        mut done: Attempted,
+    ) -> Result<Attempted, Failure> {
+        let (Some(first), Some(proxy)) = (group.services.first(), self.address(group.target()))
+        else {
+            return Ok(done);
+        };
+        let requests = self.recorder.requests();
+        let asked = attribute::asked(&done.of_group(group, &requests), &done.ran);
+        let silent = group.services.iter();
+        let mut silent: BTreeMap<u32, &str> = silent
+            .flat_map(|service| attribute::silent(service, &asked))
+            .collect();
+        if done.stopped.is_some() {
+            return Ok(done);
+        }
+        while !silent.is_empty() {
+            let alone = silent.keys().copied().collect();
+            let builds = self.builds(&format!("{}{mark}", group.target()));
+            let failure = match builds.run(group, proxy, &alone, &mut Vec::new()) {
+                Ok(()) => break,
+                Err(Stopped::Step(failure)) => failure,
+                Err(Stopped::Other(failure)) => return Err(failure),
+            };
+            let at = failure.source.map(|(_, line)| line);
+            let line = at.and_then(|line| line.checked_sub(first.build.line_offset));
+            // Without a line nothing is known of any of them, and all but nothing is right.
+            match line.and_then(|line| silent.remove_entry(&line)) {
+                Some((line, tool)) => done.past.insert(line, tool),
+                None => break,
+            };
+        }
+        Ok(done)
+    }
+
+    fn builds<'s>(&'s self, name: &str) -> RecordingBuilds<'s> {
+        RecordingBuilds {
+            docker: self.docker,
+            prepared: self.prepared,
+            authority_pem: self.authority.certificate_pem(),
+            mark: self.mark_of(name),
+            with_siblings: self.with_siblings,
+            stop: self.stop,
+        }
     }
 
     fn attempt(
@@ -235,15 +306,8 @@ impl<'a> Session<'a> {
         let Some(proxy) = self.address(target) else {
             return Ok(done);
         };
-        let builds = RecordingBuilds {
-            docker: self.docker,
-            prepared: self.prepared,
-            authority_pem: self.authority.certificate_pem(),
-            mark: &self.mark_of(&format!("{target}{mark}")),
-            with_siblings: self.with_siblings,
-            stop: self.stop,
-        };
-        done.stopped = match builds.run(group, proxy, &mut done.ran) {
+        let builds = self.builds(&format!("{target}{mark}"));
+        done.stopped = match builds.run(group, proxy, &BTreeSet::new(), &mut done.ran) {
             Ok(()) => None,
             Err(Stopped::Step(failure)) => Some(failure),
             Err(Stopped::Other(failure)) => return Err(failure),

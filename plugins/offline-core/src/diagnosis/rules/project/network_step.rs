@@ -136,6 +136,13 @@ fn one(
     let unrecorded = bundle.and_then(|bundle| bundle.record().unrecorded(service));
     let cause = cause(situation, build, first, reason);
     let cause = match unrecorded {
+        None if traced.past => Text::made(
+            format!(
+                "{}; and when it was recorded, what it fetches went past the recording",
+                cause.en
+            ),
+            format!("{}；而且录制时它获取的内容绕过了录制", cause.zh),
+        ),
         None => cause,
         Some(one) => Text::made(
             format!(

@@ -17,16 +17,20 @@ fn an_export_refuses_what_cannot_work_on_site() {
     };
     let nothing_written = || assert!(!project.join("build-cache").exists());
 
-    let add = "ADD https://files.example/list /there\nCOPY . .";
+    let add = "ADD https://files.example/list.git /there\nCOPY . .";
     let before = project.edit("api/Dockerfile", "COPY . .", add);
-    let words = ["api/Dockerfile:6", "https://files.example/list", "--force"];
+    let words = [
+        "api/Dockerfile:6",
+        "https://files.example/list.git",
+        "--force",
+    ];
     export(&["api"]).fails_with(REFUSED, &words);
     nothing_written();
     // Beside others, it is left out, and they are carried.
     let ran = export(&[]).succeeds();
     for words in [
         "service api is left out",
-        "https://files.example/list",
+        "https://files.example/list.git",
         "api/Dockerfile:6",
     ] {
         assert!(ran.stderr.contains(words), "{words}: {ran}");

@@ -44,7 +44,7 @@ fn project() -> Workspace {
             ("compose.yaml", COMPOSE),
             (
                 "fetches/Dockerfile",
-                "FROM busybox:1.36\nADD https://files.example/list /list\n",
+                "FROM busybox:1.36\nADD https://files.example/list.git /list\n",
             ),
             ("upon/Dockerfile", "FROM base\nRUN true\n"),
             (
@@ -89,7 +89,7 @@ fn what_is_not_carried_is_named_and_the_rest_is_carried() {
         .filter_map(|one| one["kind"].as_str())
         .collect();
     for kind in [
-        "add-url",
+        "add-git",
         "start-command",
         "start-script",
         "start-python",
@@ -122,7 +122,7 @@ fn what_is_not_carried_is_named_and_the_rest_is_carried() {
     let ran = site
         .offline(project.path(), ["build", "--bundle"])
         .arg(carried.archive())
-        .fails_with(51, &["fetches", "https://files.example/list", "upon"]);
+        .fails_with(51, &["fetches", "https://files.example/list.git", "upon"]);
     for words in STARTS {
         assert!(ran.stdout.contains(words), "{words}: {ran}");
     }

@@ -139,6 +139,12 @@ fn words(summary: &Summary) -> String {
             file.display()
         );
     }
+    if !summary.from_copies.is_empty() {
+        text += &format!(
+            "\nThe ADD lines of {} read the bundle in a copy of the Dockerfile, which Compose builds from: after an edit of the Dockerfile itself, run docker offline build again.\n",
+            summary.from_copies.join(", ")
+        );
+    }
     if !summary.plain_compose_misses.is_empty() {
         text += "\nPlain docker compose up --build would run steps again here:\n";
         for miss in &summary.plain_compose_misses {

@@ -210,6 +210,7 @@ fn words(summary: &Summary) -> String {
         (summary.sizes.images, "images"),
         (summary.sizes.buildkit_stages, "BuildKit stages"),
         (summary.sizes.classic_stages, "classic stages"),
+        (summary.sizes.fetched, "fetched by ADD"),
         (summary.sizes.network, "recorded network"),
         (summary.sizes.other, "other"),
     ];
@@ -219,6 +220,14 @@ fn words(summary: &Summary) -> String {
         .map(|(size, kind)| format!("{kind} {}", bytes(*size)))
         .collect();
     text += &format!("Shared layers counted once: {}\n", sizes.join(", "));
+    if !summary.fetched.is_empty() {
+        let services: Vec<&str> = summary.fetched.iter().map(String::as_str).collect();
+        text += &format!(
+            "Fetched for ADD in {}: {}\n",
+            services.join(", "),
+            bytes(summary.sizes.fetched)
+        );
+    }
     if let Some(network) = &summary.network {
         text += &recorded(network);
     }

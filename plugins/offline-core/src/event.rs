@@ -17,6 +17,11 @@ pub enum Work {
         /// The normalised reference.
         image: String,
     },
+    /// Fetching what ADD fetches.
+    FetchSources {
+        /// How many files.
+        sources: usize,
+    },
     /// Building one wave of stages or services.
     BuildStages {
         /// How many stages.

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::by_classic::ServiceWarning;
+use super::fetched::not_held;
 use super::recorded::Recorded;
 use crate::bundle::{Inventory, Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase};
@@ -52,6 +53,7 @@ pub(super) fn foresee(
     foresight.engine_misses(closure, record, engine);
     foresight.old_compose(project, closure, engine);
     foresight.refused.extend(closure.unbuildable());
+    foresight.refused.extend(not_held(closure, record));
     for service in &closure.services {
         let Some(build) = &service.build else {
             continue;

@@ -13,6 +13,7 @@ mod compose_yaml;
 mod dropped;
 mod error;
 mod failed;
+mod fetched;
 mod foresight;
 mod levels;
 mod load;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Error;
 use super::compose_yaml::{OVERRIDE, RESET, escaped, rendered};
+use super::fetched::{Copies, Copy};
 use crate::bundle::Record;
 use crate::closure::Closure;
 use crate::engine::Store;
@@ -21,6 +22,15 @@ pub(super) struct Overrides {
     pub(super) pins: BTreeMap<String, String>,
 }
 
+/// The project as this site builds it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Here<'a> {
+    pub(super) project: &'a Project,
+    /// Dockerfiles that take the place of the project's own.
+    pub(super) copies: &'a Copies,
+    pub(super) store: Store,
+}
+
 /// The digest pins that this engine cannot look up: on a graphdriver store all,
 /// which loses digests on load; on a containerd store, which finds one by its tag,
 /// those whose tag another image has (fact 10).
@@ -34,17 +44,15 @@ pub(super) fn unresolved_pins(closure: &Closure, store: Store) -> Vec<&ImageRefe
 
 /// Decides what this engine needs.
 ///
-/// `adapted` is the project as this site builds it: what it changes of `project`,
-/// Compose is told.
+/// What `here` has otherwise than `project`, Compose is told.
 pub(super) fn overrides(
     project: &Project,
-    adapted: &Project,
+    here: &Here<'_>,
     closure: &Closure,
     record: &Record,
-    store: Store,
 ) -> Overrides {
     let mut overrides = Overrides::default();
-    let unresolved = unresolved_pins(closure, store);
+    let unresolved = unresolved_pins(closure, here.store);
     for pin in &unresolved {
         overrides.pins.insert(
             pin.context_name(),
@@ -56,9 +64,11 @@ pub(super) fn overrides(
             continue;
         }
         let mut changes = Map::new();
-        let here = adapted.service(&service.name);
-        if let (Some(build), Some(here)) = (&service.build, here.and_then(|s| s.build.as_ref())) {
-            let mut own = overrides.of_build(&service.name, build, here);
+        let adapted = here.project.service(&service.name);
+        let adapted = adapted.and_then(|s| s.build.as_ref());
+        if let (Some(build), Some(adapted)) = (&service.build, adapted) {
+            let mut own = overrides.of_build(&service.name, build, adapted);
+            from_copy(&mut own, here.copies.of(&service.name));
             overrides.add_pins(&mut own, closure, &service.name);
             let args = arguments(closure, &service.name, record);
             if !args.is_empty() {
@@ -89,6 +99,16 @@ pub(super) fn overrides(
         }
     }
     overrides
+}
+
+/// A Dockerfile that reads what was fetched takes the place of the project's.
+fn from_copy(own: &mut Map<String, Value>, copy: Option<&Copy>) {
+    let Some(copy) = copy else { return };
+    let path = escaped(&copy.path.to_string_lossy());
+    own.insert("dockerfile".into(), json!(path));
+    if copy.inline {
+        own.insert("dockerfile_inline".into(), json!({ RESET: null }));
+    }
 }
 
 /// The arguments of the export that a service's Dockerfile takes; Compose expands
@@ -283,7 +303,12 @@ mod tests {
         let place = folder.path().join("p");
         let mut adapted = with_placeholders(&project, &absent, &place).unwrap();
         adapt(&mut adapted, &closure, store);
-        let told = overrides(&project, &adapted, &closure, &Record::default(), store);
+        let here = Here {
+            project: &adapted,
+            copies: &Copies::default(),
+            store,
+        };
+        let told = overrides(&project, &here, &closure, &Record::default());
         let p = place.display();
         assert_eq!(
             told.services()["api"],

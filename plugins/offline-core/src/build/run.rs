@@ -7,11 +7,12 @@ use super::adapt::{adapt, notes};
 use super::by_classic::ByClassic;
 use super::choice::{buildkit, choose};
 use super::failed::Failed;
+use super::fetched::{self, Copies};
 use super::foresight::{Foresight, foresee};
 use super::load::load;
 use super::next::{after_setup, next_by_us, next_command, next_for_those_built};
 use super::open::open;
-use super::overrides::overrides;
+use super::overrides::{Here, overrides};
 use super::placeholders::{self, with_placeholders};
 use super::recorded::Recorded;
 use super::replay::{Needs, Replayer};
@@ -77,7 +78,15 @@ pub fn run(
         bundle: bundle.layout.path(),
     };
     let lacking = absent_inputs(&written, &closure);
-    let project = as_built_here(&written, &closure, &engine, &lacking, &told)?;
+    let mut project = as_built_here(&written, &closure, &engine, &lacking, &told)?;
+    let fetched_folder = told.folder().join("fetched");
+    fetched::lay(
+        &mut project,
+        &closure,
+        &bundle.record,
+        &bundle.layout,
+        &fetched_folder,
+    )?;
     let inventories = inventories(&closure)?;
     let mut foresight = foresee(
         &project,
@@ -148,6 +157,7 @@ pub fn run(
         network: None,
         stay: None,
         at_start: at_start(&closure),
+        from_copies: Vec::new(),
         override_file: None,
         next: String::new(),
         elapsed: started.elapsed(),
@@ -159,7 +169,13 @@ pub fn run(
     for note in notes(&written, &project) {
         reporter.event(Event::Note(note));
     }
-    let mut overrides = overrides(&written, &project, &closure, &bundle.record, engine.store);
+    let copies = Copies::write(&closure, &bundle.record, &fetched_folder)?;
+    let here = Here {
+        project: &project,
+        copies: &copies,
+        store: engine.store,
+    };
+    let mut overrides = overrides(&written, &here, &closure, &bundle.record);
     let mut site = told.site(overrides.text()?.as_deref(), stayed || options.stay)?;
     let compose = compose_args(&project, options, site.file.as_ref());
     let replayer = Replayer::new(&Needs {
@@ -276,6 +292,9 @@ pub fn run(
             .transpose()?;
         let line = site.told.as_ref().and_then(|t| t.line.as_deref());
         summary.next = next_by_us(options, asked, line, old.as_deref(), choice.classic);
+    }
+    if summary.stay.is_none() && summary.plain_compose_misses.is_empty() {
+        summary.from_copies = copies.services();
     }
     summary.override_file = site.told.map(|told| told.file);
     summary.services = results;

@@ -31,6 +31,9 @@ pub struct Summary {
     pub stay: Option<Staying>,
     /// What its services ask a network for when they start, and what of it is no image.
     pub at_start: Vec<Unbundled>,
+    /// Services that Compose builds from a copy of their Dockerfile, as they fetch by ADD
+    /// what the bundle holds.
+    pub from_copies: Vec<String>,
     /// The generated Compose file, where one is needed.
     pub override_file: Option<PathBuf>,
     /// The command to type next.

@@ -7,6 +7,7 @@ mod archive_reader;
 mod compression;
 mod contexts;
 mod error;
+mod fetched;
 mod ignore;
 mod inventory;
 mod locate;
@@ -23,6 +24,7 @@ pub use archive_reader::read_record;
 pub use compression::Compression;
 pub use contexts::Contexts;
 pub use error::Error;
+pub use fetched::{FETCHED_ARTIFACT, FETCHED_FILE, FetchedFile, FetchedRecord};
 pub use ignore::IgnoreRules;
 pub use inventory::{
     Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules, walk_context,

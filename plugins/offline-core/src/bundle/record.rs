@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, NetworkRecord};
+use super::{Error, FetchedRecord, NetworkRecord};
 use crate::compatibility::Engine;
 use crate::engine::Store;
 use crate::layout::{self, Descriptor, Digest, Layout};
@@ -48,6 +48,9 @@ pub struct Record {
     /// Blobs that no image of `index.json` points to, such as inventories, and the
     /// manifests of artifacts, which point to others.
     pub extra_blobs: Vec<Descriptor>,
+    /// What ADD fetches; `None` where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<FetchedRecord>,
     /// What the RUN steps fetched, oldest recording first; empty where nothing was
     /// recorded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -320,6 +323,11 @@ impl Record {
         self.manifest = Some(digest("manifest.json")?);
         let path = layout.path().join(RECORD_FILE);
         Ok(layout::replace_file(&path, &self.to_bytes()?)?)
+    }
+
+    /// Whether what stands for an address of ADD is carried.
+    pub fn holds_fetched(&self, id: &str) -> bool {
+        self.fetched.as_ref().is_some_and(|all| all.holds(id))
     }
 
     /// Whether two records say the same, the time of export aside. An export

@@ -31,11 +31,17 @@ impl Closure {
         }
     }
 
+    /// The services whose builds fetch by ADD what a bundle carries.
+    pub fn fetched_services(&self) -> BTreeSet<String> {
+        self.fetched.iter().map(|f| f.service.clone()).collect()
+    }
+
     /// The same without these services, and without the images that only they need.
     #[must_use]
     pub fn without(&self, services: &BTreeSet<String>) -> Self {
         let mut rest = self.clone();
         rest.services.retain(|s| !services.contains(&s.name));
+        rest.fetched.retain(|one| !services.contains(&one.service));
         for image in &mut rest.images {
             image.services = &image.services - services;
         }

@@ -11,6 +11,7 @@ mod contexts;
 mod cycles;
 mod error;
 mod externals;
+mod fetched;
 mod inputs;
 mod key_steps;
 mod left_out;
@@ -34,6 +35,7 @@ pub use absent::{Absence, AbsentInput, absent_inputs};
 pub use arguments::is_predefined;
 pub use at_start::AT_START;
 pub use error::Error;
+pub use fetched::FetchedSource;
 pub use model::{
     BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure,
     StageBase, StageClosure, StageRef, Unbundled,

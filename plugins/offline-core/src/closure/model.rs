@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::FetchedSource;
 use crate::dockerfile::RemoteSource;
 use crate::project::{BuildContext, DockerfileSource, HiddenService, Location};
 use crate::reference::ImageReference;
@@ -14,6 +15,8 @@ pub struct Closure {
     pub images: Vec<NeededImage>,
     /// What a build fetches that is not an image.
     pub unbundled: Vec<Unbundled>,
+    /// What ADD fetches and a bundle carries.
+    pub fetched: Vec<FetchedSource>,
     /// Services that no active profile enables.
     pub hidden: Vec<HiddenService>,
 }
@@ -50,7 +53,8 @@ pub struct BuildClosure {
     pub stages: Vec<StageClosure>,
     /// The number in the file of the stage that is the target.
     pub target_stage: usize,
-    /// The Dockerfile with a name for every stage; lines as in the original.
+    /// The Dockerfile with a name for every stage, and with what ADD fetches read from
+    /// the context of what was fetched; lines as in the original.
     pub named_dockerfile: String,
     /// Lines and keywords of instructions that only the frontend of `# syntax`
     /// knows.

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{NeededImage, Role, Unbundled};
+use super::{FetchedSource, NeededImage, Role, Unbundled};
 use crate::reference::ImageReference;
 
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     images: BTreeMap<(ImageReference, String), (BTreeSet<Role>, BTreeSet<String>)>,
     unbundled: BTreeSet<Unbundled>,
+    fetched: BTreeSet<FetchedSource>,
 }
 
 impl Needs {
@@ -29,7 +30,11 @@ impl Needs {
         self.unbundled.insert(found);
     }
 
-    pub(super) fn into_parts(self) -> (Vec<NeededImage>, Vec<Unbundled>) {
+    pub(super) fn fetched(&mut self, found: FetchedSource) {
+        self.fetched.insert(found);
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<NeededImage>, Vec<Unbundled>, Vec<FetchedSource>) {
         let images = self
             .images
             .into_iter()
@@ -40,6 +45,10 @@ impl Needs {
                 services,
             })
             .collect();
-        (images, self.unbundled.into_iter().collect())
+        (
+            images,
+            self.unbundled.into_iter().collect(),
+            self.fetched.into_iter().collect(),
+        )
     }
 }

@@ -12,7 +12,7 @@ use super::source::Source;
 use super::stage_graph::StageGraph;
 use super::stages::Walker;
 use super::{BuildClosure, Closure, Error, Platform, Role, ServiceClosure, Unbundled, cycles};
-use crate::dockerfile::{BuildArgs, with_named_stages};
+use crate::dockerfile::{BuildArgs, with_carried_adds, with_named_stages};
 use crate::project::{BuildContext, BuildTarget, NamedContext, Project, Service};
 use crate::reference::ImageReference;
 
@@ -70,11 +70,12 @@ fn find_all(
     }
     let services: Vec<ServiceClosure> = done.into_values().collect();
     cycles::check(&services)?;
-    let (images, unbundled) = resolver.needs.into_parts();
+    let (images, unbundled, fetched) = resolver.needs.into_parts();
     Ok(Closure {
         services,
         images,
         unbundled,
+        fetched,
         hidden: project.hidden.clone(),
     })
 }
@@ -200,10 +201,16 @@ impl<'a> Resolver<'a> {
             names: &names,
             triggers_of: &triggers_of,
             needs: &mut self.needs,
+            carried_adds: BTreeMap::new(),
         };
         closure.stages = walker.walk(target)?;
         closure.target_stage = target;
-        closure.named_dockerfile = renamed;
+        closure.named_dockerfile = match &walker.carried_adds {
+            none if none.is_empty() => renamed,
+            adds => with_carried_adds(&renamed, &source.dockerfile, |line, _| {
+                adds.get(&line).cloned()
+            }),
+        };
         closure
             .not_understood
             .clone_from(&source.dockerfile.not_understood);

@@ -24,6 +24,8 @@ pub(super) struct Walker<'a, 'n> {
     /// What building upon a sibling's image triggers.
     pub(super) triggers_of: &'a dyn Fn(&str) -> Result<Vec<Instruction>, Error>,
     pub(super) needs: &'n mut Needs,
+    /// The lines of ADDs that are read from what was fetched, with the files there.
+    pub(super) carried_adds: BTreeMap<u32, Vec<String>>,
 }
 
 impl Walker<'_, '_> {

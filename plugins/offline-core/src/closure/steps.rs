@@ -75,9 +75,15 @@ impl Walker<'_, '_> {
                 },
             };
         }
-        let mut sources = Vec::new();
+        let mut all = Vec::new();
         for source in &copy.sources {
-            let source = self.expanded(source, environment, line)?;
+            all.push(self.expanded(source, environment, line)?);
+        }
+        if is_add && self.carries(copy, &all, line, stage, environment)? {
+            return Ok(());
+        }
+        let mut sources = Vec::new();
+        for source in all {
             match RemoteSource::of(&source).filter(|_| is_add) {
                 Some(remote) => {
                     stage.remote_adds.push((line, remote));

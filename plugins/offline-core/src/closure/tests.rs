@@ -231,13 +231,14 @@ fn what_is_no_image_is_named_with_its_line() {
         .iter()
         .map(|u| (u.kind, u.what.as_str(), u.line))
         .collect();
-    assert_eq!(
-        found,
-        [
-            ("add-git", "https://x.org/z.git#main", Some(4)),
-            ("add-url", "https://x.org/y-2.tgz", Some(3))
-        ]
-    );
+    assert_eq!(found, [("add-git", "https://x.org/z.git#main", Some(4))]);
+    let fetched = &closure.fetched[0];
+    assert_eq!(fetched.url, "https://x.org/y-2.tgz");
+    assert_eq!((fetched.name.as_str(), fetched.line), ("y-2.tgz", Some(3)));
+    let build = closure.services[0].build.as_ref().unwrap();
+    let line = build.named_dockerfile.lines().nth(2);
+    let copied = format!("COPY --from=docker-offline-fetched {} /a", fetched.path());
+    assert_eq!(line, Some(copied.as_str()));
     let copies = &closure.services[0].build.as_ref().unwrap().stages[0].copies;
     assert_eq!(copies[0].sources, ["c.tar", "github.com/local"]);
 }
@@ -342,14 +343,14 @@ fn an_inline_dockerfile_is_told_by_its_place_in_the_compose_file() {
     let mut fixture = Fixture::new();
     std::fs::write(
         fixture.folder.path().join("compose.yaml"),
-        "services:\n  web:\n    build:\n      dockerfile_inline: |\n        FROM a:1\n        ADD https://x.org/y /y\n",
+        "services:\n  web:\n    build:\n      dockerfile_inline: |\n        FROM a:1\n        ADD https://x.org/y.git /y\n",
     )
     .unwrap();
     let context = fixture.folder.path().display().to_string();
     fixture.service(
         "web",
         &format!(
-            r#""build": {{"context": "{context}", "dockerfile_inline": "FROM a:1\nADD https://x.org/y /y\n"}}"#
+            r#""build": {{"context": "{context}", "dockerfile_inline": "FROM a:1\nADD https://x.org/y.git /y\n"}}"#
         ),
     );
     let closure = fixture.resolve(&[]).unwrap();

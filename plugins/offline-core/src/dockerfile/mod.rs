@@ -5,6 +5,7 @@
 //! (`frontend/dockerfile/{parser,shell,instructions}`).
 
 mod beyond;
+mod carried_adds;
 mod directives;
 mod error;
 mod expand;
@@ -21,6 +22,7 @@ mod scope;
 mod tests;
 mod words;
 
+pub use carried_adds::{FETCHED_CONTEXT, fetched_names, is_like_copy, with_carried_adds};
 pub use error::Error;
 pub use expand::expand;
 pub use model::{

@@ -34,6 +34,18 @@ pub enum Error {
         /// What BuildKit said.
         failure: Box<StepFailure>,
     },
+    /// What an ADD fetches could not be fetched.
+    #[error("{what} cannot be fetched, which the ADD of service {service} names{}: {why}", at.as_ref().map_or_else(String::new, |at| format!(" ({at})")))]
+    Source {
+        /// The address, without credentials.
+        what: String,
+        /// The service.
+        service: String,
+        /// `file:line`.
+        at: Option<String>,
+        /// What the builder said.
+        why: String,
+    },
     /// A build failed when it was run once more to record what it fetches.
     #[error("what service {} fetches cannot be recorded: {}", services.join(", "), build_failure(failure))]
     RecordingBuild {
@@ -168,6 +180,7 @@ impl Explain for Error {
             Self::RecordingStopped { build: failure, .. } | Self::Fetch { failure } => {
                 failure.kind()
             }
+            Self::Source { .. } => Kind::BuildFailed,
             Self::NothingFetched => Kind::ProxyUnreachable,
             Self::NotAllRecorded { .. } => Kind::RecordingPartial,
             Self::RecordingNotWhole { .. } => Kind::RegistryUnreachable,
@@ -188,6 +201,9 @@ impl Explain for Error {
             }
             Self::Build { .. } => {
                 "the project must build on this connected machine first; see it alone with: docker compose build --progress plain".into()
+            }
+            Self::Source { .. } => {
+                "the builder has to reach it from this connected machine; see it alone with: docker compose build --progress plain".into()
             }
             Self::NotAllRecorded { .. } => {
                 "the bundle can be carried: on the site, the network steps of these services run only as long as they are cached. The same command again records them alone once more; see docs/network-recording.md where a step does not get along with a proxy".into()

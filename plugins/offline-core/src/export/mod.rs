@@ -12,6 +12,7 @@ mod classic_images;
 mod emulation;
 mod error;
 mod fetch;
+mod fetched;
 mod images;
 mod inputs;
 mod options;

@@ -22,7 +22,7 @@ pub struct ClassicPlan {
 }
 
 /// All that is known before anything is changed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Prepared {
     /// The engine.
     pub engine: EngineInfo,

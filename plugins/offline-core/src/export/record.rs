@@ -190,6 +190,7 @@ pub(super) fn record(
         index: None,
         manifest: None,
         extra_blobs,
+        fetched: None,
         network: network.into_iter().collect(),
         unrecorded: gathered
             .network

@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use super::classic_build::ClassicBuilder;
 use super::classic_images::ClassicImages;
+use super::fetched::Fetched;
 use super::images::{CarriedImage, fetch_all};
 use super::record::{Inputs, previous, record, write_index};
 use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
 use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs};
-use crate::bundle::{self, Record};
+use crate::bundle::{self, FetchedRecord, Record};
 use crate::engine::Docker;
 use crate::error::Failure;
 use crate::event::{Event, Reporter};
@@ -79,6 +80,9 @@ fn fill(
 ) -> Result<Summary, Failure> {
     let layout = Layout::create(&prepared.outputs.cache_dir)?;
     let previous = previous(&layout);
+    let fetched = Fetched::get(docker, prepared, options, &layout, reporter)?;
+    let given = fetched.as_ref().map(|f| f.given_to(prepared));
+    let prepared = given.as_ref().unwrap_or(prepared);
     let inputs = Inputs::read(prepared)?;
     let work = Work {
         docker,
@@ -86,10 +90,15 @@ fn fill(
         options,
         layout: &layout,
         previous: previous.as_ref(),
+        fetched: fetched.as_ref().map(|f| &f.record),
         reporter,
     };
     let gathered = work.gather(&inputs)?;
     let mut record = record(&layout, prepared, options, &inputs, &gathered)?;
+    if let Some(fetched) = &fetched {
+        record.extra_blobs.push(fetched.record.manifest.clone());
+        record.fetched = Some(fetched.record.clone());
+    }
     let Gathered {
         images,
         stages,
@@ -97,6 +106,7 @@ fn fill(
         network,
         mut new_bytes,
     } = gathered;
+    new_bytes += fetched.as_ref().map_or(0, |f| f.new_bytes);
     new_bytes += images.iter().map(|i| i.new_bytes).sum::<u64>();
     write_index(&layout, &images, &stages, &record)?;
     record.write(&layout)?;
@@ -136,6 +146,7 @@ fn fill(
         archive,
         archive_bytes,
         beside,
+        fetched: prepared.closure.fetched_services(),
         unrecorded: record.unrecorded.clone(),
         network: network
             .map(|n| n.cost)
@@ -161,6 +172,7 @@ struct Work<'a> {
     options: &'a ExportOptions,
     layout: &'a Layout,
     previous: Option<&'a Record>,
+    fetched: Option<&'a FetchedRecord>,
     reporter: &'a dyn Reporter,
 }
 
@@ -177,7 +189,8 @@ impl Work<'_> {
             prepared: self.prepared,
             options: self.options,
             layout: self.layout,
-            previous: self.previous,
+            // What RUN steps ask for may depend on what ADD has fetched.
+            previous: self.previous.filter(|p| p.fetched.as_ref() == self.fetched),
             keys: &inputs.keys,
             fetching: None,
             reporter: self.reporter,
@@ -214,6 +227,7 @@ impl Work<'_> {
             layout,
             previous,
             reporter,
+            ..
         } = *self;
         let registry = Registry::new(RegistryOptions {
             mirrors: prepared.engine.mirrors.clone(),

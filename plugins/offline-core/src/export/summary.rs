@@ -44,6 +44,8 @@ pub struct Summary {
     pub beside: Vec<PathBuf>,
     /// What recording the network cost; `None` where nothing was to be recorded.
     pub network: Option<RecordingCost>,
+    /// Services that fetch files by ADD, which are carried.
+    pub fetched: BTreeSet<String>,
     /// Services whose network steps could not be recorded, by name.
     pub unrecorded: BTreeMap<String, Unrecorded>,
     /// How long it took.
@@ -79,6 +81,8 @@ pub struct Sizes {
     pub buildkit_stages: u64,
     /// What the classic builder's stages have besides.
     pub classic_stages: u64,
+    /// What ADD fetches.
+    pub fetched: u64,
     /// What is recorded of the network.
     pub network: u64,
     /// Inventories of build contexts.
@@ -113,6 +117,8 @@ impl Sizes {
         let classic = record.services.iter().filter_map(|s| s.classic.as_ref());
         let classic = classic.flat_map(|c| &c.stages).map(|s| s.manifest);
         let classic_stages = count(classic.collect());
+        let fetched = record.fetched.iter().map(|f| f.manifest.digest);
+        let fetched = count(fetched.collect());
         let network = count(record.network.iter().map(|n| n.manifest.digest).collect());
         let all: u64 = layout
             .reachable(record.extra_roots())?
@@ -123,8 +129,10 @@ impl Sizes {
             images,
             buildkit_stages,
             classic_stages,
+            fetched,
             network,
-            other: all.saturating_sub(images + buildkit_stages + classic_stages + network),
+            other: all
+                .saturating_sub(images + buildkit_stages + classic_stages + fetched + network),
         })
     }
 }

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use crate::closure::{
-    BuildClosure, Closure, NeededImage, RunStep, ServiceClosure, StageBase, StageClosure,
+    BuildClosure, Closure, FetchedSource, NeededImage, RunStep, ServiceClosure, StageBase,
+    StageClosure,
 };
 use crate::project::BuildContext;
 
@@ -13,8 +14,19 @@ pub fn export_json(closure: &Closure) -> Value {
     json!({
         "services": closure.services.iter().map(service).collect::<Vec<_>>(),
         "images": closure.images.iter().map(image).collect::<Vec<_>>(),
+        "fetched": closure.fetched.iter().map(fetched).collect::<Vec<_>>(),
         "unbundled": closure.unbundled,
         "hidden": closure.hidden,
+    })
+}
+
+fn fetched(one: &FetchedSource) -> Value {
+    json!({
+        "what": one.shown(),
+        "name": one.name,
+        "service": one.service,
+        "file": one.file,
+        "line": one.line,
     })
 }
 

@@ -20,6 +20,7 @@ fn closure() -> Closure {
             roles: [Role::Service, Role::CopyFrom].into(),
             services: ["db".to_owned()].into(),
         }],
+        fetched: Vec::new(),
         unbundled: vec![Unbundled {
             kind: "add-url",
             what: "https://x.org/y".into(),

@@ -18,6 +18,16 @@ pub fn export_text(closure: &Closure) -> String {
         "Left out, as no active profile enables them (add --profile P or --all-profiles)",
         &hidden,
     );
+    let fetched: Vec<Vec<String>> = closure
+        .fetched
+        .iter()
+        .map(|f| vec![f.location().to_string(), f.shown(), f.service.clone()])
+        .collect();
+    section(
+        &mut text,
+        "Fetched for ADD at the export, and carried",
+        &fetched,
+    );
     let (at_start, of_builds): (Vec<_>, Vec<_>) =
         closure.unbundled.iter().partition(|u| u.is_at_start());
     section(

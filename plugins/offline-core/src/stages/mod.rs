@@ -7,6 +7,7 @@
 
 mod classic;
 mod dockerfiles;
+mod fetched;
 mod step_keys;
 mod targets;
 mod through;
@@ -14,6 +15,7 @@ mod through;
 pub use classic::{ClassicBuild, Substitutes};
 pub(crate) use classic::{key_flags, rewritten};
 pub use dockerfiles::{Dockerfiles, Error};
+pub use fetched::give_fetched;
 pub(crate) use step_keys::takes;
 pub use step_keys::{StepKeys, step_keys};
 pub use targets::StageTargets;

@@ -14,6 +14,9 @@ pub(super) fn work(work: &Work) -> String {
     match work {
         Work::ReadProject => "Reading the project".into(),
         Work::FetchImage { image } => format!("Fetching {image}"),
+        Work::FetchSources { sources } => {
+            format!("Fetching {} that ADD names", count(*sources, "file"))
+        }
         Work::BuildStages { stages } => format!("Building {}", count(*stages, "stage")),
         Work::BuildClassic { services } => format!(
             "Building {} with the classic builder",
@@ -45,6 +48,7 @@ pub(super) fn work_name(work: &Work) -> &'static str {
     match work {
         Work::ReadProject => "read_project",
         Work::FetchImage { .. } => "fetch_image",
+        Work::FetchSources { .. } => "fetch_sources",
         Work::BuildStages { .. } => "build_stages",
         Work::BuildClassic { .. } => "build_classic",
         Work::RecordNetwork { .. } => "record_network",
@@ -63,7 +67,8 @@ pub(super) fn work_name(work: &Work) -> &'static str {
 pub(super) fn builds(work: &Work) -> bool {
     matches!(
         work,
-        Work::BuildStages { .. }
+        Work::FetchSources { .. }
+            | Work::BuildStages { .. }
             | Work::BuildClassic { .. }
             | Work::Warm { .. }
             | Work::BuildServices { .. }

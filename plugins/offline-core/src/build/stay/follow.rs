@@ -1,12 +1,13 @@
 //! Plain Compose builds from rewritten copies: the service in the container writes
 //! them anew whenever the user edits a Dockerfile.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dockerfile::{parse, with_named_stages};
+use crate::dockerfile::{Copy, is_like_copy, parse, with_carried_adds, with_named_stages};
 use crate::network::{Caches, Rewritten, Variables, first_network_steps, rewrite};
 
 /// How often the files are looked at. Compose needs longer than that from its start
@@ -31,11 +32,50 @@ pub(super) struct Followed {
     pub(super) name: String,
     /// Whether variables come by secrets, and not by ARG.
     pub(super) by_secrets: bool,
+    /// By its address as it is written, where the file lies that ADD fetches.
+    #[serde(default)]
+    pub(super) fetched: BTreeMap<String, String>,
+}
+
+/// How a Dockerfile is rewritten.
+#[derive(Debug, Clone)]
+struct Rewriting {
+    variables: Variables,
+    fetched: BTreeMap<String, String>,
+}
+
+impl Rewriting {
+    fn of(one: &Followed) -> Self {
+        let variables = if one.by_secrets {
+            Variables::Secrets
+        } else {
+            Variables::Arguments
+        };
+        Self {
+            variables,
+            fetched: one.fetched.clone(),
+        }
+    }
 }
 
 /// The text with every network step rewritten, as both `--stay` and the service make
 /// it: what one has built is a hit for the other.
-pub(super) fn rewritten(text: &str, variables: Variables) -> Option<Rewritten> {
+///
+/// `fetched` says by the address as it is written where the file lies that ADD fetches.
+pub(super) fn rewritten(
+    text: &str,
+    fetched: &BTreeMap<String, String>,
+    variables: Variables,
+) -> Option<Rewritten> {
+    let file = parse(text, Path::new("Dockerfile")).ok()?;
+    let held = |_: u32, add: &Copy| -> Option<Vec<String>> {
+        if !is_like_copy(add) {
+            return None;
+        }
+        let paths = add.sources.iter().map(|source| fetched.get(source));
+        paths.map(Option::<&String>::cloned).collect()
+    };
+    let text = &with_carried_adds(text, &file, held);
     let file = parse(text, Path::new("Dockerfile")).ok()?;
     let (named, _) = with_named_stages(text, &file);
     let file = parse(&named, Path::new("Dockerfile")).ok()?;
@@ -49,8 +89,8 @@ type Seen = Option<(SystemTime, u64)>;
 /// Writes copies anew, for ever once asked again and again.
 #[derive(Debug)]
 pub(super) struct Follower {
-    /// The file, its copy, how variables come, and when it was rewritten last.
-    files: Vec<(PathBuf, PathBuf, Option<Variables>, Option<Seen>)>,
+    /// The file, its copy, how it is rewritten, and when it was last.
+    files: Vec<(PathBuf, PathBuf, Option<Rewriting>, Option<Seen>)>,
 }
 
 impl Follower {
@@ -62,16 +102,12 @@ impl Follower {
         for one in list {
             let from = watched.join(one.number.to_string());
             let to = state.join("dockerfiles").join(one.number.to_string());
-            let variables = if one.by_secrets {
-                Variables::Secrets
-            } else {
-                Variables::Arguments
-            };
+            let rewriting = Rewriting::of(&one);
             let ignore = format!("{}.dockerignore", one.name);
             files.push((
                 from.join(&one.name),
                 to.join(&one.name),
-                Some(variables),
+                Some(rewriting),
                 None,
             ));
             files.push((from.join(&ignore), to.join(&ignore), None, None));
@@ -82,12 +118,12 @@ impl Follower {
     /// Looks once at all files. What cannot be read or written is told to `failed`,
     /// stays as it is, and is tried again when it changes.
     pub(super) fn look(&mut self, failed: &dyn Fn(&Path, std::io::Error)) {
-        for (from, to, variables, before) in &mut self.files {
+        for (from, to, rewriting, before) in &mut self.files {
             let now = seen(from);
             if before.replace(now) == Some(now) {
                 continue;
             }
-            if let Err(error) = copy(from, to, *variables, now) {
+            if let Err(error) = copy(from, to, rewriting.as_ref(), now) {
                 failed(to, error);
             }
         }
@@ -99,10 +135,10 @@ fn seen(path: &Path) -> Seen {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-fn copy(from: &Path, to: &Path, variables: Option<Variables>, seen: Seen) -> std::io::Result<()> {
+fn copy(from: &Path, to: &Path, rewriting: Option<&Rewriting>, seen: Seen) -> std::io::Result<()> {
     let Some((_, size)) = seen else {
         // An editor may be about to put it back; without an ignore file, there is none.
-        return match variables {
+        return match rewriting {
             Some(_) => Ok(()),
             None => std::fs::remove_file(to).or_else(|e| match e.kind() {
                 std::io::ErrorKind::NotFound => Ok(()),
@@ -114,7 +150,7 @@ fn copy(from: &Path, to: &Path, variables: Option<Variables>, seen: Seen) -> std
         return Ok(());
     }
     let text = std::fs::read_to_string(from)?;
-    let text = match variables.and_then(|v| rewritten(&text, v)) {
+    let text = match rewriting.and_then(|r| rewritten(&text, &r.fetched, r.variables)) {
         Some(rewritten) => rewritten.text,
         // What does not parse is for BuildKit to complain of.
         None => text,
@@ -142,15 +178,21 @@ mod tests {
             number: 0,
             name: "Dockerfile".into(),
             by_secrets: false,
+            fetched: [("https://x.org/$V".to_owned(), "1a/v2".to_owned())].into(),
         }];
         std::fs::write(state.join(LIST), serde_json::to_vec(&list).unwrap()).unwrap();
         let mut follower = Follower::new(&watched, &state);
         let copy = state.join("dockerfiles/0/Dockerfile");
         let file = watched.join("0/Dockerfile");
-        std::fs::write(&file, "FROM a\nRUN pip install x\n").unwrap();
+        let adds = "ARG V\nADD https://x.org/$V /v\nADD https://x.org/new /n\n";
+        std::fs::write(&file, format!("FROM a\n{adds}RUN pip install x\n")).unwrap();
         follower.look(&|path, error| panic!("{}: {error}", path.display()));
         let first = std::fs::read_to_string(&copy).unwrap();
         assert!(first.contains("--mount=type=secret"), "{first}");
+        assert!(
+            first.contains("=docker-offline-fetched 1a/v2 /v\nADD https"),
+            "{first}"
+        );
         std::fs::write(&file, "FROM a\nRUN mkdir /x\nRUN pip install longer\n").unwrap();
         follower.look(&|path, error| panic!("{}: {error}", path.display()));
         assert!(std::fs::read_to_string(&copy).unwrap().contains("longer"));

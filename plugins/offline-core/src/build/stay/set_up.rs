@@ -11,7 +11,7 @@ use super::{Error, SERVE};
 use crate::build::ReplayError;
 use crate::build::overrides::Overrides;
 use crate::build::tell_compose::ComposeTold;
-use crate::closure::{BuildClosure, Closure};
+use crate::closure::{BuildClosure, Closure, FetchedSource};
 use crate::engine::{Docker, EngineInfo, own_image};
 use crate::error::Failure;
 use crate::network::{Loopback, Proxy, Secret, Variables, proxy_arguments};
@@ -136,6 +136,20 @@ fn secrets(
     Ok(written.into_iter().collect())
 }
 
+/// Where the files lie that a service fetches by ADD, by address as it is written; one
+/// that means several files is left as it is.
+fn fetched(closure: &Closure, service: &str) -> BTreeMap<String, String> {
+    let own = || closure.fetched.iter().filter(|f| f.service == service);
+    let alone = |one: &&FetchedSource| {
+        let mut same = own().filter(|other| other.written == one.written);
+        same.all(|other| other.id == one.id)
+    };
+    own()
+        .filter(alone)
+        .map(|one| (one.written.clone(), one.path()))
+        .collect()
+}
+
 /// The rewritten Dockerfiles, in our folder.
 #[derive(Default)]
 struct Copies {
@@ -167,7 +181,9 @@ impl Copies {
         build: &BuildClosure,
     ) -> Result<(), Failure> {
         let variables = (needs.variables)(service);
-        let Some(rewritten) = follow::rewritten(&build.named_dockerfile, variables) else {
+        let Some(rewritten) =
+            follow::rewritten(&build.named_dockerfile, &BTreeMap::new(), variables)
+        else {
             return Ok(());
         };
         let original = match &build.dockerfile {
@@ -192,6 +208,7 @@ impl Copies {
                     number,
                     name: name.to_owned(),
                     by_secrets: variables == Variables::Secrets,
+                    fetched: fetched(needs.closure, service),
                 });
             }
             None => self.inline.push(service.to_owned()),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::scene::Scene;
 use super::*;
-use crate::bundle::{Inventory, NetworkRecord, NetworkStep, ServiceNetwork};
+use crate::bundle::{
+    FetchedFile, FetchedRecord, Inventory, NetworkRecord, NetworkStep, ServiceNetwork,
+};
 use crate::diagnosis::Severity;
 use crate::diagnosis::Sources;
 use crate::error::Kind;
@@ -210,6 +212,27 @@ fn what_is_fetched_by_the_build_itself_is_an_error() {
     assert_eq!(scene.wrong(), [("remote-source", Severity::Error)]);
     let finding = &found(&scene, "remote-source")[0];
     assert_eq!(finding.subject, "Dockerfile:2");
+    assert!(finding.message.en.contains("the bundle does not hold"));
+}
+
+#[test]
+fn what_add_fetches_and_the_bundle_holds_is_no_error() {
+    let mut scene = dockerfile("FROM debian:12\nADD https://example.org/x.tar /x\n");
+    let id = scene.sources.closure().unwrap().fetched[0].id.clone();
+    let digest = Digest::of(b"x");
+    scene.record().fetched = Some(FetchedRecord {
+        manifest: Descriptor::new("m", digest, 1),
+        files: vec![FetchedFile {
+            id,
+            url: "https://example.org/x.tar".into(),
+            name: "x.tar".into(),
+            digest,
+            size: 1,
+            mode: 0o600,
+            modified: 0,
+        }],
+    });
+    assert_eq!(scene.wrong(), []);
 }
 
 #[test]

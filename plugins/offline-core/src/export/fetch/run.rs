@@ -12,6 +12,7 @@ use crate::closure::{self, absent_inputs};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Warning};
+use crate::export::fetched::Fetched;
 use crate::export::prepare::{check_builder, platform_of, read};
 use crate::export::record_network::{Fetching, NetworkRecorder, RecordingPlan};
 use crate::export::{
@@ -219,6 +220,11 @@ fn record(
     fetching: Fetching<'_>,
     reporter: &dyn Reporter,
 ) -> Result<(NetworkRecord, crate::export::RecordingCost), Failure> {
+    // What ADD fetches is only for the builds here: the site has what it was exported with.
+    let beside = Layout::create(layout.path().with_file_name("fetched"))?;
+    let fetched = Fetched::get(docker, prepared, options, &beside, reporter)?;
+    let given = fetched.as_ref().map(|f| f.given_to(prepared));
+    let prepared = given.as_ref().unwrap_or(prepared);
     let stop = AtomicBool::new(false);
     let recorder = NetworkRecorder {
         docker,

@@ -1,4 +1,5 @@
 use super::super::Situation;
+use crate::closure::FetchedSource;
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
 use crate::project::Location;
 
@@ -7,12 +8,12 @@ pub(super) static RULE: Rule = Rule {
     group: Group::Project,
     worst: Severity::Error,
     promise: Text::fixed(
-        "No build fetches its context, an ADD or a named context from elsewhere.",
-        "没有构建从外部获取上下文、ADD 的文件或命名上下文。",
+        "No build fetches its context, an ADD or a named context from elsewhere, but what the bundle carries.",
+        "没有构建从外部获取上下文、ADD 的文件或命名上下文，离线包携带的除外。",
     ),
     why: Text::fixed(
-        "BuildKit asks the server of an https or git source in every build, cached or not, so that no cache can hold it.",
-        "对 https 或 git 来源，无论是否有缓存，BuildKit 每次构建都会访问服务器，因此缓存无法代替它。",
+        "BuildKit asks the server of an https or git source in every build, cached or not, so that no cache can hold it. What ADD fetches over https the bundle carries by itself; a git source, a remote context and ADD --unpack it does not.",
+        "对 https 或 git 来源，无论是否有缓存，BuildKit 每次构建都会访问服务器，因此缓存无法代替它。ADD 通过 https 获取的文件由离线包携带；git 来源、远程上下文和 ADD --unpack 则不能。",
     ),
     remedy: Text::fixed(
         "Put the file or the clone into the build context and COPY it.",
@@ -45,5 +46,30 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
                 "把它放进构建上下文，用 COPY 复制",
             ))
     });
-    unbundled.collect()
+    let lacking = closure.fetched.iter().filter(|one| {
+        let bundle = situation.bundle.as_ref();
+        bundle.is_ok_and(|bundle| !bundle.record().holds_fetched(&one.id))
+    });
+    let lacking = lacking.map(|one| not_held(rule, situation, one));
+    unbundled.chain(lacking).collect()
+}
+
+/// An ADD that the bundle was not made for.
+fn not_held(rule: &Rule, situation: &Situation<'_>, one: &FetchedSource) -> Finding {
+    let (service, what, location) = (&one.service, one.shown(), one.location());
+    let message = text!(
+        "service {service}: ADD fetches {what}, which the bundle does not hold",
+        "服务 {service}：ADD 获取 {what}，而离线包中没有它"
+    );
+    rule.error(situation.place(&location), message)
+        .of_service(service)
+        .at(location)
+        .because(Text::fixed(
+            "an export carries what ADD fetches, and this address was not in the Dockerfile then",
+            "导出会携带 ADD 获取的文件，而导出时 Dockerfile 中没有这个地址",
+        ))
+        .remedied_by(Text::fixed(
+            "undo the edit, or export again with this Dockerfile",
+            "撤销修改，或用此 Dockerfile 重新导出",
+        ))
 }

@@ -1,0 +1,169 @@
+//! Fetches what ADD fetches, by the builder itself: with its names, its certificates and
+//! its proxies, and with the permissions and dates that ADD gives.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Error, ExportOptions, Prepared};
+use crate::bundle::{FetchedFile, FetchedRecord};
+use crate::closure::FetchedSource;
+use crate::engine::{BakeFile, BuildLog, Docker};
+use crate::error::Failure;
+use crate::event::{Reporter, Task, Work};
+use crate::layout::Layout;
+use crate::stages::give_fetched;
+
+/// What was fetched, and a folder with it for the builds of this export.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) record: FetchedRecord,
+    pub(super) new_bytes: u64,
+    folder: TempDir,
+}
+
+impl Fetched {
+    /// Fetches all that the services fetch by ADD; nothing where none does.
+    pub(super) fn get(
+        docker: &Docker,
+        prepared: &Prepared,
+        options: &ExportOptions,
+        layout: &Layout,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<Self>, Failure> {
+        // The classic builder knows no named context.
+        if !options.builder.buildkit() {
+            return Ok(None);
+        }
+        let closure = &prepared.closure;
+        let mut sources: BTreeMap<&str, &FetchedSource> = BTreeMap::new();
+        for one in &closure.fetched {
+            sources.entry(&one.id).or_insert(one);
+        }
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        let work = Work::FetchSources {
+            sources: sources.len(),
+        };
+        let _task = Task::start(reporter, work, None);
+        let scratch = scratch()?;
+        let file = definition(&sources, scratch.path())?;
+        let log = docker.bake(&file, scratch.path(), reporter)?;
+        check(&log, &sources)?;
+        let (mut files, mut new_bytes) = (Vec::new(), 0);
+        for one in sources.values() {
+            let (file, new) = stored(one, &scratch.path().join("out"), layout)?;
+            new_bytes += new;
+            files.push(file);
+        }
+        let record = FetchedRecord::write(layout, files)?;
+        let folder = self::scratch()?;
+        record.lay(layout, folder.path())?;
+        Ok(Some(Self {
+            record,
+            new_bytes,
+            folder,
+        }))
+    }
+
+    /// What was prepared, with builds that read what was fetched.
+    pub(super) fn given_to(&self, prepared: &Prepared) -> Prepared {
+        let mut prepared = prepared.clone();
+        give_fetched(&mut prepared.project, &prepared.closure, self.folder.path());
+        prepared
+    }
+}
+
+fn scratch() -> Result<TempDir, Error> {
+    let temp = std::env::temp_dir();
+    let made = tempfile::Builder::new()
+        .prefix("docker-offline-fetched-")
+        .tempdir();
+    made.map_err(|source| Error::Write { path: temp, source })
+}
+
+/// One target for each file: an image of nothing else, handed over as a folder.
+fn definition(sources: &BTreeMap<&str, &FetchedSource>, scratch: &Path) -> Result<BakeFile, Error> {
+    let context = scratch.join("context");
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Write { path, source }
+    };
+    std::fs::create_dir(&context).map_err(failed(&context))?;
+    let mut file = BakeFile::default();
+    for (id, one) in sources {
+        let dockerfile = scratch.join(format!("{id}.Dockerfile"));
+        std::fs::write(&dockerfile, text(one)).map_err(failed(&dockerfile))?;
+        let out = scratch.join("out").join(id);
+        let target = json!({
+            "context": context,
+            "dockerfile": dockerfile,
+            "output": [format!("type=local,dest={}", out.display())],
+            "attest": ["type=provenance,disabled=true"],
+        });
+        file.build(format!("fetched-{id}"), target);
+    }
+    Ok(file)
+}
+
+fn text(one: &FetchedSource) -> String {
+    let literal = |text: &str| text.replace('\\', "\\\\").replace('$', "\\$");
+    let checksum = one.checksum.as_deref();
+    let checksum = checksum.map_or_else(String::new, |sum| format!("--checksum={sum} "));
+    let words = json!([literal(&one.url), "/"]);
+    format!("FROM scratch\nADD {checksum}{words}\n")
+}
+
+fn check(log: &BuildLog, sources: &BTreeMap<&str, &FetchedSource>) -> Result<(), Error> {
+    let Some(failure) = log.failure() else {
+        return Ok(());
+    };
+    let words = std::iter::once(failure.message.as_str());
+    let step = failure.step.as_ref();
+    let scope = step.and_then(|step| step.scope.first()).cloned();
+    let text: String = words
+        .chain(step.map(|step| step.instruction.as_str()))
+        .chain(scope.as_deref())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let named = |one: &&&FetchedSource| text.contains(&one.url) || text.contains(&one.id);
+    let found = sources.values().find(named);
+    let one = found.or_else(|| sources.values().next().filter(|_| sources.len() == 1));
+    Err(Error::Source {
+        what: one.map_or_else(|| "what ADD fetches".into(), |one| one.shown()),
+        service: one.map(|one| one.service.clone()).unwrap_or_default(),
+        at: one.map(|one| one.location().to_string()),
+        why: failure.message,
+    })
+}
+
+/// Puts a fetched file into the layout; gives it with the bytes that are new there.
+fn stored(one: &FetchedSource, out: &Path, layout: &Layout) -> Result<(FetchedFile, u64), Failure> {
+    let path: PathBuf = out.join(one.path());
+    let failed = |source| Error::Write {
+        path: path.clone(),
+        source,
+    };
+    let mut from = std::fs::File::open(&path).map_err(failed)?;
+    let metadata = from.metadata().map_err(failed)?;
+    let mut writer = layout.blob_writer()?;
+    std::io::copy(&mut from, &mut writer).map_err(failed)?;
+    let blob = writer.commit(None)?;
+    let modified = metadata.modified().map_err(failed)?;
+    let since = modified.duration_since(SystemTime::UNIX_EPOCH);
+    let file = FetchedFile {
+        id: one.id.clone(),
+        url: one.shown(),
+        name: one.name.clone(),
+        digest: blob.digest,
+        size: blob.size,
+        mode: metadata.permissions().mode() & 0o7777,
+        modified: since.unwrap_or_default().as_secs(),
+    };
+    Ok((file, if blob.new { blob.size } else { 0 }))
+}

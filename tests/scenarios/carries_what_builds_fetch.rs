@@ -1,0 +1,157 @@
+//! `ADD https://...`: fetched at the export, carried, and read from the bundle on site, by
+//! our builds and by plain Compose, with the result that ADD gives.
+
+use docker_offline_tests::{Carried, Engine, Origin, Workspace, assert_same, contents, say};
+
+const COMPOSE: &str = r#"name: adds
+services:
+  app:
+    build: {context: ./app, args: {ORIGIN: "${ORIGIN}"}}
+    image: adds-app:dev
+"#;
+
+const DOCKERFILE: &str = r#"FROM busybox:1.36 AS tools
+ARG ORIGIN
+ARG V=1.2
+COPY before /srv/
+ADD --chmod=755 --chown=10:20 $ORIGIN/tool-$V \
+    # a comment between
+    /srv/bin/
+RUN cat /srv/bin/* > /srv/seen
+FROM busybox:1.36
+ARG ORIGIN
+WORKDIR /srv
+COPY --from=tools /srv /srv
+ADD ["${ORIGIN}/list.tar.gz?raw=1", "$ORIGIN/two", "got/"]
+ADD --checksum=sha256:d779852b66b02e95733f11691878a2ec71ec385a69e52ce3d7789f0bd57cf6ee $ORIGIN/pinned pinned
+RUN wget -q -O fetched "$ORIGIN/app"
+COPY words .
+CMD ["sh", "-c", "stat -c '%n %a %u:%g %Y' bin/* got/* pinned; cat seen words"]
+"#;
+
+fn project(origin: &Origin) -> Workspace {
+    Workspace::of_files(
+        "adds",
+        &[
+            ("compose.yaml", COMPOSE),
+            (".env", &origin.environment()),
+            ("app/Dockerfile", DOCKERFILE),
+            ("app/before", "before 0\n"),
+            ("app/words", "words 0\n"),
+        ],
+    )
+}
+
+/// Every path but one, with a date.
+fn answer(path: &str) -> String {
+    if path == "/gone" {
+        return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into();
+    }
+    let body = format!("answer of {path}\n");
+    format!(
+        "HTTP/1.1 200 OK\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// What the image prints of its own files.
+fn told(engine: &Engine, project: &Workspace) -> String {
+    let run = ["run", "--rm", "--network=none", "adds-app:dev"];
+    let ran = engine.docker(project.path(), run).quietly();
+    ran.succeeds().stdout
+}
+
+#[test]
+fn what_add_fetches_is_carried_and_read_on_site() {
+    let connected = Engine::with_plugin("28-overlay2-connected");
+    let origin = Origin::answering(&connected, answer);
+    let project = project(&origin);
+
+    say("a plan names it, and asks nobody");
+    let flags = ["export", "--builder", "buildkit", "--dry-run"];
+    let plan = connected.offline(project.path(), flags).succeeds();
+    for words in ["Fetched for ADD", "app/Dockerfile:5", "/tool-1.2", "/two"] {
+        assert!(plan.stdout.contains(words), "{words}: {plan}");
+    }
+    assert_eq!(origin.paths(), Vec::<String>::new());
+
+    say("what a server does not have is said by its line");
+    let before = project.edit("app/Dockerfile", "$ORIGIN/pinned", "$ORIGIN/gone");
+    connected
+        .offline(project.path(), ["export", "--builder", "buildkit"])
+        .fails_with(50, &["app/Dockerfile:14", "/gone", "404"]);
+    project.write("app/Dockerfile", before);
+
+    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    for words in ["Fetched for ADD in app", "fetched by ADD"] {
+        assert!(carried.told.contains(words), "{}", carried.told);
+    }
+    connected.compose_up(carried.project.path());
+    let ordinary = contents(&connected, "adds-app:dev");
+    let words = told(&connected, &carried.project);
+    assert!(words.contains("got/two 600 0:0 1445412480"), "{words}");
+    drop(connected);
+    for kind in [
+        "28-overlay2-airgapped",
+        "28-containerd-airgapped",
+        "26-overlay2-airgapped",
+    ] {
+        println!("  {kind}");
+        one_site(&carried, kind, &ordinary, &words);
+    }
+}
+
+fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
+    let (site, project) = carried.arrive(kind);
+    let folder = project.path();
+    let archive = carried.archive().display().to_string();
+    let found = site.diagnose(folder, &["--bundle", &archive]);
+    let mut all = found.found.iter();
+    let wrong = all.find(|f| f.id == "remote-source" && f.severity != "ok");
+    assert!(wrong.is_none(), "{found}");
+    let built = site
+        .offline(folder, ["build", "--bundle", &archive])
+        .succeeds();
+    assert!(built.stdout.contains("ADD lines of app"), "{built}");
+    assert!(!built.all().contains("Replaying"), "{built}");
+    assert_same("app", &contents(&site, "adds-app:dev"), ordinary);
+    assert_eq!(told(&site, &project), words);
+
+    say("plain Compose, as it is and after an edit behind the ADDs");
+    site.compose_up(folder).assert_only_ran(&[]);
+    project.write("app/words", "words 1\n");
+    site.compose_up(folder).assert_only_ran(&[]);
+    assert!(told(&site, &project).ends_with("words 1\n"));
+
+    say("an edit before them");
+    project.write("app/before", "before 1\n");
+    site.offline(folder, ["build"]).succeeds();
+    assert!(told(&site, &project).contains("got/two 600 0:0 1445412480"));
+
+    say("the Dockerfile itself is edited");
+    project.edit(
+        "app/Dockerfile",
+        "WORKDIR /srv",
+        "RUN mkdir -p /srv\nWORKDIR /srv",
+    );
+    let edited = site.offline(folder, ["build"]).succeeds();
+    assert!(edited.all().contains("mkdir"), "{edited}");
+    assert!(told(&site, &project).contains("got/two 600 0:0 1445412480"));
+
+    say("with --stay, plain Compose follows such an edit");
+    site.offline(folder, ["build", "--stay"]).succeeds();
+    project.edit("app/Dockerfile", "mkdir -p /srv", "mkdir -p /srv/more");
+    project.write("app/before", "before 2\n");
+    site.compose_up(folder);
+    let now = contents(&site, "adds-app:dev");
+    assert!(now.contains("srv/more d"), "{now}");
+    assert!(told(&site, &project).contains("bin/tool-1.2 755 10:20 1445412480"));
+    site.offline(folder, ["build", "--leave"]).succeeds();
+
+    say("an address that the bundle does not hold");
+    project.edit("app/Dockerfile", "V=1.2", "V=1.3");
+    let found = site.diagnose(folder, &[]);
+    found.finds("remote-source", "error", &["app/Dockerfile:5", "/tool-1.3"]);
+    site.offline(folder, ["build"])
+        .fails_with(36, &["app/Dockerfile:5", "/tool-1.3"]);
+}

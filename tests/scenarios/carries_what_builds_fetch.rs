@@ -8,6 +8,19 @@ services:
   app:
     build: {context: ./app, args: {ORIGIN: "${ORIGIN}"}}
     image: adds-app:dev
+  plain:
+    build:
+      context: ./plain
+      args: {ORIGIN: "${ORIGIN}"}
+      dockerfile_inline: |
+        FROM busybox:1.36
+        ARG ORIGIN
+        COPY before /
+        ADD --link $ORIGIN/two /two
+        RUN cat /before /two > /both
+        COPY words /
+        CMD ["cat", "/both", "/words"]
+    image: adds-plain:dev
 "#;
 
 const DOCKERFILE: &str = r#"FROM busybox:1.36 AS tools
@@ -38,6 +51,8 @@ fn project(origin: &Origin) -> Workspace {
             ("app/Dockerfile", DOCKERFILE),
             ("app/before", "before 0\n"),
             ("app/words", "words 0\n"),
+            ("plain/before", "before 0\n"),
+            ("plain/words", "words 0\n"),
         ],
     )
 }
@@ -56,7 +71,11 @@ fn answer(path: &str) -> String {
 
 /// What the image prints of its own files.
 fn told(engine: &Engine, project: &Workspace) -> String {
-    let run = ["run", "--rm", "--network=none", "adds-app:dev"];
+    told_by(engine, project, "adds-app:dev")
+}
+
+fn told_by(engine: &Engine, project: &Workspace, image: &str) -> String {
+    let run = ["run", "--rm", "--network=none", image];
     let ran = engine.docker(project.path(), run).quietly();
     ran.succeeds().stdout
 }
@@ -83,7 +102,7 @@ fn what_add_fetches_is_carried_and_read_on_site() {
     project.write("app/Dockerfile", before);
 
     let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
-    for words in ["Fetched for ADD in app", "fetched by ADD"] {
+    for words in ["Fetched for ADD in app, plain", "fetched by ADD"] {
         assert!(carried.told.contains(words), "{}", carried.told);
     }
     connected.compose_up(carried.project.path());
@@ -112,7 +131,7 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
     let built = site
         .offline(folder, ["build", "--bundle", &archive])
         .succeeds();
-    assert!(built.stdout.contains("ADD lines of app"), "{built}");
+    assert!(built.stdout.contains("ADD lines of app, plain"), "{built}");
     assert!(!built.all().contains("Replaying"), "{built}");
     assert_same("app", &contents(&site, "adds-app:dev"), ordinary);
     assert_eq!(told(&site, &project), words);
@@ -122,6 +141,16 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
     project.write("app/words", "words 1\n");
     site.compose_up(folder).assert_only_ran(&[]);
     assert!(told(&site, &project).ends_with("words 1\n"));
+
+    say("plain Compose, after an edit before an ADD that no network step follows");
+    project.write("plain/before", "before 1\n");
+    project.write("plain/words", "words 1\n");
+    site.compose_up(folder)
+        .assert_only_ran(&["cat /before /two"]);
+    assert_eq!(
+        told_by(&site, &project, "adds-plain:dev"),
+        "before 1\nanswer of /two\nwords 1\n"
+    );
 
     say("an edit before them");
     project.write("app/before", "before 1\n");
@@ -153,5 +182,5 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
     let found = site.diagnose(folder, &[]);
     found.finds("remote-source", "error", &["app/Dockerfile:5", "/tool-1.3"]);
     site.offline(folder, ["build"])
-        .fails_with(36, &["app/Dockerfile:5", "/tool-1.3"]);
+        .fails_with(51, &["app/Dockerfile:5", "/tool-1.3"]);
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::closure::{Closure, NeededImage, Role, ServiceClosure, Unbundled};
+use crate::closure::{Closure, FetchedSource, NeededImage, Role, ServiceClosure, Unbundled};
 use crate::project::HiddenService;
 use crate::reference::ImageReference;
 
@@ -20,7 +20,16 @@ fn closure() -> Closure {
             roles: [Role::Service, Role::CopyFrom].into(),
             services: ["db".to_owned()].into(),
         }],
-        fetched: Vec::new(),
+        fetched: vec![FetchedSource {
+            id: "1a".into(),
+            url: "https://me:secret@x.org/z.tgz".into(),
+            name: "z.tgz".into(),
+            checksum: None,
+            service: "web".into(),
+            file: "/p/Dockerfile".into(),
+            line: Some(4),
+            written: String::new(),
+        }],
         unbundled: vec![Unbundled {
             kind: "add-url",
             what: "https://x.org/y".into(),
@@ -45,6 +54,10 @@ fn json_has_the_documented_keys() {
                 "ref": "docker.io/library/postgres:16", "platform": "linux/amd64",
                 "roles": ["copy-from", "service"], "services": ["db"],
             }],
+            "fetched": [{
+                "what": "https://x.org/z.tgz", "name": "z.tgz", "service": "web",
+                "file": "/p/Dockerfile", "line": 4,
+            }],
             "unbundled": [{
                 "kind": "add-url", "what": "https://x.org/y", "service": "web",
                 "file": "/p/Dockerfile", "line": 3,
@@ -67,6 +80,9 @@ Services:
 
 Left out, as no active profile enables them (add --profile P or --all-profiles):
   debug  profile dev
+
+Fetched for ADD at the export, and carried:
+  /p/Dockerfile:4  https://x.org/z.tgz  web
 
 Not images, so fetched again by any build that must repeat the step:
   /p/Dockerfile:3  add-url  https://x.org/y  web

@@ -23,6 +23,7 @@ use crate::stages::give_fetched;
 pub(super) struct Fetched {
     pub(super) record: FetchedRecord,
     pub(super) new_bytes: u64,
+    /// Goes with this value.
     folder: TempDir,
 }
 
@@ -51,7 +52,7 @@ impl Fetched {
             sources: sources.len(),
         };
         let _task = Task::start(reporter, work, None);
-        let scratch = scratch()?;
+        let scratch = scratch(layout)?;
         let file = definition(&sources, scratch.path())?;
         let log = docker.bake(&file, scratch.path(), reporter)?;
         check(&log, &sources)?;
@@ -62,7 +63,8 @@ impl Fetched {
             files.push(file);
         }
         let record = FetchedRecord::write(layout, files)?;
-        let folder = self::scratch()?;
+        drop(scratch);
+        let folder = self::scratch(layout)?;
         record.lay(layout, folder.path())?;
         Ok(Some(Self {
             record,
@@ -79,12 +81,18 @@ impl Fetched {
     }
 }
 
-fn scratch() -> Result<TempDir, Error> {
-    let temp = std::env::temp_dir();
-    let made = tempfile::Builder::new()
-        .prefix("docker-offline-fetched-")
-        .tempdir();
-    made.map_err(|source| Error::Write { path: temp, source })
+/// In the bundle folder, which no build takes into an image: what is fetched may be larger
+/// than what /tmp can hold.
+fn scratch(layout: &Layout) -> Result<TempDir, Error> {
+    let made = std::path::absolute(layout.path()).and_then(|folder| {
+        tempfile::Builder::new()
+            .prefix(".fetched-")
+            .tempdir_in(folder)
+    });
+    made.map_err(|source| Error::Write {
+        path: layout.path().to_owned(),
+        source,
+    })
 }
 
 /// One target for each file: an image of nothing else, handed over as a folder.

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -107,6 +108,8 @@ fn fill(
         mut new_bytes,
     } = gathered;
     new_bytes += fetched.as_ref().map_or(0, |f| f.new_bytes);
+    // The builds are done.
+    drop(fetched);
     new_bytes += images.iter().map(|i| i.new_bytes).sum::<u64>();
     write_index(&layout, &images, &stages, &record)?;
     record.write(&layout)?;
@@ -146,7 +149,10 @@ fn fill(
         archive,
         archive_bytes,
         beside,
-        fetched: prepared.closure.fetched_services(),
+        fetched: match &record.fetched {
+            Some(_) => prepared.closure.fetched_services(),
+            None => BTreeSet::new(),
+        },
         unrecorded: record.unrecorded.clone(),
         network: network
             .map(|n| n.cost)

@@ -237,8 +237,8 @@ fn what_is_no_image_is_named_with_its_line() {
     assert_eq!((fetched.name.as_str(), fetched.line), ("y-2.tgz", Some(3)));
     let build = closure.services[0].build.as_ref().unwrap();
     let line = build.named_dockerfile.lines().nth(2);
-    let copied = format!("COPY --from=docker-offline-fetched {} /a", fetched.path());
-    assert_eq!(line, Some(copied.as_str()));
+    let expected = format!("COPY --from=docker-offline-fetched {} /a", fetched.path());
+    assert_eq!(line, Some(expected.as_str()));
     let copies = &closure.services[0].build.as_ref().unwrap().stages[0].copies;
     assert_eq!(copies[0].sources, ["c.tar", "github.com/local"]);
 }

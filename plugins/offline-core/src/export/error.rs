@@ -176,11 +176,12 @@ impl Explain for Error {
             {
                 Kind::DiskFull
             }
-            Self::Build { .. } | Self::RecordingBuild { .. } => Kind::BuildFailed,
+            Self::Build { .. } | Self::RecordingBuild { .. } | Self::Source { .. } => {
+                Kind::BuildFailed
+            }
             Self::RecordingStopped { build: failure, .. } | Self::Fetch { failure } => {
                 failure.kind()
             }
-            Self::Source { .. } => Kind::BuildFailed,
             Self::NothingFetched => Kind::ProxyUnreachable,
             Self::NotAllRecorded { .. } => Kind::RecordingPartial,
             Self::RecordingNotWhole { .. } => Kind::RegistryUnreachable,

@@ -30,6 +30,7 @@ mod makefile;
 mod mirrors_and_proxies;
 mod mounts_across_generations;
 mod multi_platform_bases;
+mod nothing_stays;
 mod one_service_fails;
 mod past_the_variables;
 mod plain_compose;

@@ -237,6 +237,9 @@ pub fn run(
         for result in &mut results {
             result.replayed = replayer.replayed(&result.service);
         }
+        for event in replayer.cleaned() {
+            reporter.event(event);
+        }
         for words in replayer.alike() {
             reporter.event(Event::Note(words));
         }

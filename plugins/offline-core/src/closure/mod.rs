@@ -40,7 +40,7 @@ pub use model::{
     BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure,
     StageBase, StageClosure, StageRef, Unbundled,
 };
-pub(crate) use network_tools::network_tool;
+pub(crate) use network_tools::{is_assignment, network_tool, one_a_line, words};
 pub use resolve::{resolve, resolve_to_build};
 pub(crate) use run_text::executed;
 pub use waves::waves;

@@ -192,7 +192,7 @@ fn of_commands(command: &str) -> Option<&'static str> {
 }
 
 /// A shell text with each simple command in a line of its own.
-pub(in crate::closure) fn one_a_line(command: &str) -> String {
+pub(crate) fn one_a_line(command: &str) -> String {
     command
         .replace("&&", "\n")
         .replace("||", "\n")
@@ -201,7 +201,7 @@ pub(in crate::closure) fn one_a_line(command: &str) -> String {
 }
 
 /// The words of a simple command, without quotes and the brackets of a subshell.
-pub(in crate::closure) fn words(line: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split_whitespace()
         .map(|w| w.trim_matches(['"', '\'', '(', ')']))
 }
@@ -234,7 +234,7 @@ fn of_simple_command(line: &str) -> Option<&'static str> {
     (needed.is_empty() || bare || named).then_some(*tool)
 }
 
-pub(in crate::closure) fn is_assignment(word: &str) -> bool {
+pub(crate) fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     })

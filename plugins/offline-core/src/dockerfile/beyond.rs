@@ -131,6 +131,7 @@ fn empty_run(rest: &str, keyword_end: usize) -> Option<ApartKind> {
     is_empty_array(command).then(|| {
         ApartKind::Instruction(InstructionKind::Run(Run {
             keyword_end,
+            command_start: keyword_end,
             exec_form: true,
             ..Run::default()
         }))

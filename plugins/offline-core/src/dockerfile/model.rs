@@ -92,6 +92,9 @@ pub struct Run {
     pub exec_form: bool,
     /// Where the keyword ends in the text, for adding flags after it.
     pub(crate) keyword_end: usize,
+    /// Where the command begins in the text, behind the flags: for the exec form its
+    /// bracket.
+    pub(crate) command_start: usize,
 }
 
 /// A `--mount` of a RUN instruction.

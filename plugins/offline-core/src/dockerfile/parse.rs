@@ -186,18 +186,22 @@ impl Reader<'_> {
     }
 
     fn run(&self, from: &syntax::RunInstruction<'_>) -> Run {
-        let (command, exec_form) = match &from.arguments {
+        let (command, exec_form, command_start) = match &from.arguments {
             syntax::Command::Exec(words) => {
+                let start = words.span.start;
                 let words: Vec<&str> = words.value.iter().map(|w| w.value.as_ref()).collect();
-                (words.join(" "), true)
+                (words.join(" "), true, start)
             }
-            syntax::Command::Shell(command) => (self.joined(&command.span), false),
-            _ => (String::new(), false),
+            syntax::Command::Shell(command) => {
+                (self.joined(&command.span), false, command.span.start)
+            }
+            _ => (String::new(), false, from.run.span.end),
         };
         let mut run = Run {
             command,
             exec_form,
             keyword_end: from.run.span.end,
+            command_start,
             heredocs: self.masked.bodies_at(from.run.span.start).to_vec(),
             ..Run::default()
         };

@@ -246,6 +246,7 @@ fn without_position(instruction: &mut Instruction) {
     match &mut instruction.kind {
         InstructionKind::Run(run) => {
             run.keyword_end = 0;
+            run.command_start = 0;
             for mount in &mut run.mounts {
                 mount.options_end = 0;
             }

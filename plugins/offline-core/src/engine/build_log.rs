@@ -151,6 +151,17 @@ impl BuildLog {
         })
     }
 
+    /// The last lines that each step printed.
+    pub fn printed(&self) -> impl Iterator<Item = (&Step, &str)> {
+        self.vertices.values().flat_map(|vertex| {
+            let lines = vertex.output.iter().map(String::as_str);
+            vertex
+                .step
+                .iter()
+                .flat_map(move |step| lines.clone().map(move |line| (step, line)))
+        })
+    }
+
     /// Why it failed; `None` if it did not.
     pub fn failure(&self) -> Option<StepFailure> {
         if self.succeeded {

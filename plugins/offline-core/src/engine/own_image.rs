@@ -38,6 +38,9 @@ const NAME: &str = "docker-offline.invalid/replay";
 /// Where the program is in it.
 pub(crate) const PROGRAM: &str = "docker-offline";
 
+/// The same as a path.
+pub(crate) const PATH: &str = "/docker-offline";
+
 /// Loads an image from scratch with the running program as its only file, and gives
 /// its name, and whether it was not there before. `command` is what it runs if nothing
 /// else is asked for.

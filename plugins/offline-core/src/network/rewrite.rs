@@ -1,11 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apart::{Edit, kept_apart};
+use super::cleaned::{self, Cleaner, Shells};
 use super::may_use::{Network, may_use};
 use super::past;
 use super::trust::{FILES, TrustFile, VARIABLES};
+use super::writes_down::writes_down;
 use super::{LineMap, Secret, Variables};
-use crate::dockerfile::{BYTE_ORDER_MARK, Dockerfile, InstructionKind, Run, Stage};
+use crate::dockerfile::{BYTE_ORDER_MARK, Dockerfile, Instruction, InstructionKind, Run, Stage};
 
 /// From where on the RUN steps of a stage are rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +54,21 @@ pub fn rewrite(
     variables: Variables,
     caches: Caches<'_>,
 ) -> Rewritten {
+    rewrite_and_clean(text, dockerfile, from, variables, caches, None)
+}
+
+/// The same, with a program of ours in steps that write their environment down.
+///
+/// Some of these stay away from the network and have no flags of their own; the address
+/// of the proxy is in their environment all the same.
+pub fn rewrite_and_clean(
+    text: &str,
+    dockerfile: &Dockerfile,
+    from: &[RewriteFrom],
+    variables: Variables,
+    caches: Caches<'_>,
+    cleaner: Option<&Cleaner>,
+) -> Rewritten {
     let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut starts: BTreeMap<usize, usize> = BTreeMap::new();
     for point in from {
@@ -65,10 +82,18 @@ pub fn rewrite(
         }
     };
     let mut rewrites = false;
+    let shells = Shells::of(body, dockerfile);
     for stage in &dockerfile.stages {
         let Some(start) = starts.get(&stage.index) else {
             continue;
         };
+        for (step, run) in cleaner.iter().flat_map(|c| cleaned_steps(stage, *start, c)) {
+            let beginning = cleaned::beginning(body, run, shells.is_posix(stage, step));
+            if let (Some(beginning), Some(cleaner)) = (beginning, cleaner) {
+                edits.push(Edit::insert(run.keyword_end, cleaned::flags(cleaner)));
+                edits.push(beginning);
+            }
+        }
         for place in places(stage, *start) {
             rewrites = true;
             if place.needs_arguments && variables == Variables::Arguments {
@@ -94,15 +119,47 @@ pub fn rewrite(
     }
     result.push_str(&body[copied..]);
     let added: Vec<u32> = edits.iter().filter_map(|edit| edit.before_line).collect();
+    let mut given = if rewrites {
+        secrets(variables)
+    } else {
+        Vec::new()
+    };
+    // Also where no step is cleaned up after now: plain Compose follows edits.
+    given.extend(cleaner.filter(|_| rewrites).map(|_| cleaned::secret()));
     Rewritten {
         text: result,
         lines: LineMap::with_lines_before(&added),
-        secrets: if rewrites {
-            secrets(variables)
-        } else {
-            Vec::new()
-        },
+        secrets: given,
     }
+}
+
+/// The steps to clean up after. Before the first rewritten one nothing changes that a
+/// network step comes after, as that has to stay what it is.
+fn cleaned_steps<'a>(
+    stage: &'a Stage,
+    start: usize,
+    cleaner: &Cleaner,
+) -> impl Iterator<Item = (usize, &'a Run)> {
+    let runs = |(step, instruction): (usize, &'a Instruction)| match &instruction.kind {
+        InstructionKind::Run(run) => Some((step, run)),
+        _ => None,
+    };
+    let all: Vec<(usize, &Run)> = stage
+        .instructions
+        .iter()
+        .enumerate()
+        .filter_map(runs)
+        .collect();
+    let mut before = all.iter().filter(|(step, _)| *step < start);
+    let first = if before.any(|(_, run)| may_use(run) != Network::No) {
+        start
+    } else {
+        0
+    };
+    let every = cleaner.every_step;
+    all.into_iter().filter(move |(step, run)| {
+        *step >= first && (writes_down(run) || (every && may_use(run) != Network::No))
+    })
 }
 
 /// A RUN to rewrite.

@@ -142,6 +142,7 @@ fn stripped(file: &Dockerfile) -> Vec<Vec<InstructionKind>> {
     let of = |instruction: &Instruction| match instruction.kind.clone() {
         InstructionKind::Run(mut run) => {
             run.keyword_end = 0;
+            run.command_start = 0;
             for mount in &mut run.mounts {
                 mount.options_end = 0;
                 if mount.mount_type == "cache" {
@@ -212,4 +213,100 @@ proptest! {
             }
         }
     }
+}
+
+/// With our program in the steps that write their environment down, and in all others
+/// that are rewritten where `every_step` says so.
+fn cleaned_up(text: &str, every_step: bool) -> String {
+    let file = read(text);
+    let cleaner = Cleaner {
+        image: "docker-offline.invalid/replay:1".into(),
+        program: "/docker-offline",
+        every_step,
+    };
+    let from = first_network_steps(&file);
+    let variables = Variables::Secrets;
+    let caches = Caches::Shared;
+    let rewritten = rewrite_and_clean(text, &file, &from, variables, caches, Some(&cleaner));
+    let given = rewritten
+        .secrets
+        .iter()
+        .any(|s| s.id == "docker-offline-marks");
+    assert!(given);
+    let (begun, words) = (
+        "/.docker-offline-run __step",
+        "\"/.docker-offline-run\", \"__step\"",
+    );
+    rewritten
+        .text
+        .replace(&flags(variables), " {flags}")
+        .replace(&cleaned::flags(&cleaner), " {program}")
+        .replace(&mounts(past::PAST), "")
+        .replace(&format!("{begun} $$; exit $?; "), "{begun}")
+        .replace(&format!("{words}, \"--\", "), "{begun}")
+}
+
+#[test]
+fn our_program_begins_what_writes_its_environment_down() {
+    for (before, after) in [
+        (
+            "FROM a\nRUN pip install x\nRUN --mount=type=cache,target=/c \\\n  # why\n  curl x && \\\n  env > y\n",
+            "FROM a\nRUN {flags} pip install x\nRUN {program} {flags} --mount=type=cache,target=/c \\\n  # why\n  {begun}curl x && \\\n  env > y\n",
+        ),
+        (
+            "FROM a\nRUN export -p > x\nRUN pip install x\n",
+            "FROM a\nRUN {program} {begun}export -p > x\nRUN {flags} pip install x\n",
+        ),
+        (
+            "FROM a\nRUN curl x\nRUN [\"sh\", \"-c\", \"env > x\"]\n",
+            "FROM a\nRUN {flags} curl x\nRUN {program} {flags} [{begun}\"sh\", \"-c\", \"env > x\"]\n",
+        ),
+        (
+            "FROM a\nRUN <<-EOF\n\tcurl x\n\tenv > y\n\tEOF\nRUN cat <<A > x; curl y; env > z\nenv\nA\n",
+            "FROM a\nRUN {program} {flags} <<-EOF\n{begun}\tcurl x\n\tenv > y\n\tEOF\nRUN {program} {flags} {begun}cat <<A > x; curl y; env > z\nenv\nA\n",
+        ),
+        (
+            "FROM a\nRUN <<EOF\n#!/usr/bin/env python3\nopen('x', 'w').write(os.environ)\nEOF\n",
+            "FROM a\nRUN {flags} <<EOF\n#!/usr/bin/env python3\nopen('x', 'w').write(os.environ)\nEOF\n",
+        ),
+        (
+            "FROM a AS b\nSHELL [\"/usr/bin/pwsh\", \"-c\"]\nRUN curl x; env > y\nFROM b\nRUN curl x; env > y\nSHELL [\"/bin/bash\", \"-c\"]\nRUN curl x; env > y\n",
+            "FROM a AS b\nSHELL [\"/usr/bin/pwsh\", \"-c\"]\nRUN {flags} curl x; env > y\nFROM b\nRUN {flags} curl x; env > y\nSHELL [\"/bin/bash\", \"-c\"]\nRUN {program} {flags} {begun}curl x; env > y\n",
+        ),
+    ] {
+        // Flags are put in one place, ours first or last.
+        let found = cleaned_up(before, false).replace("{flags} {program}", "{program} {flags}");
+        assert_eq!(found, after);
+        assert_eq!(read(&found).stages.len(), read(before).stages.len());
+    }
+    assert_eq!(
+        cleaned_up("FROM a\nRUN mkdir x\nRUN make\n", true),
+        "FROM a\nRUN mkdir x\nRUN {program} {flags} {begun}make\n"
+    );
+}
+
+#[test]
+fn a_step_before_what_is_kept_stays_as_it_is() {
+    let text = "FROM a\nRUN curl x\nRUN export -p > y\nRUN curl z\n";
+    let file = read(text);
+    let from = [RewriteFrom { stage: 0, step: 2 }];
+    let cleaner = Cleaner {
+        image: "docker-offline.invalid/replay:1".into(),
+        program: "/docker-offline",
+        every_step: true,
+    };
+    let caches = Caches::Shared;
+    let rewritten = rewrite_and_clean(
+        text,
+        &file,
+        &from,
+        Variables::Secrets,
+        caches,
+        Some(&cleaner),
+    );
+    assert!(
+        rewritten
+            .text
+            .starts_with("FROM a\nRUN curl x\nRUN export -p > y\nRUN --mount")
+    );
 }

@@ -75,6 +75,8 @@ pub enum Content {
     AptFragment,
     /// aria2's settings.
     Aria2,
+    /// The names and values of all variables.
+    Marks,
     /// Something that is always the same.
     Constant(&'static str),
 }
@@ -93,6 +95,7 @@ impl Content {
             Self::Profile => past::profile(proxy).into_bytes(),
             Self::AptFragment => past::apt_fragment(proxy).into_bytes(),
             Self::Aria2 => past::aria2().into_bytes(),
+            Self::Marks => super::marks::of(proxy).into_bytes(),
             Self::Constant(text) => text.as_bytes().to_vec(),
         }
     }

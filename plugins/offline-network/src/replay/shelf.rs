@@ -163,7 +163,7 @@ pub(super) fn offered(exchange: &Exchange, body: Vec<u8>) -> Whole {
         headers.remove(*name);
     }
     let tag = hex::encode(&Sha256::digest(&body)[..16]);
-    if let Ok(tag) = HeaderValue::try_from(format!("\"docker-offline-{tag}\"")) {
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
         headers.insert(header::ETAG, tag);
     }
     // A second trip may bring more: what a cache keeps of it is asked for again.

@@ -149,6 +149,7 @@ impl Replayer<'_> {
             self.rewrite_from(rounds.dockerfiles, &place)?;
             return Ok(Some(()));
         }
+        self.reads_cleaned(&log, &targets);
         (rounds.take)(&log, &targets)?;
         Ok(None)
     }
@@ -248,7 +249,10 @@ impl Replayer<'_> {
     }
 }
 
-fn service_of<'t>(step: &Step, targets: &'t BTreeMap<String, String>) -> Option<&'t String> {
+pub(super) fn service_of<'t>(
+    step: &Step,
+    targets: &'t BTreeMap<String, String>,
+) -> Option<&'t String> {
     let named = step.scope.first().and_then(|word| targets.get(word));
     named.or_else(|| {
         let services: BTreeSet<&String> = targets.values().collect();

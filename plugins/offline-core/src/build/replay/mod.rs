@@ -13,6 +13,7 @@
 //! another key than the ordinary one, so that plain `docker compose build` does not
 //! find it: services that were replayed are built and tagged here.
 
+mod cleaning;
 mod error;
 mod groups;
 mod known;
@@ -26,6 +27,7 @@ mod replayer;
 mod silence;
 mod wanted;
 
+pub(super) use cleaning::cleaner_of;
 pub use error::{Asked, Error};
 pub(super) use groups::{Make, Rounds};
 pub(crate) use known::Known;

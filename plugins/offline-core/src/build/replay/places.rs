@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use crate::closure::{Closure, KeyStep, StageBase, StageClosure};
 use crate::dockerfile::{self, Dockerfile, InstructionKind, Run, Stage};
 use crate::engine::Step;
-use crate::network::RewriteFrom;
+use crate::network::{RewriteFrom, without_our_flags};
 
 /// A RUN of a service's Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +108,7 @@ fn step_at<'a>(stage: &'a StageClosure, step: &Step) -> Option<&'a KeyStep> {
     [from, 1 - from]
         .into_iter()
         .filter_map(at)
-        .find(|key| begins_alike(&key.text, &step.instruction))
+        .find(|key| begins_alike(&key.text, &without_our_flags(&step.instruction)))
 }
 
 /// Whether two texts of an instruction have the same keyword and, behind the flags,

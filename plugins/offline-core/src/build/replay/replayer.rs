@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::cleaning::{Cleaned, OwnImage};
 use super::places::{Place, Places};
 use super::proxies::Proxies;
 use super::{Error, Known};
@@ -15,8 +16,8 @@ use crate::error::Failure;
 use crate::event::{Event, Reporter};
 use crate::layout::Layout;
 use crate::network::{
-    Caches, LineMap, Loopback, Proxy, RewriteFrom, Rewritten, Secret, Variables, afresh,
-    first_network_steps, proxy_arguments, rewrite,
+    Caches, Cleaner, LineMap, Loopback, Proxy, RewriteFrom, Rewritten, Secret, Variables, afresh,
+    first_network_steps, proxy_arguments, rewrite_and_clean,
 };
 use crate::project::Project;
 use crate::stages::{Dockerfiles, StepKeys, Through, step_keys};
@@ -55,6 +56,10 @@ pub(super) struct State {
     pub(super) failure: Option<StepFailure>,
     /// Whether it was tried if containers reach the proxies.
     tried: bool,
+    /// The image of our own program, once steps are cleaned up after.
+    pub(super) own_image: Option<OwnImage>,
+    /// What was taken out of files, or left in them, by service and line.
+    pub(super) cleaned: BTreeSet<Cleaned>,
 }
 
 /// A rewritten step that ran.
@@ -206,12 +211,18 @@ impl<'a> Replayer<'a> {
         self.closure.service(service)?.build.as_ref()
     }
 
-    fn rewritten(&self, service: &str, from: &[RewriteFrom]) -> Option<Rewritten> {
+    fn rewritten(
+        &self,
+        service: &str,
+        from: &[RewriteFrom],
+        cleaner: Option<&Cleaner>,
+    ) -> Option<Rewritten> {
         let build = self.build_of(service)?;
         let file = self.places.file(service)?;
         let variables = self.variables(service);
         let text = &build.named_dockerfile;
-        let rewritten = rewrite(text, file, from, variables, Caches::Shared);
+        let caches = Caches::Shared;
+        let rewritten = rewrite_and_clean(text, file, from, variables, caches, cleaner);
         Some(match self.mark(service) {
             Some(mark) => afresh(rewritten, &mark),
             None => rewritten,
@@ -224,11 +235,13 @@ impl<'a> Replayer<'a> {
         service: &str,
         more: impl Iterator<Item = RewriteFrom>,
     ) -> Result<(), Failure> {
+        self.brings_cleaner(service)?;
         let mut state = self.state();
+        let cleaner = state.own_image.as_ref().map(OwnImage::cleaner);
         let from = state.from.entry(service.to_owned()).or_default();
         from.extend(more);
         let from: Vec<RewriteFrom> = from.iter().copied().collect();
-        let Some(rewritten) = self.rewritten(service, &from) else {
+        let Some(rewritten) = self.rewritten(service, &from, cleaner.as_ref()) else {
             return Ok(());
         };
         if state.proxies.is_none() {

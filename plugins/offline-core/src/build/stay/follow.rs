@@ -7,8 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::build::replay::cleaner_of;
 use crate::dockerfile::{Copy, is_like_copy, parse, with_carried_adds, with_named_stages};
-use crate::network::{Caches, Rewritten, Variables, first_network_steps, rewrite};
+use crate::network::{
+    Caches, Cleaner, Rewritten, Variables, first_network_steps, rewrite_and_clean,
+};
 
 /// How often the files are looked at. Compose needs longer than that from its start
 /// until it reads a Dockerfile.
@@ -35,6 +38,9 @@ pub(super) struct Followed {
     /// By its address as it is written, where the file lies that ADD fetches.
     #[serde(default)]
     pub(super) fetched: BTreeMap<String, String>,
+    /// The image with the program that cleans up after steps.
+    #[serde(default)]
+    pub(super) image: Option<String>,
 }
 
 /// How a Dockerfile is rewritten.
@@ -42,6 +48,7 @@ pub(super) struct Followed {
 struct Rewriting {
     variables: Variables,
     fetched: BTreeMap<String, String>,
+    cleaner: Option<Cleaner>,
 }
 
 impl Rewriting {
@@ -54,6 +61,7 @@ impl Rewriting {
         Self {
             variables,
             fetched: one.fetched.clone(),
+            cleaner: one.image.as_deref().map(cleaner_of),
         }
     }
 }
@@ -66,6 +74,7 @@ pub(super) fn rewritten(
     text: &str,
     fetched: &BTreeMap<String, String>,
     variables: Variables,
+    cleaner: Option<&Cleaner>,
 ) -> Option<Rewritten> {
     let file = parse(text, Path::new("Dockerfile")).ok()?;
     let held = |_: u32, add: &Copy| -> Option<Vec<String>> {
@@ -80,7 +89,10 @@ pub(super) fn rewritten(
     let (named, _) = with_named_stages(text, &file);
     let file = parse(&named, Path::new("Dockerfile")).ok()?;
     let from = first_network_steps(&file);
-    Some(rewrite(&named, &file, &from, variables, Caches::Shared))
+    let caches = Caches::Shared;
+    Some(rewrite_and_clean(
+        &named, &file, &from, variables, caches, cleaner,
+    ))
 }
 
 /// A file as it was seen.
@@ -150,7 +162,9 @@ fn copy(from: &Path, to: &Path, rewriting: Option<&Rewriting>, seen: Seen) -> st
         return Ok(());
     }
     let text = std::fs::read_to_string(from)?;
-    let text = match rewriting.and_then(|r| rewritten(&text, &r.fetched, r.variables)) {
+    let text = match rewriting
+        .and_then(|r| rewritten(&text, &r.fetched, r.variables, r.cleaner.as_ref()))
+    {
         Some(rewritten) => rewritten.text,
         // What does not parse is for BuildKit to complain of.
         None => text,
@@ -179,6 +193,7 @@ mod tests {
             name: "Dockerfile".into(),
             by_secrets: false,
             fetched: [("https://x.org/$V".to_owned(), "1a/v2".to_owned())].into(),
+            image: Some("docker-offline.invalid/replay:1".into()),
         }];
         std::fs::write(state.join(LIST), serde_json::to_vec(&list).unwrap()).unwrap();
         let mut follower = Follower::new(&watched, &state);
@@ -193,9 +208,15 @@ mod tests {
             first.contains("=docker-offline-fetched 1a/v2 /v\nADD https"),
             "{first}"
         );
-        std::fs::write(&file, "FROM a\nRUN mkdir /x\nRUN pip install longer\n").unwrap();
+        std::fs::write(
+            &file,
+            "FROM a\nRUN mkdir /x\nRUN pip install longer\nRUN env > /x\n",
+        )
+        .unwrap();
         follower.look(&|path, error| panic!("{}: {error}", path.display()));
-        assert!(std::fs::read_to_string(&copy).unwrap().contains("longer"));
+        let second = std::fs::read_to_string(&copy).unwrap();
+        assert!(second.contains("longer"));
+        assert!(second.contains("$$; exit $?; env > /x"), "{second}");
         std::fs::write(watched.join("0/Dockerfile.dockerignore"), "*").unwrap();
         follower.look(&|path, error| panic!("{}: {error}", path.display()));
         let ignore = state.join("dockerfiles/0/Dockerfile.dockerignore");

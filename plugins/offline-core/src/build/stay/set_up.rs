@@ -10,6 +10,7 @@ use super::state::State;
 use super::{Error, SERVE};
 use crate::build::ReplayError;
 use crate::build::overrides::Overrides;
+use crate::build::replay::cleaner_of;
 use crate::build::tell_compose::ComposeTold;
 use crate::closure::{BuildClosure, Closure, FetchedSource};
 use crate::engine::{Docker, EngineInfo, own_image};
@@ -61,9 +62,9 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
     let bundle = std::path::absolute(needs.bundle).map_err(Error::file("find", needs.bundle))?;
     let state = State::of(&bundle);
     state.renew()?;
-    let copies = Copies::write(needs, &state)?;
-    let authority = Authority::new().map_err(Error::Proxy)?;
     let (image, new) = own_image::load(needs.docker, &needs.engine.platform, SERVE)?;
+    let copies = Copies::write(needs, &state, &image)?;
+    let authority = Authority::new().map_err(Error::Proxy)?;
     let container = Container {
         docker: needs.docker,
         directory: &needs.project.directory,
@@ -153,6 +154,8 @@ fn fetched(closure: &Closure, service: &str) -> BTreeMap<String, String> {
 /// The rewritten Dockerfiles, in our folder.
 #[derive(Default)]
 struct Copies {
+    /// The image that steps are cleaned from.
+    image: String,
     dockerfiles: BTreeMap<String, PathBuf>,
     followed: Vec<Followed>,
     secrets: Vec<Secret>,
@@ -161,8 +164,11 @@ struct Copies {
 }
 
 impl Copies {
-    fn write(needs: &SetUp<'_>, state: &State) -> Result<Self, Failure> {
-        let mut copies = Self::default();
+    fn write(needs: &SetUp<'_>, state: &State, image: &str) -> Result<Self, Failure> {
+        let mut copies = Self {
+            image: image.to_owned(),
+            ..Self::default()
+        };
         for (number, service) in needs.closure.services.iter().enumerate() {
             if let Some(build) = service.build.as_ref().filter(|b| !b.stages.is_empty()) {
                 copies.add(needs, state, (number, &service.name), build)?;
@@ -181,9 +187,10 @@ impl Copies {
         build: &BuildClosure,
     ) -> Result<(), Failure> {
         let variables = (needs.variables)(service);
-        let Some(rewritten) =
-            follow::rewritten(&build.named_dockerfile, &BTreeMap::new(), variables)
-        else {
+        let cleaner = cleaner_of(&self.image);
+        let text = &build.named_dockerfile;
+        let none = BTreeMap::new();
+        let Some(rewritten) = follow::rewritten(text, &none, variables, Some(&cleaner)) else {
             return Ok(());
         };
         let original = match &build.dockerfile {
@@ -209,6 +216,7 @@ impl Copies {
                     name: name.to_owned(),
                     by_secrets: variables == Variables::Secrets,
                     fetched: fetched(needs.closure, service),
+                    image: Some(self.image.clone()),
                 });
             }
             None => self.inline.push(service.to_owned()),

@@ -20,6 +20,7 @@ mod secrets;
 mod session;
 mod unrecorded;
 mod upstream;
+mod written_down;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
@@ -43,6 +44,7 @@ pub use decide::RecordingPlan;
 use plan::{Group, Planned, groups, plan};
 use session::{Attempted, Refused, Session, Settings};
 use unrecorded::{is_lost, words};
+use written_down::written_down;
 
 /// Records what the builds fetch.
 pub(super) struct NetworkRecorder<'a> {
@@ -132,6 +134,9 @@ impl NetworkRecorder<'_> {
             names.extend(fetching.services.iter().cloned());
         } else if planned.is_empty() {
             return Ok(RecordedNetwork::default());
+        }
+        if self.fetching.is_none() {
+            written_down(&planned, self.reporter);
         }
         names.extend(planned.iter().map(|p| p.name.clone()));
         let names: Vec<String> = names.into_iter().collect();

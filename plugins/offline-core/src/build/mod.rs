@@ -6,6 +6,7 @@
 
 mod absent;
 mod adapt;
+mod apply;
 mod by_classic;
 mod choice;
 mod classic;
@@ -23,6 +24,7 @@ mod open;
 mod options;
 mod overrides;
 mod placeholders;
+mod plan;
 mod recorded;
 mod replay;
 mod run;

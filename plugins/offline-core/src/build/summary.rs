@@ -6,7 +6,7 @@ use super::{Asked, PlainMiss};
 use crate::closure::Unbundled;
 
 /// What a build did.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct Summary {
     /// The project.
     pub project: String,

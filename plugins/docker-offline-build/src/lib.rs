@@ -2,6 +2,7 @@
 
 mod args;
 mod run;
+mod words;
 
 pub use args::Args;
 

@@ -1,11 +1,10 @@
 use std::path::Path;
 
 use offline_core::Failure;
-use offline_core::build::stay::Left;
-use offline_core::build::{self, BuildOptions, Summary};
-use offline_terminal::{Format, Table, Terminal, bytes, seconds};
+use offline_core::build::{self, BuildOptions};
+use offline_terminal::{Format, Terminal};
 
-use crate::Args;
+use crate::{Args, words};
 
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     let docker = terminal.docker()?;
@@ -16,7 +15,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         let left = build::stay::leave(&docker, &args.project.options(), bundle, cache_dir)?;
         match args.format {
             Format::Json => terminal.print_json(&left)?,
-            Format::Text => terminal.print(&words_of_leaving(&left))?,
+            Format::Text => terminal.print(&words::of_leaving(&left))?,
         }
         return Ok(());
     }
@@ -35,154 +34,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
     match args.format {
         Format::Json => terminal.print_json(&summary)?,
-        Format::Text => terminal.print(&words(&summary))?,
+        Format::Text => terminal.print(&words::of_build(&summary))?,
     }
     refused.map_or(Ok(()), Err)
-}
-
-fn words_of_leaving(left: &Left) -> String {
-    if left.is_nothing() {
-        return "Nothing of docker offline build --stay is here.\n".to_owned();
-    }
-    let mut text = String::new();
-    if left.container {
-        text += "Removed the replay service.\n";
-    }
-    for image in &left.images {
-        text += &format!("Removed the image {image}.\n");
-    }
-    for path in left.override_file.iter().chain(&left.folder) {
-        text += &format!("Removed {}.\n", path.display());
-    }
-    text += "If .env has a COMPOSE_FILE line of docker offline build --stay, take it out.\n";
-    text
-}
-
-/// What is built, and will still ask for something that is not here.
-fn words_of_starting(summary: &Summary) -> String {
-    if summary.at_start.is_empty() {
-        return String::new();
-    }
-    let mut text =
-        "\nNot ready to start without a network; no bundle carries what is asked for then:\n"
-            .to_owned();
-    for one in &summary.at_start {
-        let line = one.line.map_or_else(String::new, |line| format!(":{line}"));
-        let file = one.file.display();
-        text += &format!(
-            "  {}: {} ({}, {file}{line})\n",
-            one.service,
-            one.what,
-            what_kind(one.kind)
-        );
-    }
-    text + "Bring these to the site by other means, or move them into RUN steps; docker offline diagnose says how.\n"
-}
-
-fn what_kind(kind: &str) -> &str {
-    match kind {
-        "model" => "a model",
-        "provider" => "a provider",
-        "start-python" => "at first use",
-        _ => "when it starts",
-    }
-}
-
-fn words(summary: &Summary) -> String {
-    let mut text = match summary.loaded {
-        0 => "All images were there already; nothing was loaded.\n".to_owned(),
-        count => format!("Loaded {count} images ({}).\n", bytes(summary.loaded_bytes)),
-    };
-    if !summary.services.is_empty() {
-        let mut table = Table::new(["SERVICE", "FROM CACHE", "RUN", "TIME", "IMAGE"]);
-        for one in &summary.services {
-            let time = std::time::Duration::try_from_secs_f64(one.seconds).unwrap_or_default();
-            match &one.refused {
-                Some(reason) => table.row([
-                    one.service.as_str(),
-                    "-",
-                    "-",
-                    "-",
-                    &format!("not built: {reason}"),
-                ]),
-                None if one.builder.as_deref() == Some("carried") => table.row([
-                    one.service.as_str(),
-                    "-",
-                    "-",
-                    "-",
-                    &format!("{} (carried, not rebuilt)", one.images.join(", ")),
-                ]),
-                None => table.row([
-                    one.service.clone(),
-                    one.cached.to_string(),
-                    match one.replayed {
-                        0 => one.ran.to_string(),
-                        some => format!("{} ({some} replayed)", one.ran),
-                    },
-                    seconds(time),
-                    one.images.join(", "),
-                ]),
-            }
-        }
-        text += &format!("\n{table}");
-    }
-    if let Some(network) = summary.network.as_ref().filter(|n| n.requests > 0) {
-        text += &format!(
-            "\nAnswered {} requests from the recorded network ({}).\n",
-            network.requests,
-            bytes(network.bytes)
-        );
-    }
-    if let Some(file) = &summary.override_file {
-        text += &format!(
-            "\n{} says what Compose has to know on this machine.\n",
-            file.display()
-        );
-    }
-    if !summary.from_copies.is_empty() {
-        text += &format!(
-            "\nThe ADD lines of {} read the bundle in a copy of the Dockerfile, which Compose builds from: after an edit of the Dockerfile itself, run docker offline build again.\n",
-            summary.from_copies.join(", ")
-        );
-    }
-    if !summary.plain_compose_misses.is_empty() {
-        text += "\nPlain docker compose up --build would run steps again here:\n";
-        for miss in &summary.plain_compose_misses {
-            text += &format!("  {} from {}: {}\n", miss.service, miss.at, miss.why);
-        }
-        text += "Build with the command below instead, also after edits.\n";
-    }
-    if let Some(stay) = &summary.stay {
-        text += &format!(
-            "\nThe recorded network is answered by the container {} at {}.\n",
-            stay.container, stay.address
-        );
-        match &stay.env_line {
-            Some(line) => {
-                text += &format!(
-                    "Put this line into .env, so that Compose builds through it:\n  {line}\n"
-                );
-            }
-            None => {
-                text += &format!(
-                    "{} lets Compose build through it.\n",
-                    stay.override_file.display()
-                );
-            }
-        }
-        if !stay.not_followed.is_empty() {
-            text += &format!(
-                "After an edit of the Dockerfile of {}, which a Compose file holds, run docker offline build --stay again.\n",
-                stay.not_followed.join(", ")
-            );
-        }
-        text += "docker offline build --leave undoes it.\n";
-    }
-    text += &words_of_starting(summary);
-    text += &format!("\nDone in {}.", seconds(summary.elapsed));
-    if !summary.next.is_empty() {
-        text += &format!(" Next:\n  {}", summary.next);
-    }
-    text.push('\n');
-    text
 }

@@ -2,5 +2,6 @@
 
 mod args;
 mod run;
+mod words;
 
 pub use args::{Archive, Args, BuildArg, Builder, SiteEngine, SiteEngineError, SiteStore};

@@ -2,14 +2,11 @@ use std::path::{Path, PathBuf};
 
 use offline_core::compatibility::Engine;
 use offline_core::engine::Store;
-use offline_core::export::{
-    self, ArchiveChoice, BuilderChoice, ExportOptions, FetchSummary, Prepared, RecordingCost,
-    Summary,
-};
+use offline_core::export::{self, ArchiveChoice, BuilderChoice, ExportOptions, Prepared};
 use offline_core::{Event, Failure, Reporter as _, plan};
-use offline_terminal::{Format, Terminal, bytes, seconds};
+use offline_terminal::{Format, Terminal};
 
-use crate::{Archive, Args, Builder, SiteStore};
+use crate::{Archive, Args, Builder, SiteStore, words};
 
 /// What lies beside an archive, so that a site can begin with nothing.
 const BINARIES: [&str; 4] = [
@@ -26,7 +23,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         let summary = export::fetch(&docker, &options, file, terminal.reporter())?;
         match args.format {
             Format::Json => terminal.print_json(&summary)?,
-            Format::Text => terminal.print(&words_of_fetching(&summary))?,
+            Format::Text => terminal.print(&words::of_fetching(&summary))?,
         }
         return Ok(());
     }
@@ -37,7 +34,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     let summary = export::run(&docker, &prepared, &options, terminal.reporter())?;
     match args.format {
         Format::Json => terminal.print_json(&summary)?,
-        Format::Text => terminal.print(&words(&summary))?,
+        Format::Text => terminal.print(&words::of_export(&summary))?,
     }
     summary.failure().map_or(Ok(()), Err)
 }
@@ -123,156 +120,4 @@ fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(
         Format::Text => terminal.print(&plan::export_text(&prepared.whole))?,
     }
     Ok(())
-}
-
-/// What recording the network cost.
-fn recorded(network: &RecordingCost) -> String {
-    let mut parts = Vec::new();
-    if !network.recorded.is_empty() {
-        parts.push(format!(
-            "{} requests of {} ({} from servers) in {}, beside the rest",
-            network.requests,
-            network.recorded.join(", "),
-            bytes(network.bytes),
-            seconds(network.elapsed),
-        ));
-    }
-    if !network.kept.is_empty() {
-        parts.push(format!("kept for {}", network.kept.join(", ")));
-    }
-    format!("Recorded network: {}\n", parts.join("; "))
-}
-
-fn words_of_fetching(summary: &FetchSummary) -> String {
-    let mut text = format!(
-        "{}: {} requests of {} ({} from servers) in {}\n",
-        summary.project,
-        summary.requests,
-        summary.services.join(", "),
-        bytes(summary.bytes),
-        seconds(summary.elapsed),
-    );
-    text += &if summary.compared {
-        format!(
-            "New for the bundle of {}: {} requests, {}; {} that it holds are left out\n",
-            summary.adds_to,
-            summary.added_requests,
-            bytes(summary.added_bytes),
-            bytes(summary.held_bytes),
-        )
-    } else {
-        format!(
-            "The bundle of {} is not here, so all is carried: {} requests, {}\n",
-            summary.adds_to,
-            summary.added_requests,
-            bytes(summary.added_bytes),
-        )
-    };
-    text += &format!(
-        "Archive: {} ({})\n",
-        summary.archive.display(),
-        bytes(summary.archive_bytes)
-    );
-    text + &format!(
-        "\nCarry it to the site, and in the project folder there, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
-        summary
-            .archive
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy(),
-    )
-}
-
-fn words(summary: &Summary) -> String {
-    let kinds: Vec<String> = [
-        (summary.stages, "BuildKit"),
-        (summary.classic_stages, "classic"),
-    ]
-    .iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, builder)| format!("{number} {builder} stages"))
-    .collect();
-    let stages = match kinds.as_slice() {
-        [] => "no stages".into(),
-        kinds => kinds.join(" and "),
-    };
-    let mut text = format!(
-        "{}: {} images, {stages} of {} services in {} ({}, {} new) in {}\n",
-        summary.project,
-        summary.images,
-        summary.services.len(),
-        summary.bundle.display(),
-        bytes(summary.bundle_bytes),
-        bytes(summary.new_bytes),
-        seconds(summary.elapsed),
-    );
-    let sizes = [
-        (summary.sizes.images, "images"),
-        (summary.sizes.buildkit_stages, "BuildKit stages"),
-        (summary.sizes.classic_stages, "classic stages"),
-        (summary.sizes.fetched, "fetched by ADD"),
-        (summary.sizes.network, "recorded network"),
-        (summary.sizes.other, "other"),
-    ];
-    let sizes: Vec<String> = sizes
-        .iter()
-        .filter(|(size, _)| *size > 0)
-        .map(|(size, kind)| format!("{kind} {}", bytes(*size)))
-        .collect();
-    text += &format!("Shared layers counted once: {}\n", sizes.join(", "));
-    if !summary.fetched.is_empty() {
-        let services: Vec<&str> = summary.fetched.iter().map(String::as_str).collect();
-        text += &format!(
-            "Fetched for ADD in {}: {}\n",
-            services.join(", "),
-            bytes(summary.sizes.fetched)
-        );
-    }
-    if let Some(network) = &summary.network {
-        text += &recorded(network);
-    }
-    for (service, one) in &summary.unrecorded {
-        text += &format!("Not recorded: {service} ({})\n", one.words());
-    }
-    if !summary.not_classic.is_empty() {
-        text += &format!(
-            "Not for --classic, see the warnings: {}\n",
-            summary.not_classic.join(", ")
-        );
-    }
-    if !summary.left_out.is_empty() {
-        text += &format!(
-            "Left out, no site can build them, see the warnings: {}\n",
-            summary.left_out.join(", ")
-        );
-    }
-    if !summary.hidden.is_empty() {
-        text += &format!(
-            "Not carried, no active profile enables them: {} (--profile NAME or --all-profiles)\n",
-            summary.hidden.join(", ")
-        );
-    }
-    match (&summary.archive, summary.archive_bytes) {
-        (Some(archive), Some(size)) => {
-            text += &format!("Archive: {} ({})\n", archive.display(), bytes(size));
-            let names: Vec<String> = summary
-                .beside
-                .iter()
-                .filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned()))
-                .collect();
-            text += &format!("Beside it: {}\n", names.join(", "));
-            text += &format!(
-                "\nCarry {} and the project folder, then on the other side, in the carried folder:\n  ./install.sh\nand in the project folder, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
-                archive.parent().unwrap_or(archive).display(),
-                archive.file_name().unwrap_or_default().to_string_lossy(),
-            );
-        }
-        _ => {
-            text += &format!(
-                "\nCarry {} and the project folder.\n",
-                summary.bundle.display()
-            );
-        }
-    }
-    text
 }

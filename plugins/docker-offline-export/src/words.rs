@@ -1,0 +1,171 @@
+//! What an export says at its end.
+
+use offline_core::export::{FetchSummary, RecordingCost, Summary};
+use offline_terminal::{bytes, seconds};
+
+pub(crate) fn of_export(summary: &Summary) -> String {
+    let mut text = format!(
+        "{}: {} images, {} of {} services in {} ({}, {} new) in {}\n",
+        summary.project,
+        summary.images,
+        of_stages(summary),
+        summary.services.len(),
+        summary.bundle.display(),
+        bytes(summary.bundle_bytes),
+        bytes(summary.new_bytes),
+        seconds(summary.elapsed),
+    );
+    text += &of_sizes(summary);
+    if !summary.fetched.is_empty() {
+        let services: Vec<&str> = summary.fetched.iter().map(String::as_str).collect();
+        text += &format!(
+            "Fetched for ADD in {}: {}\n",
+            services.join(", "),
+            bytes(summary.sizes.fetched)
+        );
+    }
+    if let Some(network) = &summary.network {
+        text += &of_recording(network);
+    }
+    for (service, one) in &summary.unrecorded {
+        text += &format!("Not recorded: {service} ({})\n", one.words());
+    }
+    text += &of_what_is_not_carried(summary);
+    text + &of_carrying(summary)
+}
+
+fn of_stages(summary: &Summary) -> String {
+    let kinds: Vec<String> = [
+        (summary.stages, "BuildKit"),
+        (summary.classic_stages, "classic"),
+    ]
+    .iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, builder)| format!("{number} {builder} stages"))
+    .collect();
+    match kinds.as_slice() {
+        [] => "no stages".into(),
+        kinds => kinds.join(" and "),
+    }
+}
+
+fn of_sizes(summary: &Summary) -> String {
+    let sizes = [
+        (summary.sizes.images, "images"),
+        (summary.sizes.buildkit_stages, "BuildKit stages"),
+        (summary.sizes.classic_stages, "classic stages"),
+        (summary.sizes.fetched, "fetched by ADD"),
+        (summary.sizes.network, "recorded network"),
+        (summary.sizes.other, "other"),
+    ];
+    let sizes: Vec<String> = sizes
+        .iter()
+        .filter(|(size, _)| *size > 0)
+        .map(|(size, kind)| format!("{kind} {}", bytes(*size)))
+        .collect();
+    format!("Shared layers counted once: {}\n", sizes.join(", "))
+}
+
+fn of_what_is_not_carried(summary: &Summary) -> String {
+    let mut text = String::new();
+    if !summary.not_classic.is_empty() {
+        text += &format!(
+            "Not for --classic, see the warnings: {}\n",
+            summary.not_classic.join(", ")
+        );
+    }
+    if !summary.left_out.is_empty() {
+        text += &format!(
+            "Left out, no site can build them, see the warnings: {}\n",
+            summary.left_out.join(", ")
+        );
+    }
+    if !summary.hidden.is_empty() {
+        text += &format!(
+            "Not carried, no active profile enables them: {} (--profile NAME or --all-profiles)\n",
+            summary.hidden.join(", ")
+        );
+    }
+    text
+}
+
+/// What to take along, and what to type there.
+fn of_carrying(summary: &Summary) -> String {
+    let (Some(archive), Some(size)) = (&summary.archive, summary.archive_bytes) else {
+        return format!(
+            "\nCarry {} and the project folder.\n",
+            summary.bundle.display()
+        );
+    };
+    let names: Vec<String> = summary
+        .beside
+        .iter()
+        .filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    format!(
+        "Archive: {} ({})\nBeside it: {}\n\nCarry {} and the project folder, then on the other side, in the carried folder:\n  ./install.sh\nand in the project folder, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
+        archive.display(),
+        bytes(size),
+        names.join(", "),
+        archive.parent().unwrap_or(archive).display(),
+        archive.file_name().unwrap_or_default().to_string_lossy(),
+    )
+}
+
+/// What recording the network cost.
+fn of_recording(network: &RecordingCost) -> String {
+    let mut parts = Vec::new();
+    if !network.recorded.is_empty() {
+        parts.push(format!(
+            "{} requests of {} ({} from servers) in {}, beside the rest",
+            network.requests,
+            network.recorded.join(", "),
+            bytes(network.bytes),
+            seconds(network.elapsed),
+        ));
+    }
+    if !network.kept.is_empty() {
+        parts.push(format!("kept for {}", network.kept.join(", ")));
+    }
+    format!("Recorded network: {}\n", parts.join("; "))
+}
+
+pub(crate) fn of_fetching(summary: &FetchSummary) -> String {
+    let mut text = format!(
+        "{}: {} requests of {} ({} from servers) in {}\n",
+        summary.project,
+        summary.requests,
+        summary.services.join(", "),
+        bytes(summary.bytes),
+        seconds(summary.elapsed),
+    );
+    text += &if summary.compared {
+        format!(
+            "New for the bundle of {}: {} requests, {}; {} that it holds are left out\n",
+            summary.adds_to,
+            summary.added_requests,
+            bytes(summary.added_bytes),
+            bytes(summary.held_bytes),
+        )
+    } else {
+        format!(
+            "The bundle of {} is not here, so all is carried: {} requests, {}\n",
+            summary.adds_to,
+            summary.added_requests,
+            bytes(summary.added_bytes),
+        )
+    };
+    text += &format!(
+        "Archive: {} ({})\n",
+        summary.archive.display(),
+        bytes(summary.archive_bytes)
+    );
+    text + &format!(
+        "\nCarry it to the site, and in the project folder there, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
+        summary
+            .archive
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy(),
+    )
+}

@@ -31,6 +31,7 @@ mod mirrors_and_proxies;
 mod mounts_across_generations;
 mod multi_platform_bases;
 mod nothing_stays;
+mod one_context_many_services;
 mod one_service_fails;
 mod past_the_variables;
 mod plain_compose;

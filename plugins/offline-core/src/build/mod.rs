@@ -23,6 +23,7 @@ mod old_compose;
 mod open;
 mod options;
 mod overrides;
+mod own_waves;
 mod placeholders;
 mod plan;
 mod recorded;

@@ -10,6 +10,7 @@ use super::dropped::dropped_because;
 use super::failed::{BuildSome, Failed, Stopped};
 use super::foresight::Foresight;
 use super::levels::{Level, levels, one_name_at_a_time};
+use super::own_waves::own_waves;
 use super::replay::{Make, Replayer, Rounds};
 use super::sibling_sources::SiblingSources;
 use super::steps::StepCount;
@@ -101,6 +102,9 @@ impl Builder<'_> {
             level
                 .waves
                 .retain(|wave| wave.iter().any(|s| level.services.contains(&s.service)));
+            let waves = level.waves.iter();
+            let waves = waves.flat_map(|wave| own_waves(self.project, self.closure, wave));
+            level.waves = waves.collect();
         }
         let waves = levels.iter().map(|l| l.waves.len()).sum();
         let mut wave = 0;

@@ -44,4 +44,4 @@ pub(crate) use network_tools::{is_assignment, network_tool, one_a_line, words};
 pub use resolve::{resolve, resolve_to_build};
 pub(crate) use run_text::executed;
 pub use waves::waves;
-pub(crate) use wrappers::drops_variables;
+pub(crate) use wrappers::{drops_variables, runs_script};

@@ -48,6 +48,26 @@ pub(crate) fn drops_variables(command: &str) -> bool {
     })
 }
 
+/// Whether a shell text runs a script of its own: a file by its path, or by a shell.
+pub(crate) fn runs_script(command: &str) -> bool {
+    const SHELLS: &[&str] = &["sh", "bash", "ash", "dash", "zsh", "source", "."];
+    const SYSTEM: &[&str] = &["/bin/", "/sbin/", "/usr/"];
+    one_a_line(command).lines().any(|line| {
+        let words: Vec<&str> = words(line).collect();
+        let Some((program, rest)) = behind(&words).split_first() else {
+            return false;
+        };
+        if SHELLS.contains(&base_name(program)) {
+            let mut rest = rest.iter();
+            return !rest.any(|w| *w == "--command" || is_short(w, 'c'));
+        }
+        // Not the rest of a pattern in quotes, which is cut like a pipe.
+        let is_path = |c: char| c.is_ascii_alphanumeric() || "./_-+${}~".contains(c);
+        let path = program.contains('/') && program.chars().all(is_path);
+        path && !SYSTEM.iter().any(|folder| program.starts_with(folder))
+    })
+}
+
 /// `env -i`, which is also written `env -`.
 fn clears(words: &[&str]) -> bool {
     let mut behind = words.iter().skip_while(|word| base_name(word) != "env");
@@ -138,6 +158,23 @@ mod tests {
         ] {
             let words: Vec<&str> = words(line).collect();
             assert_eq!(behind(&words).join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_script_is_a_file_or_what_a_shell_reads() {
+        for (text, expected) in [
+            ("sh /fetch.sh x", true),
+            ("cd /x && ./setup.sh", true),
+            (". ./env.sh", true),
+            ("curl x | bash", true),
+            ("/opt/setup", true),
+            ("bash -lc 'pip install x'", false),
+            ("/usr/bin/pip install x", false),
+            ("make", false),
+            ("grep -r x /etc", false),
+        ] {
+            assert_eq!(runs_script(text), expected, "{text}");
         }
     }
 

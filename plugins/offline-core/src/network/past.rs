@@ -4,15 +4,16 @@
 //! `runuser -l`) reads `/etc/profile.d`; apt reads a folder of settings whatever the
 //! variables are; aria2 has no variable for authorities. Each is a file of its own where
 //! nobody else's is, so that none of the image's is covered, and goes with the step as
-//! all mounts do (fact 40). Only steps that may have such a command are given them.
+//! all mounts do (fact 40). It cannot be changed, though, and a step that edits all of
+//! such a folder would fail: so only those are given it whose text has such a command,
+//! or runs a script, which may.
 //!
 //! What clears all (`env -i`, `setpriv --reset-env`) and then asks by another tool than
 //! apt cannot be reached.
 
-use super::may_use::{Network, may_use};
 use super::secrets::{Content, Loopback, Proxy, proxy_arguments, url};
 use super::trust::{AUTHORITY, TrustFile, VARIABLES};
-use crate::closure::{drops_variables, executed};
+use crate::closure::{drops_variables, executed, runs_script};
 use crate::dockerfile::Run;
 
 /// For commands behind `sudo`, `su` and their kin, and for scripts of which nothing is
@@ -31,13 +32,15 @@ pub(super) const PAST: &[TrustFile] = &[
         mode: "0444",
         content: Content::Profile,
     },
-    TrustFile {
-        id: "docker-offline-apt-fragment",
-        target: "/etc/apt/apt.conf.d/zz-docker-offline",
-        mode: "0444",
-        content: Content::AptFragment,
-    },
 ];
+
+/// For apt behind what leaves it no variable at all.
+const APT: TrustFile = TrustFile {
+    id: "docker-offline-apt-fragment",
+    target: "/etc/apt/apt.conf.d/zz-docker-offline",
+    mode: "0444",
+    content: Content::AptFragment,
+};
 
 /// aria2 reads its settings from the user's home alone; builds are root's mostly.
 const ARIA2: TrustFile = TrustFile {
@@ -49,16 +52,17 @@ const ARIA2: TrustFile = TrustFile {
 
 /// All files that a step may be given.
 pub(super) fn all() -> impl Iterator<Item = &'static TrustFile> {
-    PAST.iter().chain([&ARIA2])
+    PAST.iter().chain([&APT, &ARIA2])
 }
 
 /// Those that this step is given.
 pub(super) fn files(run: &Run) -> impl Iterator<Item = &'static TrustFile> {
     let text = executed(run);
-    let unknown = may_use(run) == Network::Maybe;
-    let past = (unknown || drops_variables(&text)).then_some(PAST);
+    let drops = drops_variables(&text);
+    let past = (drops || runs_script(&text)).then_some(PAST);
+    let apt = (drops && text.contains("apt")).then_some(&APT);
     let aria2 = text.contains("aria2c").then_some(&ARIA2);
-    past.into_iter().flatten().chain(aria2)
+    past.into_iter().flatten().chain(apt).chain(aria2)
 }
 
 /// sudoers(5): a variable that is kept reaches the command as it is.
@@ -122,18 +126,25 @@ mod tests {
     fn only_what_may_drop_the_variables_is_given_more() {
         let past: Vec<&str> = PAST.iter().map(|f| f.id).collect();
         for command in [
-            "sudo apt-get update",
-            "apt-get update && su - app -c \"pip install x\"",
+            "sudo pip install x",
             "runuser -l app -c 'npm ci'",
-            "env -i PATH=$PATH apt-get update",
             "./setup.sh",
         ] {
             assert_eq!(targets(command), past, "{command}");
+        }
+        let with_apt: Vec<&str> = past.iter().copied().chain([APT.id]).collect();
+        for command in [
+            "sudo apt-get update",
+            "apt-get update && su - app -c \"pip install x\"",
+            "env -i PATH=$PATH apt-get update",
+        ] {
+            assert_eq!(targets(command), with_apt, "{command}");
         }
         for command in [
             "apt-get update",
             "pip install -r r.txt",
             "env A=b pip install x",
+            "grep -rlE 'A-(B|C)' /etc/apt | xargs -r sed -i -E '/A-(B|C)/d'",
         ] {
             assert!(targets(command).is_empty(), "{command}");
         }

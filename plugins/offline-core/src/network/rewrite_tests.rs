@@ -24,7 +24,6 @@ fn shortened(text: &str, variables: Variables) -> String {
     rewritten
         .text
         .replace(&flags(variables), " {flags}")
-        .replace(&mounts(past::PAST), "{past}")
         .replace(&arguments(), "{arguments}\n")
 }
 
@@ -43,7 +42,7 @@ fn flags_come_first_and_all_else_stays() {
         (
             "FROM a\nRUN <<EOF\nRUN curl x\nEOF\nRUN cat <<EOF >x && curl y\nRUN curl\nEOF\n",
             "FROM a\nRUN <<EOF\nRUN curl x\nEOF\nRUN {flags} cat <<EOF >x && curl y\nRUN curl\nEOF\n"
-                .replacen("RUN <<EOF", "RUN {flags}{past} <<EOF", 1)
+                .replacen("RUN <<EOF", "RUN {flags} <<EOF", 1)
                 .leak(),
         ),
         (
@@ -62,7 +61,7 @@ fn arguments_come_before_the_first_of_each_stage() {
     let text = "FROM a AS one\nCOPY . .\n# why\n  RUN curl x\nRUN make\nFROM b\nRUN mkdir y\nFROM one\nRUN <<E\ncurl z\nE\n";
     assert_eq!(
         shortened(text, Variables::Arguments),
-        "FROM a AS one\nCOPY . .\n# why\n{arguments}\n  RUN {flags} curl x\nRUN {flags}{past} make\nFROM b\nRUN mkdir y\nFROM one\n{arguments}\nRUN {flags} <<E\ncurl z\nE\n"
+        "FROM a AS one\nCOPY . .\n# why\n{arguments}\n  RUN {flags} curl x\nRUN {flags} make\nFROM b\nRUN mkdir y\nFROM one\n{arguments}\nRUN {flags} <<E\ncurl z\nE\n"
     );
     let file = read(text);
     let from = first_network_steps(&file);
@@ -119,7 +118,7 @@ fn caches_of_their_own() {
 
 #[test]
 fn every_mount_has_its_secret() {
-    let text = "FROM a\nRUN sudo aria2c y\n";
+    let text = "FROM a\nRUN sudo apt-get install aria2c\n";
     let file = read(text);
     for variables in [Variables::Arguments, Variables::Secrets] {
         let rewritten = rewrite(

@@ -59,6 +59,8 @@ fn the_others_are_recorded_and_built() {
     let services = record["services"].as_array().unwrap();
     assert_eq!(services.len(), 3, "{record}");
     assert!(record["network"][0]["services"]["stubborn"].is_null());
+    let place = &record["unrecorded"]["stubborn"]["at"];
+    assert_eq!(place, "stubborn/Dockerfile:5", "{record}");
     let again = export(&[]).fails_with(54, &["stubborn/Dockerfile:5"]);
     assert!(again.stdout.contains("kept for willing"), "{again}");
     export(&["--strict"]).fails_with(50, &["stubborn/Dockerfile:5", "--no-record"]);

@@ -8,7 +8,7 @@ use super::stage_images::StageImage;
 use super::{ExportOptions, Prepared};
 use crate::bundle::{
     self, Contexts, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine,
-    SourcesRecord, StageRecord, StepRecord,
+    SourcesRecord, StageRecord, StepRecord, Unrecorded,
 };
 use crate::closure::{BuildClosure, Closure, KeyStep, StageClosure, StageRef};
 use crate::engine::{EngineInfo, Store};
@@ -192,11 +192,7 @@ pub(super) fn record(
         extra_blobs,
         fetched: None,
         network: network.into_iter().collect(),
-        unrecorded: gathered
-            .network
-            .as_ref()
-            .map(|n| n.unrecorded.clone())
-            .unwrap_or_default(),
+        unrecorded: unrecorded(gathered, &prepared.project.directory),
         adds_to: None,
         more: BTreeMap::new(),
     })
@@ -316,6 +312,19 @@ fn keys_of(service: &str, build: &BuildClosure, keys: &StepKeys) -> BTreeMap<Str
         Some((stage.name.clone(), keys.get(&reference)?.clone()))
     });
     of_stage.collect()
+}
+
+/// By service; a place below the project's folder is named from there, as that folder
+/// lies elsewhere on the site.
+fn unrecorded(gathered: &Gathered, folder: &Path) -> BTreeMap<String, Unrecorded> {
+    let network = gathered.network.iter();
+    let all = network.flat_map(|network| &network.unrecorded);
+    let from_folder = |one: &Unrecorded| Unrecorded {
+        at: one.at.as_ref().map(|at| relative(Path::new(at), folder)),
+        why: one.why.clone(),
+    };
+    all.map(|(service, one)| (service.clone(), from_folder(one)))
+        .collect()
 }
 
 pub(super) fn relative(path: &Path, base: &Path) -> String {

@@ -7,7 +7,20 @@ const COMPOSE: &str = r#"name: stays
 services:
   cron: {build: ./cron, image: "stays-cron:dev"}
   panel: {build: ./panel, image: "stays-panel:dev"}
+  hidden: {build: ./hidden, image: "stays-hidden:dev"}
 "#;
+
+/// Only its script says what it does; one of its files keeps it in words of its own.
+const HIDDEN: &str = r#"FROM python:3.11-slim AS made
+WORKDIR /srv
+COPY words setup.sh ./
+RUN sh setup.sh
+FROM busybox:1.36
+COPY --from=made /srv /srv
+CMD ["cat", "/srv/words"]
+"#;
+
+const SETUP: &str = "pip install --no-cache-dir six==1.16.0\nenv | sort > all.txt\necho \"went by $HTTP_PROXY to it\" > way.log\n";
 
 const CRON: &str = r#"FROM python:3.11-slim
 ENV JOB_NAME=nightly
@@ -69,6 +82,9 @@ fn project() -> Workspace {
             ("cron/job.py", "print(0)\n"),
             ("panel/Dockerfile", PANEL),
             ("panel/words", "words 0\n"),
+            ("hidden/Dockerfile", HIDDEN),
+            ("hidden/setup.sh", SETUP),
+            ("hidden/words", "words 0\n"),
         ],
     )
 }
@@ -76,6 +92,7 @@ fn project() -> Workspace {
 fn edit(project: &Workspace, number: u32) {
     project.write("cron/job.py", format!("print({number})\n"));
     project.write("panel/words", format!("words {number}\n"));
+    project.write("hidden/words", format!("words {number}\n"));
 }
 
 /// The dumped files of both images, and the images as wholes.
@@ -83,6 +100,7 @@ fn made(engine: &Engine, project: &Workspace) -> (Vec<(String, String)>, String)
     let files = [
         ("stays-cron:dev", CRON_FILES),
         ("stays-panel:dev", PANEL_FILES),
+        ("stays-hidden:dev", &["/srv/all.txt"]),
     ];
     let mut texts = Vec::new();
     for (image, files) in files {
@@ -160,6 +178,8 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &(Vec<(String, String)>, St
         "/etc/environment",
         "panel/Dockerfile:4",
         "/srv/npm.txt",
+        "Steps of hidden have written",
+        "/srv/way.log in the image of hidden holds an address",
     ] {
         assert!(built.all().contains(words), "{words}: {built}");
     }
@@ -181,7 +201,7 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &(Vec<(String, String)>, St
         .succeeds();
     edit(&project, 2);
     edit(&project, 1);
-    let (ran, _) = site.compose_build(project.path(), &["cron", "panel"]);
+    let (ran, _) = site.compose_build(project.path(), &["cron", "panel", "hidden"]);
     assert!(ran.ok(), "{ran}");
     assert_as_connected(&site, &project, ordinary);
 }

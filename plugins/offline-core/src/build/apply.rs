@@ -221,6 +221,7 @@ fn stay_here(
         told: &plan.told(site.asked),
         overrides,
         variables: &|service| replayer.variables(service),
+        cleans_every_step: &|service| replayer.cleans_every_step(service),
     })
 }
 

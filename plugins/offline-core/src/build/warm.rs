@@ -313,10 +313,27 @@ impl Builder<'_> {
                     }
                 };
                 match self.replay.filter(|_| !through.is_empty()) {
-                    Some(replay) => self.build_replayed(replay, dockerfiles, &through, count),
+                    Some(replay) => self.build_and_look(replay, dockerfiles, &through, count),
                     None => Ok(()),
                 }
             })?;
+        }
+        Ok(())
+    }
+
+    /// What a step has left in an image is found there, and then taken out.
+    fn build_and_look(
+        &self,
+        replay: &Replayer<'_>,
+        dockerfiles: &Dockerfiles,
+        services: &BTreeSet<String>,
+        count: &mut StepCount,
+    ) -> Result<(), Vec<Stopped>> {
+        self.build_replayed(replay, dockerfiles, services, count)?;
+        let again = replay.looks_through(dockerfiles, services).map_err(alone)?;
+        if !again.is_empty() {
+            self.build_replayed(replay, dockerfiles, &again, count)?;
+            replay.looks_through(dockerfiles, &again).map_err(alone)?;
         }
         Ok(())
     }

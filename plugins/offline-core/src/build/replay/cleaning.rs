@@ -22,8 +22,8 @@ pub(super) struct OwnImage {
 }
 
 impl OwnImage {
-    pub(super) fn cleaner(&self) -> Cleaner {
-        cleaner_of(&self.name)
+    pub(super) fn cleaner(&self, every_step: bool) -> Cleaner {
+        cleaner_of(&self.name, every_step)
     }
 }
 
@@ -38,9 +38,9 @@ impl Drop for OwnImage {
 /// A file that a step wrote, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cleaned {
-    service: String,
-    line: u32,
-    said: Said,
+    pub(super) service: String,
+    pub(super) line: u32,
+    pub(super) said: Said,
 }
 
 /// Whether a step of a Dockerfile writes its environment down.
@@ -50,11 +50,11 @@ fn any_writes_down(file: &Dockerfile) -> bool {
 }
 
 /// Who cleans up, from this image.
-pub(in crate::build) fn cleaner_of(image: &str) -> Cleaner {
+pub(in crate::build) fn cleaner_of(image: &str, every_step: bool) -> Cleaner {
     Cleaner {
         image: image.to_owned(),
         program: own_image::PATH,
-        every_step: false,
+        every_step,
     }
 }
 
@@ -62,7 +62,8 @@ impl Replayer<'_> {
     /// Brings our program to the engine, where a service's steps have to be cleaned up
     /// after.
     pub(super) fn brings_cleaner(&self, service: &str) -> Result<(), Failure> {
-        let needs = self.places.file(service).is_some_and(any_writes_down);
+        let needs = self.places.file(service).is_some_and(any_writes_down)
+            || self.cleans_every_step(service);
         if !needs || self.state().own_image.is_some() {
             return Ok(());
         }

@@ -31,6 +31,8 @@ struct Memory {
     steps: BTreeSet<Remembered>,
     /// What services were built without, as it was not recorded: methods and URLs.
     without: BTreeMap<String, BTreeSet<String>>,
+    /// Services with a step that writes its environment down, and does not say so.
+    writers: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -94,6 +96,17 @@ impl Replayer<'_> {
         (!brought.is_empty()).then(|| digest[..8].to_owned())
     }
 
+    /// Whether all rewritten steps of a service are cleaned up after.
+    pub(in crate::build) fn cleans_every_step(&self, service: &str) -> bool {
+        self.state().every_step.contains(service)
+    }
+
+    /// What an earlier build found is not tried once more.
+    pub(super) fn recalls_writers(&self) {
+        let writers = self.memory().writers;
+        self.state().every_step.extend(writers);
+    }
+
     fn carries(&self, service: &str, key: Digest) -> bool {
         let record = self.record.services.iter().find(|s| s.name == service);
         record.is_some_and(|r| r.steps.values().flatten().any(|k| *k == key))
@@ -111,6 +124,9 @@ impl Replayer<'_> {
                 without.insert(format!("{} {}", missed.method, missed.url));
             }
         }
+        memory
+            .writers
+            .extend(self.state().every_step.iter().cloned());
         for (service, from) in &self.state().from {
             let service = service.as_str();
             for at in from {

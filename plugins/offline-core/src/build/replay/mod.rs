@@ -17,6 +17,7 @@ mod cleaning;
 mod error;
 mod groups;
 mod known;
+mod looking;
 mod memory;
 mod misses;
 mod narrowed;

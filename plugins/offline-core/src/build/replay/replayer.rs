@@ -16,8 +16,8 @@ use crate::error::Failure;
 use crate::event::{Event, Reporter};
 use crate::layout::Layout;
 use crate::network::{
-    Caches, Cleaner, LineMap, Loopback, Proxy, RewriteFrom, Rewritten, Secret, Variables, afresh,
-    first_network_steps, proxy_arguments, rewrite_and_clean,
+    Caches, Cleaner, Content, LineMap, Loopback, Proxy, RewriteFrom, Rewritten, Secret, Variables,
+    afresh, first_network_steps, proxy_arguments, rewrite_and_clean,
 };
 use crate::project::Project;
 use crate::stages::{Dockerfiles, StepKeys, Through, step_keys};
@@ -38,6 +38,8 @@ pub(in crate::build) struct Replayer<'a> {
     pub(super) wanted: Option<&'a Path>,
     /// What each step depends on here.
     pub(super) keys: StepKeys,
+    /// What was written before is not of this build.
+    pub(super) begun: std::time::SystemTime,
     pub(super) state: Mutex<State>,
 }
 
@@ -60,6 +62,11 @@ pub(super) struct State {
     pub(super) own_image: Option<OwnImage>,
     /// What was taken out of files, or left in them, by service and line.
     pub(super) cleaned: BTreeSet<Cleaned>,
+    /// The services whose steps are all cleaned up after: one has written its environment
+    /// down although its text does not say so.
+    pub(super) every_step: BTreeSet<String>,
+    /// What is looked for in a service's image.
+    pub(super) marks: BTreeMap<String, String>,
 }
 
 /// A rewritten step that ran.
@@ -92,7 +99,7 @@ impl<'a> Replayer<'a> {
         if !known.any() || !can_watch_builds(needs.engine.buildx.as_deref()) {
             return None;
         }
-        Some(Self {
+        let replayer = Self {
             docker: needs.docker,
             engine: needs.engine,
             project: needs.project,
@@ -104,8 +111,11 @@ impl<'a> Replayer<'a> {
             reporter: needs.reporter,
             wanted: needs.wanted,
             keys: step_keys(needs.project, needs.closure, needs.inventories),
+            begun: std::time::SystemTime::now(),
             state: Mutex::default(),
-        })
+        };
+        replayer.recalls_writers();
+        Some(replayer)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -229,7 +239,7 @@ impl<'a> Replayer<'a> {
         })
     }
 
-    fn rewrite_at(
+    pub(super) fn rewrite_at(
         &self,
         dockerfiles: &Dockerfiles,
         service: &str,
@@ -237,7 +247,9 @@ impl<'a> Replayer<'a> {
     ) -> Result<(), Failure> {
         self.brings_cleaner(service)?;
         let mut state = self.state();
-        let cleaner = state.own_image.as_ref().map(OwnImage::cleaner);
+        let every_step = state.every_step.contains(service);
+        let own_image = state.own_image.as_ref();
+        let cleaner = own_image.map(|image| image.cleaner(every_step));
         let from = state.from.entry(service.to_owned()).or_default();
         from.extend(more);
         let from: Vec<RewriteFrom> = from.iter().copied().collect();
@@ -256,6 +268,9 @@ impl<'a> Replayer<'a> {
             replays: true,
             loopback: loopback(self.project, self.closure, service),
         };
+        let marks = Content::Marks.bytes(&proxy);
+        let marks = String::from_utf8_lossy(&marks).into_owned();
+        state.marks.insert(service.to_owned(), marks);
         let (path, folder) = dockerfiles.write_rewritten(service, &rewritten.text)?;
         let secrets = Secret::write_all(&rewritten.secrets, &folder, &proxy)
             .map_err(|(path, source)| Error::Write { path, source })?;

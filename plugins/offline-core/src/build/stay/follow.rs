@@ -41,6 +41,9 @@ pub(super) struct Followed {
     /// The image with the program that cleans up after steps.
     #[serde(default)]
     pub(super) image: Option<String>,
+    /// Whether it does so after all steps.
+    #[serde(default)]
+    pub(super) every_step: bool,
 }
 
 /// How a Dockerfile is rewritten.
@@ -61,7 +64,10 @@ impl Rewriting {
         Self {
             variables,
             fetched: one.fetched.clone(),
-            cleaner: one.image.as_deref().map(cleaner_of),
+            cleaner: one
+                .image
+                .as_deref()
+                .map(|image| cleaner_of(image, one.every_step)),
         }
     }
 }
@@ -194,6 +200,7 @@ mod tests {
             by_secrets: false,
             fetched: [("https://x.org/$V".to_owned(), "1a/v2".to_owned())].into(),
             image: Some("docker-offline.invalid/replay:1".into()),
+            every_step: false,
         }];
         std::fs::write(state.join(LIST), serde_json::to_vec(&list).unwrap()).unwrap();
         let mut follower = Follower::new(&watched, &state);

@@ -31,6 +31,8 @@ pub(in crate::build) struct SetUp<'a> {
     pub(in crate::build) overrides: &'a Overrides,
     /// How the variables of rewritten steps come to a service's build.
     pub(in crate::build) variables: &'a dyn Fn(&str) -> Variables,
+    /// Whether all of a service's rewritten steps are cleaned up after.
+    pub(in crate::build) cleans_every_step: &'a dyn Fn(&str) -> bool,
 }
 
 /// What stays.
@@ -187,7 +189,8 @@ impl Copies {
         build: &BuildClosure,
     ) -> Result<(), Failure> {
         let variables = (needs.variables)(service);
-        let cleaner = cleaner_of(&self.image);
+        let every_step = (needs.cleans_every_step)(service);
+        let cleaner = cleaner_of(&self.image, every_step);
         let text = &build.named_dockerfile;
         let none = BTreeMap::new();
         let Some(rewritten) = follow::rewritten(text, &none, variables, Some(&cleaner)) else {
@@ -217,6 +220,7 @@ impl Copies {
                     by_secrets: variables == Variables::Secrets,
                     fetched: fetched(needs.closure, service),
                     image: Some(self.image.clone()),
+                    every_step,
                 });
             }
             None => self.inline.push(service.to_owned()),

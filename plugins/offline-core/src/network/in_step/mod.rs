@@ -3,9 +3,11 @@
 
 mod clean;
 mod files;
+mod look;
 mod npm;
 mod run;
 mod said;
 
+pub use look::{LOOK, MARKS_VARIABLE, look};
 pub use run::{Ended, run};
 pub use said::Said;

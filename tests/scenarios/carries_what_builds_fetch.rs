@@ -175,6 +175,8 @@ fn edits_of_the_dockerfile(site: &Engine, project: &Workspace) {
         "WORKDIR /srv",
         "RUN mkdir -p /srv\nWORKDIR /srv",
     );
+    let found = site.diagnose(folder, &[]);
+    found.finds("stale-copy", "warning", &["service app", "app/Dockerfile"]);
     let edited = site.offline(folder, ["build"]).succeeds();
     assert!(edited.all().contains("mkdir"), "{edited}");
     assert!(told(site, project).contains("got/two 600 0:0 1445412480"));
@@ -187,6 +189,8 @@ fn edits_of_the_dockerfile(site: &Engine, project: &Workspace) {
     let now = contents(site, "adds-app:dev");
     assert!(now.contains("srv/more d"), "{now}");
     assert!(told(site, project).contains("bin/tool-1.2 755 10:20 1445412480"));
+    let found = site.diagnose(folder, &[]);
+    assert!(found.found.iter().all(|f| f.id != "stale-copy"), "{found}");
     site.offline(folder, ["build", "--leave"]).succeeds();
 
     say("an address that the bundle does not hold");

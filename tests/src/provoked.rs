@@ -64,6 +64,7 @@ pub const PROVOKED: &[Provoked] = &[
     row("copy-before-install", PROJECT, "COPY . before the network step", ""),
     row("network-step", PROJECT, "a file that the step before it copies is edited", ""),
     row("remote-source", PROJECT, "ADD of a URL, a git context", ""),
+    row("stale-copy", "carries_what_builds_fetch", "a Dockerfile with ADD of a URL is edited after a build", ""),
     row("asks-at-start", PROJECT, "a command that installs something", ""),
     row("no-cache", PROJECT, "no_cache: true", ""),
     row("pulls-always", PROJECT, "pull_policy: always, build.pull: true", ""),

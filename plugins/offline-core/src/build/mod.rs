@@ -39,6 +39,7 @@ mod warm;
 
 pub use classic::PlainMiss;
 pub use error::Error;
+pub(crate) use fetched::stale_copies;
 pub(crate) use levels::levels;
 pub use options::BuildOptions;
 pub(crate) use replay::Known;

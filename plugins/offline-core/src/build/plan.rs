@@ -207,7 +207,7 @@ fn told<'a>(
 
 /// Where the files lie that ADD fetches, within our folder for this site.
 pub(super) fn fetched_folder(folder: &Path) -> PathBuf {
-    folder.join("fetched")
+    folder.join(fetched::FOLDER)
 }
 
 /// A request file where a build would take it into an image, and change a key by it.

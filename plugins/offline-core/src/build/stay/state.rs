@@ -11,6 +11,11 @@ pub(super) struct State {
     folder: PathBuf,
 }
 
+/// Whether a replay service stays for this bundle.
+pub(in crate::build) fn stays_in(bundle: &Path) -> bool {
+    bundle.join(FOLDER).is_dir()
+}
+
 impl State {
     /// Of this bundle folder; nothing is made yet.
     pub(super) fn of(bundle: &Path) -> Self {

@@ -236,6 +236,21 @@ fn what_add_fetches_and_the_bundle_holds_is_no_error() {
 }
 
 #[test]
+fn a_copy_that_compose_builds_from_may_be_older_than_the_dockerfile() {
+    let scene = dockerfile("FROM debian:12\nADD https://example.org/x.tar /x\n");
+    let bundle = scene.folder.path().join("build-cache");
+    let copy = bundle.join(".site/fetched/dockerfiles/0/Dockerfile");
+    let closure = scene.sources.closure().unwrap();
+    assert_eq!(crate::build::stale_copies(closure, &bundle), [""; 0]);
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    std::fs::write(&copy, "FROM debian:11\n").unwrap();
+    assert_eq!(crate::build::stale_copies(closure, &bundle), ["api"]);
+    let build = closure.service("api").unwrap().build.as_ref().unwrap();
+    std::fs::write(&copy, &build.named_dockerfile).unwrap();
+    assert_eq!(crate::build::stale_copies(closure, &bundle), [""; 0]);
+}
+
+#[test]
 fn every_missing_env_file_is_named_and_nothing_twice() {
     let mut scene = dockerfile("FROM debian:12\n");
     let missing = |name: &str| MissingEnvFile {

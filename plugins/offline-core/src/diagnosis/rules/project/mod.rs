@@ -16,6 +16,7 @@ mod ports;
 mod pulls_always;
 mod read;
 mod remote_source;
+mod stale_copy;
 mod unset_variable;
 
 use super::super::rule::Rule;
@@ -28,6 +29,7 @@ pub(super) const RULES: &[&Rule] = &[
     &broad_copy::RULE,
     &network_step::RULE,
     &remote_source::RULE,
+    &stale_copy::RULE,
     &asks_at_start::RULE,
     &no_cache::RULE,
     &pulls_always::RULE,

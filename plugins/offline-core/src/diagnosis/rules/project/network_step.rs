@@ -6,6 +6,7 @@ use crate::diagnosis::{
     Finding, Group, Reason, Rule, ServiceTrace, Severity, StepNetwork, StepTrace, Text, Verdict,
     text,
 };
+use crate::project::Location;
 
 pub(super) static RULE: Rule = Rule {
     id: "network-step",
@@ -39,135 +40,171 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
             for step in &stage.steps {
                 let recorded = situation.recorded(&service.name, stage.index, step.line);
                 let tool = step.network_tool.or((recorded > 0).then_some("RUN"));
-                if let Some(tool) = tool {
-                    findings.push(one(
+                let asking = tool.map(|tool| {
+                    let location = build.location(step.line);
+                    Asking {
                         rule,
                         situation,
-                        &service.name,
+                        service: &service.name,
                         build,
                         stage,
                         step,
                         tool,
-                    ));
-                }
+                        recorded,
+                        place: situation.place(&location),
+                        location,
+                    }
+                });
+                findings.extend(asking.and_then(|asking| asking.finding()));
             }
         }
     }
-    findings.into_iter().flatten().collect()
+    findings
 }
 
-fn one(
-    rule: &Rule,
-    situation: &Situation<'_>,
-    service: &str,
-    build: &BuildClosure,
-    stage: &StageClosure,
-    step: &KeyStep,
-    tool: &str,
-) -> Option<Finding> {
-    let location = build.location(step.line);
-    let place = situation.place(&location);
-    let recorded = situation.recorded(service, stage.index, step.line);
-    let ok = |state: Text| {
-        let loses = lost_by(build, stage, step.line, recorded > 0);
+/// A step that asks for a network.
+struct Asking<'a> {
+    rule: &'a Rule,
+    situation: &'a Situation<'a>,
+    service: &'a str,
+    build: &'a BuildClosure,
+    stage: &'a StageClosure,
+    step: &'a KeyStep,
+    /// What asks.
+    tool: &'a str,
+    /// How many of its requests are recorded.
+    recorded: u64,
+    location: Location,
+    /// The same in few words.
+    place: String,
+}
+
+impl Asking<'_> {
+    fn finding(&self) -> Option<Finding> {
+        let mut all = self.situation.traces.iter();
+        let Some(trace) = all.find(|t| t.service == self.service) else {
+            // `bundle-complete` speaks of services that an existing bundle lacks.
+            self.situation.bundle.is_err().then_some(())?;
+            return Some(self.ok(&Text::fixed(
+                "needs a network, or a bundle that holds it",
+                "需要网络，或缓存了它的离线包",
+            )));
+        };
+        let stage = trace.stages.iter().find(|s| s.index == self.stage.index)?;
+        let traced = stage.steps.iter().find(|s| s.line == self.step.line)?;
+        if traced.verdict == Verdict::Hit {
+            return Some(self.ok(&Text::fixed("is held by the bundle", "已在离线包的缓存中")));
+        }
+        let (first, reason) = stage.first_miss()?;
+        let cause = cause(self.situation, self.build, first, reason);
+        match traced.network {
+            Some(StepNetwork::Recorded) => Some(self.replayed(cause)),
+            // The recording saw that it asks for nothing.
+            None => None,
+            Some(StepNetwork::Unknown) => Some(self.written_since(cause)),
+            // What an engine makes of a bundle is `build-cache`'s to say.
+            Some(StepNetwork::Lost | StepNetwork::Cached) => {
+                let of_engine = matches!(root(trace, reason), Reason::Engine { .. });
+                (!of_engine).then(|| self.lost(traced, cause))
+            }
+        }
+    }
+
+    fn ok(&self, state: &Text) -> Finding {
+        let Self { tool, place, .. } = self;
+        let loses = lost_by(self.build, self.stage, self.step.line, self.recorded > 0);
         let message = Text::made(
             format!("{tool} at {place} {}; {}", state.en, loses.en),
             format!("{place} 的 {tool} {}；{}", state.zh, loses.zh),
         );
-        let finding = rule.ok(place.clone(), message);
-        Some(finding.of_service(service).at(location.clone()))
-    };
-    let trace = situation.traces.iter().find(|t| t.service == service);
-    let Some(trace) = trace else {
-        // `bundle-complete` speaks of services that an existing bundle lacks.
-        situation.bundle.is_err().then_some(())?;
-        return ok(Text::fixed(
-            "needs a network, or a bundle that holds it",
-            "需要网络，或缓存了它的离线包",
-        ));
-    };
-    let stage_trace = trace.stages.iter().find(|s| s.index == stage.index)?;
-    let traced = stage_trace.steps.iter().find(|s| s.line == step.line)?;
-    if traced.verdict == Verdict::Hit {
-        return ok(Text::fixed("is held by the bundle", "已在离线包的缓存中"));
+        self.here(self.rule.ok(place.clone(), message))
     }
-    let (first, reason) = stage_trace.first_miss()?;
-    match traced.network {
-        Some(StepNetwork::Recorded) => {
-            let message = text!(
-                "service {service}: {tool} at {place} runs again, and its {recorded} requests are answered from the recorded network",
-                "服务 {service}：{place} 的 {tool} 会重新执行，它的 {recorded} 个请求由录制的网络回答"
-            );
-            let note = rule.note(place, message).of_service(service).at(location);
-            return Some(note.because(cause(situation, build, first, reason)));
-        }
-        // The recording saw that it asks for nothing.
-        None => return None,
-        Some(StepNetwork::Unknown) => {
-            let message = text!(
-                "service {service}: {tool} at {place} was written since the export: it may ask for what is not recorded",
-                "服务 {service}：{place} 的 {tool} 是导出之后写的：它可能请求没有录制的内容"
-            );
-            let warning = rule
-                .warning(place, message)
-                .of_service(service)
-                .at(location);
-            return Some(
-                warning
-                    .because(cause(situation, build, first, reason))
-                    .remedied_by(Text::fixed(
-                        "docker offline build tries it, and names what is missing; --wanted wanted.json writes it down",
-                        "docker offline build 会尝试并指出缺少的内容；--wanted wanted.json 会写下来",
-                    ))
-                    .run("docker offline build --wanted wanted.json"),
-            );
-        }
-        Some(StepNetwork::Lost | StepNetwork::Cached) => {}
-    }
-    // What an engine makes of a bundle is `build-cache`'s to say.
-    if matches!(root(trace, reason), Reason::Engine { .. }) {
-        return None;
-    }
-    let message = text!(
-        "service {service}: {tool} at {place} will run again, without a network",
-        "服务 {service}：{place} 的 {tool} 会在无网络时重新执行"
-    );
-    let bundle = situation.bundle.as_ref().ok();
-    let unrecorded = bundle.and_then(|bundle| bundle.record().unrecorded(service));
-    let cause = cause(situation, build, first, reason);
-    let cause = match unrecorded {
-        None if traced.past => Text::made(
-            format!(
-                "{}; and when it was recorded, what it fetches went past the recording",
-                cause.en
-            ),
-            format!("{}；而且录制时它获取的内容绕过了录制", cause.zh),
-        ),
-        None => cause,
-        Some(one) => Text::made(
-            format!(
-                "{}; and the export could not record what the service fetches ({})",
-                cause.en,
-                one.words()
-            ),
-            format!(
-                "{}；而且导出时无法录制该服务获取的内容（{}）",
-                cause.zh,
-                one.words()
-            ),
-        ),
-    };
-    Some(
-        rule.error(place, message)
-            .of_service(service)
-            .at(location)
+
+    fn replayed(&self, cause: Text) -> Finding {
+        let Self {
+            service,
+            tool,
+            place,
+            recorded,
+            ..
+        } = self;
+        let message = text!(
+            "service {service}: {tool} at {place} runs again, and its {recorded} requests are answered from the recorded network",
+            "服务 {service}：{place} 的 {tool} 会重新执行，它的 {recorded} 个请求由录制的网络回答"
+        );
+        self.here(self.rule.note(place.clone(), message))
             .because(cause)
+    }
+
+    fn written_since(&self, cause: Text) -> Finding {
+        let Self {
+            service,
+            tool,
+            place,
+            ..
+        } = self;
+        let message = text!(
+            "service {service}: {tool} at {place} was written since the export: it may ask for what is not recorded",
+            "服务 {service}：{place} 的 {tool} 是导出之后写的：它可能请求没有录制的内容"
+        );
+        self.here(self.rule.warning(place.clone(), message))
+            .because(cause)
+            .remedied_by(Text::fixed(
+                "docker offline build tries it, and names what is missing; --wanted wanted.json writes it down",
+                "docker offline build 会尝试并指出缺少的内容；--wanted wanted.json 会写下来",
+            ))
+            .run("docker offline build --wanted wanted.json")
+    }
+
+    fn lost(&self, traced: &StepTrace, cause: Text) -> Finding {
+        let Self {
+            service,
+            tool,
+            place,
+            ..
+        } = self;
+        let message = text!(
+            "service {service}: {tool} at {place} will run again, without a network",
+            "服务 {service}：{place} 的 {tool} 会在无网络时重新执行"
+        );
+        self.here(self.rule.error(place.clone(), message))
+            .because(self.why_no_recording_helps(traced, cause))
             .remedied_by(Text::fixed(
                 "undo the edit, or export again with it; for every step",
                 "撤销编辑，或带着它重新导出；查看每个步骤",
             ))
-            .run(format!("docker offline diagnose --why {service}")),
-    )
+            .run(format!("docker offline diagnose --why {service}"))
+    }
+
+    fn why_no_recording_helps(&self, traced: &StepTrace, cause: Text) -> Text {
+        let bundle = self.situation.bundle.as_ref().ok();
+        match bundle.and_then(|bundle| bundle.record().unrecorded(self.service)) {
+            None if traced.past => Text::made(
+                format!(
+                    "{}; and when it was recorded, what it fetches went past the recording",
+                    cause.en
+                ),
+                format!("{}；而且录制时它获取的内容绕过了录制", cause.zh),
+            ),
+            None => cause,
+            Some(one) => Text::made(
+                format!(
+                    "{}; and the export could not record what the service fetches ({})",
+                    cause.en,
+                    one.words()
+                ),
+                format!(
+                    "{}；而且导出时无法录制该服务获取的内容（{}）",
+                    cause.zh,
+                    one.words()
+                ),
+            ),
+        }
+    }
+
+    fn here(&self, finding: Finding) -> Finding {
+        finding.of_service(self.service).at(self.location.clone())
+    }
 }
 
 /// Why the first step that is not found is not.

@@ -1,7 +1,7 @@
 //! `ADD https://...`: fetched at the export, carried, and read from the bundle on site, by
 //! our builds and by plain Compose, with the result that ADD gives.
 
-use docker_offline_tests::{Carried, Engine, Origin, Workspace, assert_same, contents, say};
+use docker_offline_tests::{Carried, Engine, Origin, Workspace, assert_same, contents, say, sites};
 
 const COMPOSE: &str = r#"name: adds
 services:
@@ -115,13 +115,9 @@ fn what_add_fetches_is_carried_and_read_on_site() {
     let words = told(&connected, &carried.project);
     assert!(words.contains("got/two 600 0:0 1445412480"), "{words}");
     drop(connected);
-    for kind in [
-        "28-overlay2-airgapped",
-        "28-containerd-airgapped",
-        "26-overlay2-airgapped",
-    ] {
+    for kind in sites() {
         println!("  {kind}");
-        one_site(&carried, kind, &ordinary, &words);
+        one_site(&carried, &kind, &ordinary, &words);
     }
 }
 
@@ -162,9 +158,7 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
     site.offline(folder, ["build"]).succeeds();
     assert!(told(&site, &project).contains("got/two 600 0:0 1445412480"));
 
-    if kind == "28-overlay2-airgapped" {
-        edits_of_the_dockerfile(&site, &project);
-    }
+    edits_of_the_dockerfile(&site, &project);
 }
 
 fn edits_of_the_dockerfile(site: &Engine, project: &Workspace) {

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use docker_offline_tests::{
-    Carried, Engine, Origin, Workspace, assert_same, contents, no_way_out, pairs, repository, say,
+    Carried, Engine, Origin, Workspace, assert_same, contents, no_way_out, repository, say, sites,
 };
 
 const COMPOSE: &str = r#"name: tour
@@ -51,13 +51,6 @@ static CARRIED: LazyLock<(Carried, Origin)> = LazyLock::new(|| {
     let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
     (carried, origin)
 });
-
-fn sites() -> Vec<String> {
-    let mut sites: Vec<String> = pairs().iter().map(|pair| pair.airgapped()).collect();
-    sites.sort();
-    sites.dedup();
-    sites
-}
 
 #[test]
 fn every_service_is_edited_before_its_network_step_on_every_site() {

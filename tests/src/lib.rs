@@ -45,7 +45,7 @@ pub use invocation::{Invocation, Ran, Running, on_machine};
 pub use janitor::{lab_work, tag};
 pub use llm_chat::LlmChat;
 pub use origin::Origin;
-pub use pairs::{Pair, classic_pairs, on_each, pairs, pairs_of_one_kind, rounds};
+pub use pairs::{Pair, classic_pairs, on_each, pairs, pairs_of_one_kind, rounds, sites};
 pub use provoked::{PROVOKED, Provoked, provoked_by};
 pub use rustix::process::Signal;
 pub use schedule::{Job, Turn, estimate, jobs};

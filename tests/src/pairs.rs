@@ -71,7 +71,16 @@ pub fn pairs() -> Vec<Pair> {
     chosen(&SITES)
 }
 
-/// The same for the classic builder, whose cache crosses to 20.10 too: with
+/// The air-gapped kinds of [`pairs`], each once, for stories in which the engine that
+/// exports makes no difference.
+pub fn sites() -> Vec<String> {
+    let mut sites: Vec<String> = pairs().iter().map(|pair| pair.airgapped()).collect();
+    sites.sort();
+    sites.dedup();
+    sites
+}
+
+/// The same as [`pairs`] for the classic builder, whose cache crosses to 20.10 too: with
 /// `PAIRS=all` all ten, else the one to that engine.
 pub fn classic_pairs() -> Vec<Pair> {
     let mut sites = vec!["20-overlay2"];

@@ -55,7 +55,10 @@ docker_offline_build = @$(call docker_offline_command,build) $(docker_offline_bu
 # What docker offline build wrote for Compose is found by itself as compose.override.yaml, or
 # named by COMPOSE_FILE. Where it is neither, it is added: Compose reads its default files only
 # while none is named, so that they are named as it would have picked them.
-docker_offline_overlay = $(call docker_offline_quote,$(docker_offline_folder)/.site/compose.offline.yaml)
+# The bundle may lie beside the project, where a COPY would take it into an image.
+docker_offline_beside = ../$(notdir $(CURDIR))-offline/build-cache
+docker_offline_site = $(if $(strip $(CACHE_DIR))$(wildcard build-cache/oci-layout),$(docker_offline_folder),$(if $(wildcard $(docker_offline_beside)/oci-layout),$(docker_offline_beside),$(docker_offline_folder)))
+docker_offline_overlay = $(call docker_offline_quote,$(docker_offline_site)/.site/compose.offline.yaml)
 docker_offline_told = grep -qs '^\# Written by docker offline build' compose.override.yaml || \
 	case "$${COMPOSE_FILE:-$$(sed -n 's/^COMPOSE_FILE=//p' .env 2>/dev/null)}" in *compose.offline.yaml*|*compose.stay.yaml*) ;; *) false ;; esac
 docker_offline_default_files = \

@@ -244,6 +244,37 @@ fn variables_reach_the_commands_word_by_word() {
 }
 
 #[test]
+fn what_compose_has_to_know_is_named_where_the_bundle_lies() {
+    let project = project("include Makefile.offline.mk\n");
+    project.write("compose.yaml", "services: {}\n");
+    let up = || make(&project, &["offline-up"]).succeeds();
+    assert_eq!(up().stdout.trim_end(), "[compose][up][-d][--build]");
+
+    let name = project.path().file_name().unwrap().to_string_lossy();
+    let beside = project.path().with_file_name(format!("{name}-offline"));
+    std::fs::create_dir_all(beside.join("build-cache/.site")).unwrap();
+    for file in ["oci-layout", ".site/compose.offline.yaml"] {
+        std::fs::write(beside.join("build-cache").join(file), "{}").unwrap();
+    }
+    let ran = up();
+    std::fs::remove_dir_all(&beside).unwrap();
+    assert_eq!(
+        ran.stdout.trim_end(),
+        format!(
+            "[compose][-f][compose.yaml][-f][../{name}-offline/build-cache/.site/compose.offline.yaml][up][-d][--build]"
+        ),
+        "{ran}"
+    );
+
+    project.write("build-cache/oci-layout", "{}");
+    project.write("build-cache/.site/compose.offline.yaml", "{}");
+    assert_eq!(
+        up().stdout.trim_end(),
+        "[compose][-f][compose.yaml][-f][build-cache/.site/compose.offline.yaml][up][-d][--build]"
+    );
+}
+
+#[test]
 fn without_the_commands_it_says_how_to_get_them() {
     let project = project("include Makefile.offline.mk\n");
     project.write(

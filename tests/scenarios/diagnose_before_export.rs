@@ -17,7 +17,7 @@ fn an_export_refuses_what_cannot_work_on_site() {
     };
     let nothing_written = || assert!(!project.join("build-cache").exists());
 
-    let add = "ADD https://files.example/list.git /there\nCOPY . .";
+    let add = "ADD --exclude=x https://files.example/list.git /there\nCOPY . .";
     let before = project.edit("api/Dockerfile", "COPY . .", add);
     let words = [
         "api/Dockerfile:6",

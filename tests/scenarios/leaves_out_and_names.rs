@@ -44,7 +44,7 @@ fn project() -> Workspace {
             ("compose.yaml", COMPOSE),
             (
                 "fetches/Dockerfile",
-                "FROM busybox:1.36\nADD https://files.example/list.git /list\n",
+                "FROM busybox:1.36\nADD --exclude=x https://files.example/list.git /list\n",
             ),
             ("upon/Dockerfile", "FROM base\nRUN true\n"),
             (

@@ -3,6 +3,7 @@
 mod another_platform;
 mod builds_every_form_of_a_dockerfile;
 mod cache_dir_elsewhere;
+mod carries_git_sources;
 mod carries_what_builds_fetch;
 mod classic_build;
 mod classic_export;

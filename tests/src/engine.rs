@@ -177,6 +177,14 @@ impl Engine {
         self.run_in(folder, "docker").args(args)
     }
 
+    /// The machine's address, as containers and the builder reach it.
+    pub fn gateway(&self) -> String {
+        let format = "{{(index .IPAM.Config 0).Gateway}}";
+        let inspect = self.run("docker");
+        let inspect = inspect.args(["network", "inspect", "bridge", "--format", format]);
+        inspect.quietly().succeeds().stdout.trim().to_owned()
+    }
+
     /// `docker offline ...` in a project's folder.
     pub fn offline<I: AsRef<std::ffi::OsStr>>(
         &self,

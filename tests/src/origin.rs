@@ -34,10 +34,6 @@ impl Origin {
     /// Starts one with answers of its own: the whole of each, for what stands in the
     /// request's first line.
     pub fn answering(engine: &Engine, answer: fn(&str) -> String) -> Self {
-        let format = "{{(index .IPAM.Config 0).Gateway}}";
-        let inspect = engine.run("docker");
-        let inspect = inspect.args(["network", "inspect", "bridge", "--format", format]);
-        let gateway = inspect.quietly().succeeds().stdout;
         let listener = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -48,7 +44,7 @@ impl Origin {
                 thread::spawn(move || serve(stream, &seen, answer));
             }
         });
-        let url = format!("http://{}:{port}", gateway.trim());
+        let url = format!("http://{}:{port}", engine.gateway());
         say(format!("a server at {url}"));
         Self { url, requests }
     }

@@ -1,4 +1,4 @@
-//! Files that ADD fetches, carried as blobs.
+//! What ADD fetches, carried as blobs: files, and folders as archives.
 
 use std::io::Read as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::fetched_folder::lay_folder;
 use crate::layout::{self, Descriptor, Digest, Layout};
 
 /// The type of the artifact that holds what ADD fetches.
@@ -15,6 +16,9 @@ pub const FETCHED_ARTIFACT: &str = "application/vnd.docker-offline.fetched.v1+js
 
 /// The media type of a fetched file.
 pub const FETCHED_FILE: &str = "application/octet-stream";
+
+/// The media type of a fetched folder.
+pub const FETCHED_FOLDER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// What ADD fetches, as a bundle carries it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,16 +31,20 @@ pub struct FetchedRecord {
     pub files: Vec<FetchedFile>,
 }
 
-/// One file, as BuildKit fetched it.
+/// One file or folder, as BuildKit fetched it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FetchedFile {
-    /// Made of address and checksum, see `FetchedSource`.
+    /// Made of address and flags, see `FetchedSource`.
     pub id: String,
     /// The address, without credentials.
     pub url: String,
-    /// The file's name.
+    /// The file's name, or the folder's.
     pub name: String,
+    /// Whether it is a folder: its blob is an archive that holds it, and `mode` and
+    /// `modified` say nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub folder: bool,
     /// Its bytes.
     pub digest: Digest,
     /// How many.
@@ -53,7 +61,12 @@ impl FetchedRecord {
         let mut layers: Vec<Descriptor> = Vec::new();
         for file in &files {
             if !layers.iter().any(|layer| layer.digest == file.digest) {
-                layers.push(Descriptor::new(FETCHED_FILE, file.digest, file.size));
+                let kind = if file.folder {
+                    FETCHED_FOLDER
+                } else {
+                    FETCHED_FILE
+                };
+                layers.push(Descriptor::new(kind, file.digest, file.size));
             }
         }
         Ok(Self {
@@ -87,6 +100,9 @@ impl FetchedFile {
             source,
         };
         std::fs::create_dir_all(&own).map_err(failed)?;
+        if self.folder {
+            return lay_folder(layout, self, &own);
+        }
         let mut to = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -154,6 +170,7 @@ mod tests {
             id: "1a".into(),
             url: "https://x.org/y".into(),
             name: name.into(),
+            folder: false,
             digest: blob.digest,
             size: blob.size,
             mode: 0o600,

@@ -8,6 +8,7 @@ mod compression;
 mod contexts;
 mod error;
 mod fetched;
+mod fetched_folder;
 mod ignore;
 mod inventory;
 mod locate;
@@ -24,7 +25,7 @@ pub use archive_reader::read_record;
 pub use compression::Compression;
 pub use contexts::Contexts;
 pub use error::Error;
-pub use fetched::{FETCHED_ARTIFACT, FETCHED_FILE, FetchedFile, FetchedRecord};
+pub use fetched::{FETCHED_ARTIFACT, FETCHED_FILE, FETCHED_FOLDER, FetchedFile, FetchedRecord};
 pub use ignore::IgnoreRules;
 pub use inventory::{
     Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules, walk_context,

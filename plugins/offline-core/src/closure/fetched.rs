@@ -1,4 +1,4 @@
-//! Files that ADD fetches and a bundle carries.
+//! What ADD fetches and a bundle carries.
 
 use std::path::PathBuf;
 
@@ -6,18 +6,22 @@ use sha2::{Digest as _, Sha256};
 
 use super::stages::Walker;
 use super::{Error, StageClosure};
-use crate::dockerfile::{Copy, Environment, RemoteSource, fetched_names};
+use crate::dockerfile::{Copy, Environment, RemoteSource, fetched_names, written_source};
 use crate::project::Location;
 
-/// A file that an ADD fetches.
+/// A file or a git repository that an ADD fetches.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct FetchedSource {
-    /// What stands for it in a bundle: made of address and checksum.
+    /// What stands for it in a bundle: made of address, checksum and `--keep-git-dir`.
     pub id: String,
     /// The address, with ARGs expanded.
     pub url: String,
-    /// The file's name.
+    /// The file's name, or that of the folder with a repository's files.
     pub name: String,
+    /// Whether it is a git repository.
+    pub git: bool,
+    /// `--keep-git-dir`, for a repository.
+    pub keep_git_dir: bool,
     /// `--checksum`.
     pub checksum: Option<String>,
     /// The service whose build fetches it.
@@ -26,7 +30,7 @@ pub struct FetchedSource {
     pub file: PathBuf,
     /// The line.
     pub line: Option<u32>,
-    /// The address as it is written.
+    /// The address as it is written, see [`written_source`].
     #[serde(skip)]
     pub written: String,
 }
@@ -44,6 +48,7 @@ impl FetchedSource {
 
     /// The address without the credentials that it may hold.
     pub fn shown(&self) -> String {
+        // `git@host:path` names a user of ssh and no secret.
         match self.url.split_once("://") {
             Some((scheme, rest)) => {
                 let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -78,7 +83,12 @@ impl Walker<'_, '_> {
             .transpose()?;
         let mut paths = Vec::new();
         for ((url, name), written) in sources.iter().zip(names).zip(&add.sources) {
-            let whole = format!("{url}\n{}", checksum.as_deref().unwrap_or_default());
+            let git = RemoteSource::of(url) == Some(RemoteSource::Git);
+            let keep_git_dir = git && add.keep_git_dir;
+            let mut whole = format!("{url}\n{}", checksum.as_deref().unwrap_or_default());
+            if keep_git_dir {
+                whole += "\nkeep-git-dir";
+            }
             let digest = Sha256::digest(whole.as_bytes());
             let id = digest.iter().take(12).map(|byte| format!("{byte:02x}"));
             let id: String = id.collect();
@@ -86,14 +96,21 @@ impl Walker<'_, '_> {
                 id,
                 url: url.clone(),
                 name,
+                git,
+                keep_git_dir,
                 checksum: checksum.clone(),
                 service: self.service.to_owned(),
                 file: self.source.path.clone(),
                 line: self.source.location(line).line,
-                written: written.clone(),
+                written: written_source(add, written),
             };
             paths.push(found.path());
-            stage.remote_adds.push((line, RemoteSource::Url));
+            let remote = if git {
+                RemoteSource::Git
+            } else {
+                RemoteSource::Url
+            };
+            stage.remote_adds.push((line, remote));
             self.needs.fetched(found);
         }
         self.carried_adds.insert(line, paths);
@@ -111,6 +128,8 @@ mod tests {
             id: String::new(),
             url: url.into(),
             name: String::new(),
+            git: false,
+            keep_git_dir: false,
             checksum: None,
             service: String::new(),
             file: PathBuf::new(),

@@ -224,7 +224,7 @@ fn triggers_run_in_the_child() {
 
 #[test]
 fn what_is_no_image_is_named_with_its_line() {
-    let file = "FROM a:1\nARG V=2\nADD --checksum=sha256:1 https://x.org/y-$V.tgz /a\nADD https://x.org/z.git#main /b\nADD c.tar github.com/local /d\n";
+    let file = "FROM a:1\nARG V=2\nADD --checksum=sha256:1 https://x.org/y-$V.tgz /a\nADD --exclude=d https://x.org/z.git#main /b\nADD c.tar github.com/local /d\n";
     let closure = one(file, "").resolve(&[]).unwrap();
     let found: Vec<(&str, &str, Option<u32>)> = closure
         .unbundled
@@ -241,6 +241,29 @@ fn what_is_no_image_is_named_with_its_line() {
     assert_eq!(line, Some(expected.as_str()));
     let copies = &closure.services[0].build.as_ref().unwrap().stages[0].copies;
     assert_eq!(copies[0].sources, ["c.tar", "github.com/local"]);
+}
+
+#[test]
+fn a_repository_that_add_names_is_fetched_and_copied_from() {
+    let fixture = Fixture::new().build(
+        "web",
+        "FROM a:1\nADD https://x.org/z.git#main /b\nADD --keep-git-dir=true https://x.org/z.git#main /c\n",
+        "",
+    );
+    let closure = fixture.resolve(&[]).unwrap();
+    assert_eq!(closure.unbundled, []);
+    let found: Vec<(u32, bool, bool)> = closure
+        .fetched
+        .iter()
+        .map(|one| (one.line.unwrap(), one.git, one.keep_git_dir))
+        .collect();
+    assert!(found.contains(&(2, true, false)) && found.contains(&(3, true, true)));
+    assert_ne!(closure.fetched[0].id, closure.fetched[1].id);
+    let build = closure.services[0].build.as_ref().unwrap();
+    for one in &closure.fetched {
+        let line = format!("COPY --from=docker-offline-fetched {}/tree /", one.id);
+        assert!(build.named_dockerfile.contains(&line), "{line}");
+    }
 }
 
 #[test]
@@ -343,14 +366,14 @@ fn an_inline_dockerfile_is_told_by_its_place_in_the_compose_file() {
     let mut fixture = Fixture::new();
     std::fs::write(
         fixture.folder.path().join("compose.yaml"),
-        "services:\n  web:\n    build:\n      dockerfile_inline: |\n        FROM a:1\n        ADD https://x.org/y.git /y\n",
+        "services:\n  web:\n    build:\n      dockerfile_inline: |\n        FROM a:1\n        ADD --exclude=d https://x.org/y.git /y\n",
     )
     .unwrap();
     let context = fixture.folder.path().display().to_string();
     fixture.service(
         "web",
         &format!(
-            r#""build": {{"context": "{context}", "dockerfile_inline": "FROM a:1\nADD https://x.org/y.git /y\n"}}"#
+            r#""build": {{"context": "{context}", "dockerfile_inline": "FROM a:1\nADD --exclude=d https://x.org/y.git /y\n"}}"#
         ),
     );
     let closure = fixture.resolve(&[]).unwrap();

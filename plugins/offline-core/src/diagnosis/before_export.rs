@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_cannot_work_on_site_is_an_error_and_what_may_is_not() {
-        let refused = report("FROM debian:12\nADD https://example.org/x.git /x\n");
+        let refused = report("FROM debian:12\nADD --exclude=d https://example.org/x.git /x\n");
         assert_eq!(refused.count(Severity::Error), 1);
         let warning = &refused.warnings()[0];
         assert_eq!(warning.subject.as_deref(), Some("Dockerfile:2"));

@@ -1,8 +1,9 @@
-//! ADD of a URL, read from what a bundle carries.
+//! ADD of a URL or a git repository, read from what a bundle carries.
 //!
 //! `COPY --from` of a named context gives the layer that ADD gives: a file of the URL's
 //! name that is not unpacked (`dispatchCopy` in BuildKit's
-//! `frontend/dockerfile/dockerfile2llb/convert.go`; mode and date are the file's own).
+//! `frontend/dockerfile/dockerfile2llb/convert.go`; mode and date are the file's own), or
+//! the files of a repository, which both lay into the destination.
 
 use super::{Copy, Dockerfile, InstructionKind, RemoteSource};
 
@@ -12,8 +13,11 @@ pub const FETCHED_CONTEXT: &str = "docker-offline-fetched";
 /// Flags of ADD that COPY has too, or that say nothing once the file is there.
 const KEPT: [&str; 5] = ["chown", "chmod", "link", "checksum", "keep-git-dir"];
 
+/// The folder that the files of a git repository are carried in.
+pub const GIT_TREE: &str = "tree";
+
 /// The names that BuildKit gives the files which an ADD fetches, for its sources with
-/// ARGs expanded; `None` where no COPY does the same: other sources beside them, a file
+/// ARGs expanded, and [`GIT_TREE`] for a repository; `None` where no COPY does the same: other sources beside them, a file
 /// that is to be unpacked, a name that COPY would take for a pattern.
 pub fn fetched_names(add: &Copy, sources: &[String]) -> Option<Vec<String>> {
     if !is_like_copy(add) {
@@ -22,16 +26,26 @@ pub fn fetched_names(add: &Copy, sources: &[String]) -> Option<Vec<String>> {
     sources.iter().map(|source| file_name(source)).collect()
 }
 
-/// Whether COPY does the same with the files of an ADD of URLs.
+/// Whether COPY does the same with what an ADD fetches.
 pub fn is_like_copy(add: &Copy) -> bool {
     let alone = !add.sources.is_empty() && add.heredocs.is_empty();
     alone && add.flags.iter().all(|flag| KEPT.contains(&flag.as_str()))
 }
 
+/// What tells a source of an ADD from others before its ARGs are expanded.
+pub fn written_source(add: &Copy, source: &str) -> String {
+    if add.keep_git_dir {
+        format!("--keep-git-dir {source}")
+    } else {
+        source.to_owned()
+    }
+}
+
 /// `path.Base` of the URL's path, its escapes undone.
 fn file_name(url: &str) -> Option<String> {
-    if RemoteSource::of(url) != Some(RemoteSource::Url) {
-        return None;
+    match RemoteSource::of(url)? {
+        RemoteSource::Git => return Some(GIT_TREE.into()),
+        RemoteSource::Url => {}
     }
     let (_, rest) = url.split_once("://")?;
     let rest = rest.split(['?', '#']).next()?;
@@ -130,7 +144,8 @@ mod tests {
             ("https://x.org/a%20b", None),
             ("https://x.org/a*", None),
             ("https://x.org/..", None),
-            ("https://x.org/a.git", None),
+            ("https://x.org/a.git", Some("tree")),
+            ("git@x.org:a/b.git#v1:sub", Some("tree")),
             ("a.tar", None),
         ] {
             assert_eq!(file_name(url).as_deref(), name, "{url}");
@@ -146,6 +161,12 @@ mod tests {
                 true,
             ),
             ("ADD https://x.org/a https://x.org/b /a/", true),
+            (
+                "ADD --keep-git-dir=true https://x.org/a.git#v1:sub /a",
+                true,
+            ),
+            ("ADD https://x.org/a.git https://x.org/b /a/", true),
+            ("ADD --exclude=x https://x.org/a.git /a", false),
             ("ADD --unpack=true https://x.org/a.tar /a", false),
             ("ADD https://x.org/a b /a/", false),
         ] {

@@ -28,13 +28,19 @@ pub(super) fn copy_flags(flags: &[Flag<'_>], copy: &mut Copy) {
             "chmod" => copy.chmod = value,
             "chown" => copy.chown = value,
             "checksum" => copy.checksum = value,
+            "keep-git-dir" => copy.keep_git_dir = is_set(value.as_deref()),
             "link" => {
-                copy.link = value.is_none_or(|v| !v.eq_ignore_ascii_case("false"));
+                copy.link = is_set(value.as_deref());
                 copy.link_ends = (flag.name.span.end, flag.span().end);
             }
             _ => {}
         }
     }
+}
+
+/// A flag that is on where it is given, but with `false`.
+fn is_set(value: Option<&str>) -> bool {
+    value.is_none_or(|v| !v.eq_ignore_ascii_case("false"))
 }
 
 /// The value of `--platform`.

@@ -22,7 +22,9 @@ mod scope;
 mod tests;
 mod words;
 
-pub use carried_adds::{FETCHED_CONTEXT, fetched_names, is_like_copy, with_carried_adds};
+pub use carried_adds::{
+    FETCHED_CONTEXT, GIT_TREE, fetched_names, is_like_copy, with_carried_adds, written_source,
+};
 pub use error::Error;
 pub use expand::expand;
 pub use model::{

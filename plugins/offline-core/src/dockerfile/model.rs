@@ -135,12 +135,14 @@ pub struct Copy {
     pub chown: Option<String>,
     /// `--checksum`; ADD only.
     pub checksum: Option<String>,
+    /// `--keep-git-dir`; ADD only.
+    pub keep_git_dir: bool,
     /// The names of all its flags, in order.
     pub flags: Vec<String>,
 }
 
 /// What a source of an ADD is fetched from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RemoteSource {
     /// A file over HTTP.
     Url,

@@ -24,6 +24,8 @@ fn closure() -> Closure {
             id: "1a".into(),
             url: "https://me:secret@x.org/z.tgz".into(),
             name: "z.tgz".into(),
+            git: false,
+            keep_git_dir: false,
             checksum: None,
             service: "web".into(),
             file: "/p/Dockerfile".into(),

@@ -104,6 +104,13 @@ impl BuildTarget {
         Value::Object(target)
     }
 
+    /// What a bake target says of secrets and of keys.
+    pub(crate) fn credentials(&self) -> Vec<(&'static str, Value)> {
+        let all = [("secret", self.secret_texts()), ("ssh", self.ssh_texts())];
+        let given = all.into_iter().filter(|(_, texts)| !texts.is_empty());
+        given.map(|(key, texts)| (key, json!(texts))).collect()
+    }
+
     fn context_text(&self) -> String {
         match &self.context {
             BuildContext::Directory(path) => path.display().to_string(),

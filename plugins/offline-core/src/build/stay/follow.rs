@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::build::replay::cleaner_of;
-use crate::dockerfile::{Copy, is_like_copy, parse, with_carried_adds, with_named_stages};
+use crate::dockerfile::{
+    Copy, is_like_copy, parse, with_carried_adds, with_named_stages, written_source,
+};
 use crate::network::{
     Caches, Cleaner, Rewritten, Variables, first_network_steps, rewrite_and_clean,
 };
@@ -35,7 +37,7 @@ pub(super) struct Followed {
     pub(super) name: String,
     /// Whether variables come by secrets, and not by ARG.
     pub(super) by_secrets: bool,
-    /// By its address as it is written, where the file lies that ADD fetches.
+    /// By its address as it is written, where that lies which ADD fetches.
     #[serde(default)]
     pub(super) fetched: BTreeMap<String, String>,
     /// The image with the program that cleans up after steps.
@@ -87,7 +89,8 @@ pub(super) fn rewritten(
         if !is_like_copy(add) {
             return None;
         }
-        let paths = add.sources.iter().map(|source| fetched.get(source));
+        let paths = add.sources.iter();
+        let paths = paths.map(|source| fetched.get(&written_source(add, source)));
         paths.map(Option::<&String>::cloned).collect()
     };
     let text = &with_carried_adds(text, &file, held);

@@ -226,6 +226,7 @@ fn what_add_fetches_and_the_bundle_holds_is_no_error() {
             id,
             url: "https://example.org/x.tar".into(),
             name: "x.tar".into(),
+            folder: false,
             digest,
             size: 1,
             mode: 0o600,

@@ -130,15 +130,15 @@ say "docker offline export"
 # The very images that docker save has: the classic builder's would be a second copy of them.
 # The first one meets an engine that has built nothing by stages; the second has only to save and pack.
 measured export_first $lab run $connected --cwd "$project" -- \
-    docker offline export --builder buildkit --progress plain --archive none --cache-dir "$folder/bundle"
+    docker offline export --progress plain --archive none --cache-dir "$folder/bundle"
 rm -rf "$folder/bundle"
 measured export $lab run $connected --cwd "$project" -- \
-    docker offline export --builder buildkit --progress plain --cache-dir "$folder/bundle" --archive "$folder/stick/build-cache-bench.tar.zst"
+    docker offline export --progress plain --cache-dir "$folder/bundle" --archive "$folder/stick/build-cache-bench.tar.zst"
 archive=$(size_of "$folder/stick/build-cache-bench.tar.zst")
 rm "$folder/stick/build-cache-bench.tar.zst"
 # The bundle is there, so that this one packs and does nothing else but look.
 measured pack $lab run $connected --cwd "$project" -- \
-    docker offline export --builder buildkit --progress plain --cache-dir "$folder/bundle" --archive "$folder/stick/build-cache-bench.tar.zst"
+    docker offline export --progress plain --cache-dir "$folder/bundle" --archive "$folder/stick/build-cache-bench.tar.zst"
 $lab wipe $connected
 
 say "docker load"

@@ -119,7 +119,7 @@ for part in 1 2 3 4 5 6 7 8; do
 done
 $lab start "$connected"
 on "$connected" "$folder" "$repository/scripts/install.sh" --from "$folder/bin" >/dev/null 2>&1
-on "$connected" "$folder/large" docker offline export --builder buildkit --archive none >"$folder/export.log" 2>&1 ||
+on "$connected" "$folder/large" docker offline export --archive none >"$folder/export.log" 2>&1 ||
     { tail -n 20 "$folder/export.log" >&2 && exit 1; }
 $lab wipe "$connected"
 blobs=$folder/large/build-cache/blobs/sha256

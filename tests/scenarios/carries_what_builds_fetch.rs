@@ -87,7 +87,7 @@ fn what_add_fetches_is_carried_and_read_on_site() {
     let project = project(&origin);
 
     say("a plan names it, and asks nobody");
-    let flags = ["export", "--builder", "buildkit", "--dry-run"];
+    let flags = ["export", "--dry-run"];
     let plan = connected.offline(project.path(), flags).succeeds();
     for words in ["Fetched for ADD", "app/Dockerfile:5", "/tool-1.2", "/two"] {
         assert!(plan.stdout.contains(words), "{words}: {plan}");
@@ -101,12 +101,12 @@ fn what_add_fetches_is_carried_and_read_on_site() {
     ] {
         let before = project.edit("app/Dockerfile", address, "/gone");
         connected
-            .offline(project.path(), ["export", "--builder", "buildkit"])
+            .offline(project.path(), ["export"])
             .fails_with(50, &words);
         project.write("app/Dockerfile", before);
     }
 
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     for words in ["Fetched for ADD in app, plain", "fetched by ADD"] {
         assert!(carried.told.contains(words), "{}", carried.told);
     }

@@ -3,7 +3,7 @@
 
 use docker_offline_tests::{
     Carried, Engine, LlmChat, Pair, Workspace, assert_classic_only_ran, classic_pairs, on_each,
-    repository, rounds,
+    repository, rounds, say,
 };
 
 #[test]
@@ -126,20 +126,31 @@ fn the_rebuild_script_replaces_what_the_classic_builder_built_anew() {
     LlmChat::on(&site, &project).answers_with("two");
 }
 
+/// Where there is nothing but the classic builder, a service with steps that only
+/// BuildKit knows is built after an edit that comes behind them.
 #[test]
-fn what_the_classic_builder_cannot_build_is_carried_until_it_is_edited() {
+fn what_only_buildkit_knows_is_gone_on_from() {
+    let tools = "# syntax=docker/dockerfile:1\nFROM busybox:1.36 AS tools\nRUN --mount=type=cache,target=/cache echo tools > /tools\nENV MADE=by-buildkit\nRUN <<END\necho here > /here\nENV > /dev/null || true\nEND\nCOPY --link seed.txt /seed.txt\nENTRYPOINT []\nCOPY data.txt /data.txt\nRUN cat /data.txt /tools /here > /all && test $MADE = by-buildkit\nCMD [\"cat\", \"/all\"]\n";
     let project = Workspace::of_files(
         "carried-as-it-is",
         &[
             (
                 "compose.yaml",
-                "services:\n  tools:\n    build: ./tools\n    image: tools:dev\n  plain:\n    build: ./plain\n    image: plain:dev\n",
+                "services:\n  tools:\n    build:\n      context: ./tools\n      additional_contexts: {shared: ./shared}\n    image: tools:dev\n  bound:\n    build: ./bound\n    image: bound:dev\n  plain:\n    build: ./plain\n    image: plain:dev\n",
             ),
+            ("shared/note", "note\n"),
             (
                 "tools/Dockerfile",
-                "FROM busybox:1.36\nRUN --mount=type=cache,target=/cache echo tools > /tools\nCOPY data.txt /data.txt\n",
+                &tools.replace("COPY --link", "COPY --from=shared note /note\nCOPY --link"),
             ),
+            ("tools/seed.txt", "seed\n"),
             ("tools/data.txt", "data\n"),
+            (
+                "bound/Dockerfile",
+                "FROM busybox:1.36\nRUN --mount=type=bind,source=list,target=/list cp /list /bound\nCOPY data.txt /data.txt\n",
+            ),
+            ("bound/list", "list\n"),
+            ("bound/data.txt", "data\n"),
             (
                 "plain/Dockerfile",
                 "FROM busybox:1.36\nRUN echo plain > /plain\nCOPY data.txt /data.txt\n",
@@ -160,21 +171,39 @@ fn what_the_classic_builder_cannot_build_is_carried_until_it_is_edited() {
     for words in ["tools:dev (carried, not rebuilt)", "no buildx"] {
         assert!(ran.all().contains(words), "{words:?}: {ran}");
     }
-    project.write("plain/data.txt", "edited\n");
-    build().succeeds();
-    project.write("tools/data.txt", "edited\n");
-    let ran = build().run();
-    ran.assert_failure(51, &["tools", "tools/Dockerfile:2", "data.txt (changed)"]);
-    let show = |image: &str| {
-        let ran = site
-            .run("docker")
-            .args(["run", "--rm", image, "cat", "/data.txt"]);
+    let show = |image: &str, file: &str| {
+        let ran = site.run("docker").args(["run", "--rm", image, "cat", file]);
         ran.succeeds().stdout
     };
-    assert_eq!(show("plain:dev"), "edited\n");
-    assert_eq!(
-        show("tools:dev"),
-        "data\n",
-        "the carried image is still there"
-    );
+    say("an edit behind the last step that only BuildKit knows is built");
+    for service in ["tools", "bound", "plain"] {
+        project.write(&format!("{service}/data.txt"), "edited\n");
+    }
+    let ran = build().succeeds();
+    assert_classic_only_ran(&ran, &["cat /data.txt"]);
+    let run = ["run", "--rm", "tools:dev"];
+    let told = site.run("docker").args(run).succeeds().stdout;
+    assert_eq!(told, "edited\ntools\nhere\n", "and its settings are there");
+    assert_eq!(show("tools:dev", "/note"), "note\n");
+    assert_eq!(show("bound:dev", "/data.txt"), "edited\n");
+    assert_eq!(show("plain:dev", "/data.txt"), "edited\n");
+
+    say("an edit of what such a step takes is refused by line, and nothing is lost");
+    for (file, line, words) in [
+        ("tools/seed.txt", "tools/Dockerfile:10", "COPY --link"),
+        ("shared/note", "tools/Dockerfile:9", "named context shared"),
+        ("bound/list", "bound/Dockerfile:2", "RUN --mount"),
+    ] {
+        let before = project.read(file);
+        project.write(file, "changed\n");
+        build().run().assert_failure(51, &[line, words]);
+        project.write(file, before);
+    }
+    let before = project.edit("tools/Dockerfile", "echo here", "echo there");
+    build()
+        .run()
+        .assert_failure(51, &["tools/Dockerfile:5", "heredoc"]);
+    project.write("tools/Dockerfile", before);
+    build().succeeds();
+    assert_eq!(show("tools:dev", "/here"), "here\n");
 }

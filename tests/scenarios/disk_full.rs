@@ -81,7 +81,7 @@ fn at_export_of_the_archive() {
 #[test]
 fn while_unpacking_and_while_loading() {
     let connected = Engine::with_plugin("28-overlay2-connected");
-    let carried = Carried::export(&connected, project(), &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project(), &[]);
     drop(connected);
 
     let (site, project) = carried.arrive("28-overlay2-airgapped");

@@ -46,7 +46,7 @@ fn a_recorded_step_is_replayed_in_whatever_build_it_runs() {
             ("child/Dockerfile", CHILD),
         ],
     );
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     drop(connected);
     for kind in ["28-overlay2-airgapped", "28-containerd-airgapped"] {
         say(kind);

@@ -31,8 +31,6 @@ fn features_hits_every_step_on_the_same_kind_of_engine() {
         let flags: Vec<&str> = [
             "--all-profiles",
             "--no-record",
-            "--builder",
-            "buildkit",
             "--site-engine",
             &site_engine,
         ]

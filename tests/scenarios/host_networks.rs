@@ -49,7 +49,7 @@ fn a_build_on_the_hosts_network_is_recorded_with_its_loopback() {
             ("app/words", "words 0\n"),
         ],
     );
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     assert!(carried.told.contains("2 requests"), "{}", carried.told);
     drop(connected);
     for kind in [

@@ -85,11 +85,7 @@ fn export_is_cut_at_any_moment_and_then_succeeds() {
 #[test]
 fn build_is_cut_at_any_moment_and_then_succeeds() {
     let connected = Engine::with_plugin("28-overlay2-connected");
-    let carried = Carried::export(
-        &connected,
-        project(),
-        &["--no-record", "--builder", "buildkit"],
-    );
+    let carried = Carried::export(&connected, project(), &["--no-record"]);
     drop(connected);
     let (site, project) = carried.arrive("28-overlay2-airgapped");
     let build = || {

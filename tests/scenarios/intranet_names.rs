@@ -70,7 +70,7 @@ fn each_service_is_recorded_by_the_names_it_knows() {
         project.write(&format!("{service}/fetch.py"), FETCH);
         project.write(&format!("{service}/words"), format!("{service} 0\n"));
     }
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     assert!(carried.told.contains("3 requests"), "{}", carried.told);
     drop(connected);
     for kind in ["28-containerd-airgapped", "26-overlay2-airgapped"] {

@@ -61,7 +61,6 @@ fn link_across_stores_is_said_at_export_and_before_the_build() {
                 "28.5,overlay2",
             ],
         )
-        .args(["--builder", "buildkit"])
         .succeeds();
     assert!(!ran.all().contains("--link"), "{ran}");
     drop(connected);

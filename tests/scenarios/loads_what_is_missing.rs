@@ -29,7 +29,7 @@ fn parts_are_loaded_and_built_as_they_are_asked_for() {
     for store in ["overlay2", "containerd"] {
         println!("  {store}");
         let connected = Engine::with_plugin(&format!("28-{store}-connected"));
-        let carried = Carried::export(&connected, project(), &["--builder", "buildkit"]);
+        let carried = Carried::export(&connected, project(), &[]);
         drop(connected);
         let (site, project) = carried.arrive(&format!("28-{store}-airgapped"));
         let offline = |args: &[&str]| {

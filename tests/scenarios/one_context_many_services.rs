@@ -50,7 +50,7 @@ fn services_of_one_context_are_all_cached() {
             ("app/words", "words\n"),
         ],
     );
-    let flags = ["--builder", "buildkit", "--no-record"];
+    let flags = ["--no-record"];
     let carried = Carried::export(&connected, project, &flags);
     drop(connected);
     for kind in ["28-containerd-airgapped", "28-overlay2-airgapped"] {

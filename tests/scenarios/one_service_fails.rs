@@ -44,7 +44,6 @@ fn the_others_are_recorded_and_built() {
     let carried = Workspace::empty("carried");
     let export = |flags: &[&str]| {
         let archive = carried.join("build-cache-20260101.tar.zst");
-        let flags = [&["--builder", "buildkit"], flags].concat();
         connected
             .offline(project.path(), ["export", "--archive"])
             .arg(archive)

@@ -76,7 +76,7 @@ fn what_drops_the_variables_is_recorded_and_replayed() {
         ],
     );
     edit(&project, "words 0");
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     drop(connected);
     for kind in ["28-containerd-airgapped", "26-overlay2-airgapped"] {
         println!("  {kind}");
@@ -145,7 +145,7 @@ fn what_goes_past_the_proxy_is_named_on_both_sides() {
             ("plain/words", "words 0\n"),
         ],
     );
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     let told = &carried.told;
     let past = "what wget fetches for service clear in this step is not recorded";
     assert_eq!(told.matches(past).count(), 1, "{told}");

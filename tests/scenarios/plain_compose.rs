@@ -52,7 +52,7 @@ fn project(copy: &str) -> Workspace {
 #[test]
 fn compose_is_told_by_a_file_that_it_finds_or_by_one_line() {
     let connected = Engine::with_plugin("28-overlay2-connected");
-    let flags = ["--builder", "buildkit", "--no-record"];
+    let flags = ["--no-record"];
     let found = Carried::export(&connected, project("COPY words ."), &flags);
     assert!(!found.told.contains("no build cache"), "{}", found.told);
     let named = Carried::export(&connected, project("COPY . ."), &flags);

@@ -96,7 +96,7 @@ fn no_layer_of_the_recording_is_carried() {
 }
 
 fn exported(engine: &Engine, project: &Workspace, flags: &[&str]) -> Ran {
-    let words = ["export", "--builder", "buildkit", "--archive", "none"];
+    let words = ["export", "--archive", "none"];
     let export = engine.offline(project.path(), words).args(flags);
     export.within(600).succeeds()
 }

@@ -60,8 +60,7 @@ fn project() -> Workspace {
 #[test]
 fn what_was_recorded_is_replayed_under_any_clock() {
     let connected = Engine::with_plugin("28-overlay2-connected");
-    let flags = ["--builder", "buildkit"];
-    let carried = Carried::export(&connected, project(), &flags);
+    let carried = Carried::export(&connected, project(), &[]);
     let library = carried.archive_folder.join("moved-clock.so");
     connected.fetches_a_movable_clock(&library);
     say("what an ordinary build of the edited sources makes");

@@ -36,7 +36,7 @@ fn a_recording_holds_every_answer_and_no_token() {
     let origin = Origin::answering(&engine, answer);
     let project = project(&origin, DOCKERFILE);
     let export = || {
-        let flags = ["export", "--builder", "buildkit", "--archive", "none"];
+        let flags = ["export", "--archive", "none"];
         engine.offline(project.path(), flags).within(600).succeeds()
     };
 
@@ -107,14 +107,7 @@ fn a_recording_holds_every_answer_and_no_token() {
     let plain = engine
         .offline(
             project.path(),
-            [
-                "export",
-                "--no-record",
-                "--builder",
-                "buildkit",
-                "--archive",
-                "none",
-            ],
+            ["export", "--no-record", "--archive", "none"],
         )
         .within(600)
         .succeeds();
@@ -132,7 +125,7 @@ fn a_recording_that_is_not_whole_is_left_out_with_its_url() {
     let text =
         "FROM busybox:1.36\nARG ORIGIN\nCOPY . .\nRUN wget -q -O cut \"$ORIGIN/cut\" || true\n";
     let project = project(&origin, text);
-    let flags = ["export", "--builder", "buildkit", "--archive", "none"];
+    let flags = ["export", "--archive", "none"];
     let export = || engine.offline(project.path(), flags).within(600);
     let refused = export().arg("--strict").run();
     refused.assert_in_words();

@@ -63,8 +63,7 @@ fn what_cannot_cross_is_replayed_and_nothing_else() {
 fn export(pair: Pair) -> Carried {
     let connected = Engine::with_plugin(&pair.connected());
     let origin = Origin::start(&connected);
-    let flags = ["--builder", "buildkit"];
-    let carried = Carried::export(&connected, project(&origin), &flags);
+    let carried = Carried::export(&connected, project(&origin), &[]);
     for words in [
         "mounts: RUN --mount hits",
         "link: COPY --link misses",
@@ -73,7 +72,7 @@ fn export(pair: Pair) -> Carried {
         assert!(carried.told.contains(words), "{words}: {}", carried.told);
     }
     // With the site named, nothing is lost there: the export is not refused.
-    let named = ["export", "--dry-run", "--builder", "buildkit"];
+    let named = ["export", "--dry-run"];
     let named = connected.offline(carried.project.path(), named);
     let said = named.args(["--site-engine", "26.1,containerd"]).succeeds();
     for words in ["mounts/Dockerfile:3", "answered from the recorded network"] {

@@ -48,7 +48,7 @@ static CARRIED: LazyLock<(Carried, Origin)> = LazyLock::new(|| {
         let copy = Workspace::copy_of(&sloppy.join(service), service);
         std::fs::rename(copy.path(), project.join(service)).unwrap();
     }
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     (carried, origin)
 });
 

@@ -27,8 +27,7 @@ static CARRIED: LazyLock<(Engine, Carried)> = LazyLock::new(|| {
     }
     // A version of a package that the site of the story has in another.
     panel(&project, &[("is-number", "7.0.0"), ("picocolors", "1.1.0")]);
-    let flags = ["--builder", "buildkit"];
-    let carried = Carried::export(&connected, project, &flags);
+    let carried = Carried::export(&connected, project, &[]);
     (connected, carried)
 });
 
@@ -350,8 +349,7 @@ fn what_a_step_did_without_is_brought_too() {
             ("Dockerfile", DOCKERFILE),
         ],
     );
-    let flags = ["--builder", "buildkit"];
-    let carried = Carried::export(&connected, project, &flags);
+    let carried = Carried::export(&connected, project, &[]);
     let (site, project) = carried.arrive("28-overlay2-airgapped");
     let build = |flags: &[&str]| {
         let build = site.offline(project.path(), ["build"]).args(flags);
@@ -419,8 +417,7 @@ fn the_base_is_the_site_s_own_when_its_child_is_fetched_for() {
             ("child/Dockerfile", CHILD),
         ],
     );
-    let flags = ["--builder", "buildkit"];
-    let carried = Carried::export(&connected, project, &flags);
+    let carried = Carried::export(&connected, project, &[]);
     let (site, project) = carried.arrive("28-containerd-airgapped");
     let build = |flags: &[&str]| site.offline(project.path(), ["build"]).args(flags);
     let bundle = carried.archive();

@@ -26,8 +26,7 @@ fn carried(flags: &[&str]) -> Carried {
             ("app/local.sh", "cat fetched words > all\n"),
         ],
     );
-    let flags = [&["--builder", "both"], flags].concat();
-    Carried::export(&connected, project, &flags)
+    Carried::export(&connected, project, flags)
 }
 
 /// Line and state of each step that may use the network.

@@ -30,7 +30,7 @@ fn project(origin: &Origin) -> Workspace {
 fn ten_builds_at_once_all_end_well() {
     let connected = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::start(&connected);
-    let carried = Carried::export(&connected, project(&origin), &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project(&origin), &[]);
     drop(connected);
     let (site, first) = carried.arrive("28-overlay2-airgapped");
     let bundle = carried.archive();

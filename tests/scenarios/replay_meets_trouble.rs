@@ -23,12 +23,10 @@ fn project(origin: &Origin) -> Workspace {
     Workspace::of_files("trouble", &files)
 }
 
-const FLAGS: [&str; 2] = ["--builder", "buildkit"];
-
 static CARRIED: LazyLock<Carried> = LazyLock::new(|| {
     let connected = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::start(&connected);
-    Carried::export(&connected, project(&origin), &FLAGS)
+    Carried::export(&connected, project(&origin), &[])
 });
 
 /// A site with this in its `daemon.json`, and the project, built once.
@@ -221,14 +219,13 @@ fn a_remote_engine_is_exported_without_and_refused_on_site() {
             env.args(args).within(300)
         };
         let export = ["export", "--archive", "none"];
-        let export: Vec<&str> = export.iter().chain(&FLAGS).copied().collect();
         project.write("app/words", format!("words for {name}\n"));
         let ran = remote(&export).succeeds();
         let words = format!("the engine is on another machine ({endpoint})");
         assert!(ran.stderr.contains(&words), "{ran}");
         assert!(!ran.stdout.contains("Recorded network"), "{ran}");
 
-        let here = engine.offline(project.path(), &export).within(300);
+        let here = engine.offline(project.path(), export).within(300);
         let here = here.succeeds();
         assert!(here.stdout.contains("Recorded network"), "{here}");
         project.write("app/words", format!("words of {name}\n"));

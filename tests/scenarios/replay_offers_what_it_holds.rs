@@ -55,7 +55,7 @@ fn arrive() -> (Engine, Workspace) {
         ("twice/words", "words one\n"),
     ];
     let project = Workspace::of_files("offers", &files);
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     drop(connected);
     let (site, project) = carried.arrive("28-overlay2-airgapped");
     site.offline(project.path(), ["build", "--bundle"])

@@ -36,7 +36,7 @@ fn git(project: &Workspace, args: &[&str]) -> String {
 fn plain_compose_replays_after_every_edit_until_left() {
     let connected = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::start(&connected);
-    let carried = Carried::export(&connected, project(&origin), &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project(&origin), &[]);
     drop(connected);
     let kinds = [
         "28-containerd-airgapped",
@@ -140,7 +140,7 @@ fn a_project_of_other_names_is_told_the_line_for_its_env_file() {
     std::fs::rename(project.join("compose.yaml"), project.join("stack.yaml")).unwrap();
     let environment = project.read(".env");
     project.write(".env", format!("{environment}COMPOSE_FILE=stack.yaml\n"));
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     drop(connected);
     let (site, project) = carried.arrive("28-overlay2-airgapped");
     let stay = || {

@@ -65,7 +65,7 @@ fn project(origin: &Origin) -> Workspace {
 fn export(connected: &Engine, project: Workspace) -> Carried {
     let archive_folder = Workspace::empty("carried");
     let ran = connected
-        .offline(project.path(), ["export", "--builder", "buildkit"])
+        .offline(project.path(), ["export"])
         .arg("--archive")
         .arg(archive_folder.join("build-cache-20260101.tar.zst"))
         .env("INDEX_TOKEN", TOKEN)
@@ -98,12 +98,12 @@ fn secrets_and_agents_stay_home_and_the_site_builds_without() {
     let conf = project.read("private/tool.conf");
     std::fs::remove_file(project.join("private/tool.conf")).unwrap();
     connected
-        .offline(project.path(), ["export", "--builder", "buildkit"])
+        .offline(project.path(), ["export"])
         .env("SSH_AUTH_SOCK", connected.socket())
         .fails_with(15, &["compose.yaml:22", "secret conf", "does not exist"]);
     project.write("private/tool.conf", conf);
     connected
-        .offline(project.path(), ["export", "--builder", "buildkit"])
+        .offline(project.path(), ["export"])
         .env("SSH_AUTH_SOCK", "/nowhere")
         .fails_with(15, &["compose.yaml:7", "ssh agent", "ssh-add"]);
     let carried = export(&connected, project);

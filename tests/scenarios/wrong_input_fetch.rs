@@ -38,7 +38,7 @@ fn made() -> &'static Made {
             origin,
             project,
         };
-        let flags = ["export", "--builder", "buildkit", "--archive", "a.tar"];
+        let flags = ["export", "--archive", "a.tar"];
         let export = made.engine.offline(made.project.path(), flags);
         export.within(300).succeeds();
         made.project.write("wanted.json", made.wanted().to_string());

@@ -128,8 +128,7 @@ impl Sloppy {
         project.write(".env", environment);
         project.write("base/certs/company.pem", fs::read(&origin.ca).unwrap());
         let authority = project.join("base/certs/company.pem");
-        let flags = ["--builder", "buildkit", "--ca-file"];
-        let flags = [&flags[..], &[authority.to_str().unwrap()]].concat();
+        let flags = ["--ca-file", authority.to_str().unwrap()];
         let carried = Carried::export(&connected, project, &flags);
 
         say("what an ordinary build of the edited sources makes");

@@ -2,11 +2,11 @@ use std::path::{Path, PathBuf};
 
 use offline_core::compatibility::Engine;
 use offline_core::engine::Store;
-use offline_core::export::{self, ArchiveChoice, BuilderChoice, ExportOptions, Prepared};
+use offline_core::export::{self, ArchiveChoice, ExportOptions, Prepared};
 use offline_core::{Event, Failure, Reporter as _, plan};
 use offline_terminal::{Format, Terminal};
 
-use crate::{Archive, Args, Builder, SiteStore, words};
+use crate::{Archive, Args, SiteStore, words};
 
 /// What lies beside an archive, so that a site can begin with nothing.
 const BINARIES: [&str; 4] = [
@@ -19,6 +19,10 @@ const BINARIES: [&str; 4] = [
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     let docker = terminal.docker()?;
     let options = options(args);
+    if args.builder.is_some() {
+        let words = "--builder has no effect any more: one set of stages serves both builders";
+        terminal.reporter().event(Event::Note(words.into()));
+    }
     if let Some(file) = &args.fetch {
         let summary = export::fetch(&docker, &options, file, terminal.reporter())?;
         match args.format {
@@ -49,12 +53,6 @@ fn options(args: &Args) -> ExportOptions {
             None => ArchiveChoice::Dated,
             Some(Archive::None) => ArchiveChoice::None,
             Some(Archive::File(path)) => ArchiveChoice::File(path.clone()),
-        },
-        builder: match args.builder {
-            None => BuilderChoice::Auto,
-            Some(Builder::Buildkit) => BuilderChoice::Buildkit,
-            Some(Builder::Classic) => BuilderChoice::Classic,
-            Some(Builder::Both) => BuilderChoice::Both,
         },
         platform: args.platform.clone(),
         site: args.site_engine.as_ref().map(|site| Engine {

@@ -35,25 +35,16 @@ pub(crate) fn of_export(summary: &Summary) -> String {
 }
 
 fn of_stages(summary: &Summary) -> String {
-    let kinds: Vec<String> = [
-        (summary.stages, "BuildKit"),
-        (summary.classic_stages, "classic"),
-    ]
-    .iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, builder)| format!("{number} {builder} stages"))
-    .collect();
-    match kinds.as_slice() {
-        [] => "no stages".into(),
-        kinds => kinds.join(" and "),
+    match summary.stages {
+        0 => "no stages".into(),
+        number => format!("{number} stages"),
     }
 }
 
 fn of_sizes(summary: &Summary) -> String {
     let sizes = [
         (summary.sizes.images, "images"),
-        (summary.sizes.buildkit_stages, "BuildKit stages"),
-        (summary.sizes.classic_stages, "classic stages"),
+        (summary.sizes.stages, "stages"),
         (summary.sizes.fetched, "fetched by ADD"),
         (summary.sizes.network, "recorded network"),
         (summary.sizes.other, "other"),
@@ -70,7 +61,7 @@ fn of_what_is_not_carried(summary: &Summary) -> String {
     let mut text = String::new();
     if !summary.not_classic.is_empty() {
         text += &format!(
-            "Not for --classic, see the warnings: {}\n",
+            "With --classic not rebuilt from the start, see the warnings: {}\n",
             summary.not_classic.join(", ")
         );
     }

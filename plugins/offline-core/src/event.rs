@@ -27,11 +27,6 @@ pub enum Work {
         /// How many stages.
         stages: usize,
     },
-    /// Building services with the classic builder.
-    BuildClassic {
-        /// How many services.
-        services: usize,
-    },
     /// Building services once more to record what their steps fetch.
     RecordNetwork {
         /// How many services.

@@ -30,9 +30,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE|none", value_hint = ValueHint::FilePath)]
     pub archive: Option<Archive>,
 
-    /// Whose build cache to carry (default: both, or BuildKit's alone on an engine without the classic builder)
-    #[arg(long, value_enum, value_name = "BUILDER")]
-    pub builder: Option<Builder>,
+    /// Without effect: every bundle serves both builders
+    #[arg(long, hide = true, value_name = "BUILDER", value_parser = ["buildkit", "classic", "both"])]
+    pub builder: Option<String>,
 
     /// Platform to export for, like linux/arm64 (default: what the project says, else the engine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
@@ -86,17 +86,6 @@ pub struct Args {
     /// Go on where the export would be refused because it cannot work on the site
     #[arg(long)]
     pub force: bool,
-}
-
-/// Whose build cache a bundle carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Builder {
-    /// That of BuildKit
-    Buildkit,
-    /// That of the classic builder, the only one that crosses engine generations
-    Classic,
-    /// Both
-    Both,
 }
 
 impl Command for Args {

@@ -12,7 +12,7 @@ use crate::closure::Closure;
 use crate::engine::EngineInfo;
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Warning};
-use crate::stages::{Substitutes, step_keys};
+use crate::stages::{MadeOf, Substitutes, step_keys};
 
 /// The journey of `--classic`, with what `BuildKit` does before and after.
 pub(super) struct ByClassic<'a> {
@@ -41,7 +41,13 @@ impl ByClassic<'_> {
             foresight,
             ..
         } = self.builder;
-        let keys = step_keys(project, closure, self.inventories);
+        let of_classic = record.services.iter().any(|s| s.classic.is_some());
+        let made_of = if of_classic {
+            MadeOf::WhatClassicKnows
+        } else {
+            MadeOf::Everything
+        };
+        let keys = step_keys(project, closure, self.inventories, made_of);
         let mut plan = plan(&PlanInputs {
             closure,
             layout,

@@ -1,6 +1,6 @@
 use super::foresight::Foresight;
 use super::{BuildOptions, Error};
-use crate::bundle::Record;
+use crate::bundle::{Record, ServiceRecord};
 use crate::closure::Closure;
 use crate::compatibility::classic_obstacles;
 use crate::engine::{self, Docker, EngineInfo};
@@ -53,7 +53,8 @@ pub(super) fn choose(
     foresight: &Foresight,
     engine: &EngineInfo,
 ) -> Result<Choice, Failure> {
-    let carried = record.services.iter().any(|s| s.classic.is_some());
+    let holds = |s: &ServiceRecord| s.classic.is_some() || !s.stages.is_empty();
+    let carried = record.services.iter().any(holds);
     if options.classic {
         if !carried && closure.services.iter().any(|s| s.build.is_some()) {
             return Err(Error::NoClassicStages {
@@ -86,9 +87,10 @@ pub(super) fn choose(
     let lost = foresight.refused.iter().find(|(name, _)| {
         let build = closure.service(name).and_then(|s| s.build.as_ref());
         let known = record.services.iter().find(|s| s.name == **name);
-        let has = known
-            .and_then(|s| s.classic.as_ref())
-            .is_some_and(|c| !c.stages.is_empty());
+        let has = known.is_some_and(|known| match &known.classic {
+            Some(classic) => !classic.stages.is_empty(),
+            None => !known.stages.is_empty(),
+        });
         has && build.is_some_and(|b| classic_obstacles(b, &engine.platform).is_empty())
     });
     if let (Some((name, reason)), false) = (lost, options.force) {

@@ -70,7 +70,7 @@ pub enum Error {
     },
     /// The bundle has nothing for the classic builder.
     #[error(
-        "the bundle holds no stage images of the classic builder: it was exported for BuildKit alone, on Engine {builder}"
+        "the bundle holds no stage images of the services that are built; Engine {builder} made it"
     )]
     NoClassicStages {
         /// The engine that made it.
@@ -202,7 +202,7 @@ impl Explain for Error {
                 "see the warnings above for each; --force builds them all the same, with a network step running on site".into()
             }
             Self::NoClassicStages { .. } => {
-                "export again on the connected machine with docker offline export --builder both, and carry the new archive; without --classic, docker offline build takes what there is".into()
+                "export again on the connected machine, and carry the new archive".into()
             }
             Self::Driver { .. } => "docker buildx use default".into(),
             Self::Write { .. } => "free space or check the folder's rights, then run the same command again".into(),

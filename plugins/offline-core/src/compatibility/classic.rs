@@ -20,6 +20,22 @@ pub struct Obstacle {
     pub line: u32,
     /// What it is, such as `RUN --mount`.
     pub what: String,
+    /// What it stands in the way of.
+    pub of: ObstacleOf,
+}
+
+/// What an obstacle stands in the way of. What the image that a build goes on from has
+/// in it already is in nobody's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObstacleOf {
+    /// The build, wherever it goes on.
+    Build,
+    /// Every step of its stage.
+    Stage,
+    /// Every step that copies from the context.
+    Context,
+    /// Its own step.
+    Step,
 }
 
 /// Everything in the stages up to the target that the classic builder of Engine
@@ -28,7 +44,7 @@ pub struct Obstacle {
 pub fn classic_obstacles(build: &BuildClosure, engine: &str) -> Vec<Obstacle> {
     let mut found = Found::default();
     if let BuildContext::Remote(_) = &build.context {
-        found.add(1, "a remote build context");
+        found.add_of(ObstacleOf::Build, 1, "a remote build context");
     }
     match dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path) {
         Ok(file) => {
@@ -38,7 +54,9 @@ pub fn classic_obstacles(build: &BuildClosure, engine: &str) -> Vec<Obstacle> {
                 in_stage(build, stage, engine, &file, &lines, &mut found);
             }
         }
-        Err(error) if found.0.is_empty() => found.add(error.line, error.why),
+        Err(error) if found.0.is_empty() => {
+            found.add_of(ObstacleOf::Build, error.line, error.why);
+        }
         Err(_) => {}
     }
     ignore_file(build, &mut found);
@@ -55,8 +73,12 @@ struct Found(BTreeSet<Obstacle>);
 
 impl Found {
     fn add(&mut self, line: u32, what: impl Into<String>) {
+        self.add_of(ObstacleOf::Step, line, what);
+    }
+
+    fn add_of(&mut self, of: ObstacleOf, line: u32, what: impl Into<String>) {
         let what = what.into();
-        self.0.insert(Obstacle { line, what });
+        self.0.insert(Obstacle { line, what, of });
     }
 }
 
@@ -69,17 +91,21 @@ fn whole_file(build: &BuildClosure, file: &Dockerfile, lines: &Lines<'_>, found:
             .insert(name.to_ascii_lowercase(), stage.line)
             .is_some()
         {
-            found.add(stage.line, format!("a second stage of the name {name}"));
+            let what = format!("a second stage of the name {name}");
+            found.add_of(ObstacleOf::Build, stage.line, what);
         }
     }
     if needs_copy(build, file)
         && let Some(line) = ignore_file_copied(build)
     {
         let what = "COPY of .dockerignore, which docker changes for a Dockerfile from elsewhere";
-        found.add(line, what);
+        found.add_of(ObstacleOf::Context, line, what);
     }
     for arg in &file.global_args {
-        substitutions(arg.line, &lines.instruction(arg.line), found);
+        for word in classic_text::unknown_substitutions(&lines.instruction(arg.line)) {
+            let what = format!("the substitution {word}");
+            found.add_of(ObstacleOf::Build, arg.line, what);
+        }
     }
 }
 
@@ -98,7 +124,8 @@ fn in_stage(
         found.add(stage.line, format!("the named context {name}"));
     }
     if stage.platform != engine {
-        found.add(stage.line, format!("FROM for {}", stage.platform));
+        let what = format!("FROM for {}", stage.platform);
+        found.add_of(ObstacleOf::Stage, stage.line, what);
     }
     for (line, source) in &stage.remote_adds {
         found.add(
@@ -239,7 +266,8 @@ fn ignore_file(build: &BuildClosure, found: &mut Found) {
     let general = std::fs::read(context.join(".dockerignore")).unwrap_or_default();
     if own != general {
         let name = Path::new(&name).display();
-        found.add(copy.line, format!("{name}, which only BuildKit reads"));
+        let what = format!("{name}, which only BuildKit reads");
+        found.add_of(ObstacleOf::Context, copy.line, what);
     }
 }
 

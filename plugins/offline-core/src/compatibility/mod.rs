@@ -13,8 +13,8 @@ mod miss;
 mod service_contexts;
 mod watched_builds;
 
-pub use classic::{Obstacle, classic_obstacles};
-pub(crate) use classic_copy::{from_of, names_of_buildkit, needs_copy, range};
+pub use classic::{Obstacle, ObstacleOf, classic_obstacles};
+pub(crate) use classic_copy::{from_of, names_of_buildkit, range};
 pub(crate) use classic_text::Lines;
 pub use miss::{Miss, Reason, misses};
 pub(crate) use service_contexts::major_minor;

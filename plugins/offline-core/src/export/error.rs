@@ -103,12 +103,6 @@ pub enum Error {
         /// The stage.
         stage: String,
     },
-    /// The engine does not build with the classic builder.
-    #[error("this engine's classic builder does not start: {message}")]
-    NoClassicBuilder {
-        /// What docker said.
-        message: String,
-    },
     /// The platform cannot be read.
     #[error("{text:?} is no platform such as linux/amd64")]
     Platform {
@@ -186,7 +180,7 @@ impl Explain for Error {
             Self::NotAllRecorded { .. } => Kind::RecordingPartial,
             Self::RecordingNotWhole { .. } => Kind::RegistryUnreachable,
             Self::Recorder { .. } => Kind::Io,
-            Self::StageLost { .. } | Self::NoClassicBuilder { .. } => Kind::EngineFailed,
+            Self::StageLost { .. } => Kind::EngineFailed,
             Self::Platform { .. } | Self::CannotEmulate { .. } => Kind::OtherPlatform,
             Self::SiteCannotBuild { .. } => Kind::EngineIncompatible,
             Self::CannotWorkOnSite { .. } => Kind::FindingsError,
@@ -225,9 +219,6 @@ impl Explain for Error {
             Self::Fetch { failure } => return failure.hint().map(str::to_owned),
             Self::NothingFetched => "do what is said there; or make the same edit in this project and export again".into(),
             Self::StageLost { .. } => "run the same command again; if it stays so: docker buildx prune, then again".into(),
-            Self::NoClassicBuilder { .. } => {
-                "export with --builder buildkit, or on an engine that builds with DOCKER_BUILDKIT=0 docker build".into()
-            }
             Self::Platform { .. } => "name it as os/architecture, e.g. --platform linux/arm64".into(),
             Self::CannotEmulate { platform, others, .. } => {
                 let mut hint = format!(

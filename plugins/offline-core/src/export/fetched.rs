@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Error, ExportOptions, Prepared};
+use super::{Error, Prepared};
 use crate::bundle::{FetchedFile, FetchedRecord};
 use crate::closure::FetchedSource;
 use crate::engine::{BakeFile, BuildLog, Docker, Step};
@@ -34,14 +34,9 @@ impl Fetched {
     pub(super) fn get(
         docker: &Docker,
         prepared: &Prepared,
-        options: &ExportOptions,
         layout: &Layout,
         reporter: &dyn Reporter,
     ) -> Result<Option<Self>, Failure> {
-        // The classic builder knows no named context.
-        if !options.builder.buildkit() {
-            return Ok(None);
-        }
         let closure = &prepared.closure;
         let mut sources: BTreeMap<&str, &FetchedSource> = BTreeMap::new();
         for one in &closure.fetched {

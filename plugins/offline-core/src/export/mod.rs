@@ -1,14 +1,12 @@
 //! `docker offline export`: everything a project will ask for, into one bundle.
 //!
 //! [`prepare`] reads and decides and changes nothing; [`run`] fetches images,
-//! builds every reachable stage with an inline cache and, where it can, with the
-//! classic builder, copies the stage images into the layout, writes the record and packs the archive.
+//! builds every reachable stage with an inline cache, copies the stage images into the
+//! layout, writes the record and packs the archive.
 
 mod arguments;
 mod bootstrap;
 mod cache_records;
-mod classic_build;
-mod classic_images;
 mod emulation;
 mod error;
 mod fetch;
@@ -30,9 +28,9 @@ pub use error::Error;
 pub(crate) use error::{build_failure, failure_is_full_disk};
 pub use fetch::{FetchSummary, fetch};
 pub(crate) use images::diff_ids;
-pub use options::{ArchiveChoice, BuilderChoice, ExportOptions};
+pub use options::{ArchiveChoice, ExportOptions};
 pub(crate) use outputs::{beside, swallows};
-pub use prepare::{ClassicPlan, Prepared, prepare};
+pub use prepare::{Prepared, prepare};
 #[cfg(test)]
 pub(crate) use record::sources;
 pub(crate) use record::{classic_reference, inventories};

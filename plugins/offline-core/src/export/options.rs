@@ -17,32 +17,6 @@ pub enum ArchiveChoice {
     File(PathBuf),
 }
 
-/// Whose build cache is carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BuilderChoice {
-    /// Both, or BuildKit's alone on an engine without the classic builder.
-    #[default]
-    Auto,
-    /// BuildKit's.
-    Buildkit,
-    /// The classic builder's.
-    Classic,
-    /// Both, or a failure.
-    Both,
-}
-
-impl BuilderChoice {
-    /// Whether stages are built by BuildKit.
-    pub fn buildkit(self) -> bool {
-        self != Self::Classic
-    }
-
-    /// Whether stages are built by the classic builder.
-    pub fn classic(self) -> bool {
-        self != Self::Buildkit
-    }
-}
-
 /// What to export, from where to where.
 #[derive(Debug, Clone, Default)]
 pub struct ExportOptions {
@@ -54,8 +28,6 @@ pub struct ExportOptions {
     pub cache_dir: Option<PathBuf>,
     /// The archive.
     pub archive: ArchiveChoice,
-    /// Whose build cache.
-    pub builder: BuilderChoice,
     /// The platform; `None` means the engine's.
     pub platform: Option<String>,
     /// Build arguments besides those of the Compose files. They are carried.

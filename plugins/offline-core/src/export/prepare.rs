@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use super::options::BuilderChoice;
 use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
 use super::{Error, ExportOptions, arguments, emulation, inputs, outputs};
@@ -11,15 +10,6 @@ use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Warning, Work};
 use crate::project::{self, Project};
-
-/// What the classic builder is asked for.
-#[derive(Debug, Clone, Default)]
-pub struct ClassicPlan {
-    /// Every service that is built, with what keeps the classic builder from it.
-    pub obstacles: BTreeMap<String, Vec<Obstacle>>,
-    /// Whether the export fails on an engine without the classic builder.
-    pub required: bool,
-}
 
 /// All that is known before anything is changed.
 #[derive(Debug, Clone)]
@@ -36,8 +26,8 @@ pub struct Prepared {
     pub whole: Closure,
     /// The services that no site can build, with the reason; they are not carried.
     pub left_out: BTreeMap<String, String>,
-    /// What the classic builder will build; `None` where its cache is not carried.
-    pub classic: Option<ClassicPlan>,
+    /// Every service that is built, with what the classic builder does not know of it.
+    pub obstacles: BTreeMap<String, Vec<Obstacle>>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
     /// Steps that the named site would have to run again with a network.
@@ -67,16 +57,13 @@ pub fn prepare(
     let whole = closure::resolve(&project, &options.services, &platform)?;
     let left_out = left_out(&whole, options);
     let closure = whole.without(&left_out.keys().cloned().collect());
-    if options.builder.buildkit() {
-        check_builder(docker, &closure, &engine)?;
-    }
+    check_builder(docker, &closure, &engine)?;
     let made = Engine::from(&engine);
-    let classic = classic_plan(&closure, &engine, options.builder);
+    let obstacles = obstacles(&closure, &engine);
     let recording = RecordingPlan::decide(docker, &engine, options, &closure);
     let carried = Carried {
-        buildkit: options.builder.buildkit(),
         network: recording.records(),
-        classic: classic.as_ref(),
+        obstacles: &obstacles,
     };
     let (mut all, lost_on_site) =
         warnings(&project, &closure, carried, &made, options.site.as_ref());
@@ -105,7 +92,7 @@ pub fn prepare(
         closure,
         whole,
         left_out,
-        classic,
+        obstacles,
         warnings: all,
         lost_on_site,
         hopeless,
@@ -191,22 +178,12 @@ fn is_foreign(closure: &Closure, engine: &EngineInfo) -> bool {
     stages.any(|stage| stage.platform.parse::<Platform>() != engine.platform.parse())
 }
 
-fn classic_plan(
-    closure: &Closure,
-    engine: &EngineInfo,
-    builder: BuilderChoice,
-) -> Option<ClassicPlan> {
-    if !builder.classic() {
-        return None;
-    }
+fn obstacles(closure: &Closure, engine: &EngineInfo) -> BTreeMap<String, Vec<Obstacle>> {
     let builds = closure
         .services
         .iter()
         .filter_map(|service| Some((service.name.clone(), service.build.as_ref()?)));
-    Some(ClassicPlan {
-        obstacles: builds
-            .map(|(name, build)| (name, classic_obstacles(build, &engine.platform)))
-            .collect(),
-        required: builder != BuilderChoice::Auto,
-    })
+    builds
+        .map(|(name, build)| (name, classic_obstacles(build, &engine.platform)))
+        .collect()
 }

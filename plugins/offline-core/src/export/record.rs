@@ -15,7 +15,7 @@ use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
 use crate::layout::{Descriptor, Digest, IndexEntry, Layout, Manifest, media_type};
 use crate::project::{BuildContext, Project};
-use crate::stages::{StepKeys, step_keys};
+use crate::stages::{MadeOf, StepKeys, step_keys};
 
 /// Writes `index.json` and `manifest.json` for all images and stages.
 pub(super) fn write_index(
@@ -37,30 +37,22 @@ pub(super) fn write_index(
         })
         .collect();
     for service in &record.services {
-        let buildkit = service.stages.iter().map(|stage| {
+        for stage in &service.stages {
             let name = stage_reference(&record.project, &service.name, &stage.name);
-            (name, stage.manifest)
-        });
-        let classic = service.classic.iter().flat_map(|c| &c.stages).map(|stage| {
-            let name = classic_reference(&record.project, &service.name, &stage.name);
-            (name, stage.manifest)
-        });
-        for (name, manifest) in buildkit.chain(classic) {
-            let Some(size) = layout.blob_size(&manifest) else {
+            let Some(size) = layout.blob_size(&stage.manifest) else {
                 continue;
             };
             if entries.iter().any(|e| e.ref_name == name) {
                 continue;
             }
-            // A classic stage without a step is its base, with the registry's manifest.
-            let written = layout.read_json_blob::<Manifest>(&manifest);
+            let written = layout.read_json_blob::<Manifest>(&stage.manifest);
             let own = written.map(|m| m.media_type).unwrap_or_default();
             let kind = match own.as_str() {
                 "" => media_type::OCI_MANIFEST,
                 own => own,
             };
             entries.push(IndexEntry {
-                descriptor: Descriptor::new(kind, manifest, size),
+                descriptor: Descriptor::new(kind, stage.manifest, size),
                 repo_tags: vec![name.clone()],
                 ref_name: name,
                 annotations: BTreeMap::new(),
@@ -105,7 +97,7 @@ pub(crate) fn stage_reference(project: &str, service: &str, stage: &str) -> Stri
     )
 }
 
-/// The name of a stage's image as the classic builder builds it.
+/// The name of the image that the classic builder goes on from in a stage.
 pub(crate) fn classic_reference(project: &str, service: &str, stage: &str) -> String {
     stage_reference(project, service, &format!("classic-{stage}"))
 }
@@ -120,7 +112,12 @@ impl Inputs {
     /// Walks and hashes the contexts.
     pub(super) fn read(prepared: &Prepared) -> Result<Self, bundle::Error> {
         let inventories = inventories(&prepared.closure)?;
-        let keys = step_keys(&prepared.project, &prepared.closure, &inventories);
+        let keys = step_keys(
+            &prepared.project,
+            &prepared.closure,
+            &inventories,
+            MadeOf::Everything,
+        );
         Ok(Self { inventories, keys })
     }
 }
@@ -136,13 +133,7 @@ pub(super) fn record(
     let mut extra_blobs: Vec<Descriptor> = Vec::new();
     let mut services = Vec::new();
     let Inputs { inventories, keys } = inputs;
-    let Gathered {
-        images,
-        stages,
-        classic,
-        ..
-    } = gathered;
-    let classic = classic.as_ref();
+    let Gathered { images, stages, .. } = gathered;
     let network = gathered.network.as_ref().and_then(|n| n.record.clone());
     extra_blobs.extend(network.iter().map(|n| n.manifest.clone()));
     for service in &prepared.closure.services {
@@ -161,7 +152,7 @@ pub(super) fn record(
             target: build.target.clone(),
             final_stage: build.stage(build.target_stage).map(|s| s.name.clone()),
             stages: stage_records(&service.name, build, stages),
-            classic: classic.and_then(|c| c.services.get(&service.name)).cloned(),
+            classic: None,
             sources: Some(sources(network_of(&prepared.project, &service.name), build)),
             steps: keys_of(&service.name, build, keys),
             more: BTreeMap::new(),

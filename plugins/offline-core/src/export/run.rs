@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use super::classic_build::ClassicBuilder;
-use super::classic_images::ClassicImages;
 use super::fetched::Fetched;
 use super::images::{CarriedImage, fetch_all};
 use super::record::{Inputs, previous, record, write_index};
@@ -81,7 +79,7 @@ fn fill(
 ) -> Result<Summary, Failure> {
     let layout = Layout::create(&prepared.outputs.cache_dir)?;
     let previous = previous(&layout);
-    let fetched = Fetched::get(docker, prepared, options, &layout, reporter)?;
+    let fetched = Fetched::get(docker, prepared, &layout, reporter)?;
     let given = fetched.as_ref().map(|f| f.given_to(prepared));
     let prepared = given.as_ref().unwrap_or(prepared);
     let inputs = Inputs::read(prepared)?;
@@ -103,7 +101,6 @@ fn fill(
     let Gathered {
         images,
         stages,
-        classic,
         network,
         mut new_bytes,
     } = gathered;
@@ -135,8 +132,7 @@ fn fill(
         left_out: prepared.left_out.keys().cloned().collect(),
         images: images.len(),
         stages: stages.len(),
-        classic_stages: classic.as_ref().map_or(0, ClassicImages::stages),
-        not_classic: classic.iter().flat_map(ClassicImages::refused).collect(),
+        not_classic: not_classic(prepared),
         sizes: Sizes::of(&layout, &record)?,
         bundle: layout.path().to_owned(),
         bundle_bytes: layout
@@ -165,7 +161,6 @@ fn fill(
 pub(super) struct Gathered {
     pub(super) images: Vec<CarriedImage>,
     pub(super) stages: Vec<StageImage>,
-    pub(super) classic: Option<ClassicImages>,
     pub(super) network: Option<RecordedNetwork>,
     /// Bytes of stage images that the layout did not hold before.
     new_bytes: u64,
@@ -248,46 +243,24 @@ impl Work<'_> {
             prepared,
             reporter,
         };
-        let classic = ClassicBuilder {
-            docker,
-            prepared,
-            reporter,
-        };
-        let (images, by_buildkit, by_classic) = std::thread::scope(|scope| {
+        let (images, built) = std::thread::scope(|scope| {
             let images = scope.spawn(|| fetch_all(docker, prepared, &registry, layout, reporter));
-            let by_classic = scope.spawn(|| classic.build());
-            let by_buildkit = options
-                .builder
-                .buildkit()
-                .then(|| buildkit.build())
-                .transpose();
-            (joined(images), by_buildkit, joined(by_classic))
+            let built = buildkit.build();
+            (joined(images), built)
         });
         // An image that does not exist is the cause; the build's failure follows from it.
         let images = images?;
-        let by_buildkit = by_buildkit?;
-        let by_classic = by_classic?;
+        let built = built?;
         when_built(&images);
-        let mut gathered = Gathered {
+        let saved = buildkit.save(&built, layout, &images, previous);
+        built.untag(docker)?;
+        let (stages, new_bytes) = saved?;
+        Ok(Gathered {
             images,
-            stages: Vec::new(),
-            classic: None,
+            stages,
             network: None,
-            new_bytes: 0,
-        };
-        if let Some(built) = by_buildkit {
-            let saved = buildkit.save(&built, layout, &gathered.images, previous);
-            built.untag(docker)?;
-            let (stages, new_bytes) = saved?;
-            gathered.stages = stages;
-            gathered.new_bytes += new_bytes;
-        }
-        if let Some(built) = by_classic {
-            let saved = classic.save(&built, layout, &gathered.images, previous)?;
-            gathered.new_bytes += saved.new_bytes;
-            gathered.classic = Some(saved);
-        }
-        Ok(gathered)
+            new_bytes,
+        })
     }
 }
 
@@ -295,6 +268,15 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     thread
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// The services with steps that the classic builder does not know.
+fn not_classic(prepared: &Prepared) -> Vec<String> {
+    let known = prepared.obstacles.iter();
+    known
+        .filter(|(_, obstacles)| !obstacles.is_empty())
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 type Packed = (Option<PathBuf>, Option<u64>, Vec<PathBuf>);

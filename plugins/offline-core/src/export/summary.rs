@@ -20,11 +20,9 @@ pub struct Summary {
     pub left_out: Vec<String>,
     /// How many images from registries are carried.
     pub images: usize,
-    /// How many stages are carried as BuildKit builds them.
+    /// How many stages are carried.
     pub stages: usize,
-    /// How many stages are carried as the classic builder builds them.
-    pub classic_stages: usize,
-    /// Services that the classic builder cannot build, where it was asked for.
+    /// Services with steps that the classic builder does not know.
     pub not_classic: Vec<String>,
     /// The bundle folder.
     pub bundle: PathBuf,
@@ -77,10 +75,8 @@ pub(super) fn seconds<S: serde::Serializer>(
 pub struct Sizes {
     /// Images from registries: bases, frontends, images that are only run.
     pub images: u64,
-    /// What BuildKit's stages have besides.
-    pub buildkit_stages: u64,
-    /// What the classic builder's stages have besides.
-    pub classic_stages: u64,
+    /// What stages have besides.
+    pub stages: u64,
     /// What ADD fetches.
     pub fetched: u64,
     /// What is recorded of the network.
@@ -113,10 +109,7 @@ impl Sizes {
         let images = record.images.iter().flat_map(|i| [i.root, i.manifest]);
         let images = count(images.collect());
         let stages = record.services.iter().flat_map(|s| &s.stages);
-        let buildkit_stages = count(stages.map(|s| s.manifest).collect());
-        let classic = record.services.iter().filter_map(|s| s.classic.as_ref());
-        let classic = classic.flat_map(|c| &c.stages).map(|s| s.manifest);
-        let classic_stages = count(classic.collect());
+        let stages = count(stages.map(|s| s.manifest).collect());
         let fetched = record.fetched.iter().map(|f| f.manifest.digest);
         let fetched = count(fetched.collect());
         let network = count(record.network.iter().map(|n| n.manifest.digest).collect());
@@ -127,12 +120,10 @@ impl Sizes {
             .sum();
         Ok(Self {
             images,
-            buildkit_stages,
-            classic_stages,
+            stages,
             fetched,
             network,
-            other: all
-                .saturating_sub(images + buildkit_stages + classic_stages + fetched + network),
+            other: all.saturating_sub(images + stages + fetched + network),
         })
     }
 }

@@ -1,8 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::ClassicPlan;
 use crate::closure::{Closure, StageBase};
-use crate::compatibility::{ENGINE_WATCHES_SINCE, Engine, misses};
+use crate::compatibility::{ENGINE_WATCHES_SINCE, Engine, Obstacle, ObstacleOf, misses};
 use crate::engine::Store;
 use crate::event::Warning;
 use crate::project::Project;
@@ -19,10 +18,7 @@ pub(super) fn warnings(
     let mut all: Vec<Warning> = Vec::from_iter(project.reading_warning());
     all.extend(not_understood(closure));
     all.extend(refusals(closure, carried));
-    if !carried.buildkit {
-        all.extend(without_buildkit(closure));
-        (all, 0)
-    } else if let Some(site) = site {
+    if let Some(site) = site {
         let (found, lost) = named_site(closure, carried, made, site);
         all.extend(found);
         (all, lost)
@@ -35,17 +31,16 @@ pub(super) fn warnings(
 /// What the bundle will hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Carried<'a> {
-    pub(super) buildkit: bool,
     /// What network steps fetch, so that they can run again on site.
     pub(super) network: bool,
-    pub(super) classic: Option<&'a ClassicPlan>,
+    /// What the classic builder does not know, by service.
+    pub(super) obstacles: &'a BTreeMap<String, Vec<Obstacle>>,
 }
 
 impl Carried<'_> {
     /// Whether the classic builder can build this service.
     fn by_classic(self, service: &str) -> bool {
-        let obstacles = self.classic.and_then(|plan| plan.obstacles.get(service));
-        obstacles.is_some_and(Vec::is_empty)
+        self.obstacles.get(service).is_some_and(Vec::is_empty)
     }
 }
 
@@ -71,11 +66,10 @@ fn not_understood(closure: &Closure) -> Vec<Warning> {
     all
 }
 
-/// The services that the classic builder cannot build.
+/// What of the services the classic builder does not know.
 fn refusals(closure: &Closure, carried: Carried<'_>) -> Vec<Warning> {
-    let obstacles = carried.classic.iter().flat_map(|plan| &plan.obstacles);
     let mut all = Vec::new();
-    for (name, obstacles) in obstacles.filter(|(_, o)| !o.is_empty()) {
+    for (name, obstacles) in carried.obstacles.iter().filter(|(_, o)| !o.is_empty()) {
         let build = closure.service(name).and_then(|s| s.build.as_ref());
         let Some(build) = build else { continue };
         let mut lines: Vec<String> = obstacles.iter().map(|o| o.line.to_string()).collect();
@@ -83,34 +77,20 @@ fn refusals(closure: &Closure, carried: Carried<'_>) -> Vec<Warning> {
         let mut whats: Vec<&str> = obstacles.iter().map(|o| o.what.as_str()).collect();
         whats.sort_unstable();
         whats.dedup();
-        let rest = if carried.buildkit {
-            "the bundle carries its BuildKit cache alone"
+        let whole = obstacles.iter().any(|o| o.of == ObstacleOf::Build);
+        let then = if whole {
+            "its image is carried, and not rebuilt there"
         } else {
-            "the bundle carries no cache for it"
+            "it goes on after these lines, and builds no edit of what comes before"
         };
         all.push(Warning {
-            what: format!("service {name}: the classic builder cannot build it; {rest}"),
+            what: format!("service {name}: the classic builder cannot build all of it; with --classic {then}"),
             subject: Some(format!("{}:{}", build.dockerfile_path.display(), lines.join(","))),
             why: Some(format!("it does not know {}", whats.join(", "))),
-            remedy: Some(if carried.buildkit {
-                "nothing, where the site builds with BuildKit; for sites with --classic, write these lines without it".into()
-            } else {
-                "export with --builder both, or write these lines without it".into()
-            }),
+            remedy: Some("nothing, where the site builds with BuildKit; for sites with --classic, write these lines without it".into()),
         });
     }
     all
-}
-
-/// What it means to carry the classic builder's cache alone.
-fn without_buildkit(closure: &Closure) -> Option<Warning> {
-    let builds = closure.services.iter().any(|s| s.build.is_some());
-    builds.then(|| Warning {
-        what: "no BuildKit cache is carried: plain docker compose build and up --build will run every step again on site".into(),
-        subject: None,
-        why: Some("they build with BuildKit, which does not find the classic builder's cache".into()),
-        remedy: Some("build there with docker offline build --classic only, or export with --builder both".into()),
-    })
 }
 
 /// The site is known: name each step that will run again there.

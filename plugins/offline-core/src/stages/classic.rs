@@ -1,18 +1,12 @@
-//! A build by the classic builder, the same on both sides of the air gap.
-//!
-//! Its cache is looked up by the history of images (engine fact 14), which holds
-//! commands, build arguments and the hashes of copied files, and neither stage
-//! names nor what FROM was written as.
+//! What a build by the classic builder is given: its flags, and its Dockerfile.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 
-use super::dockerfiles::Error;
-use crate::closure::{BuildClosure, Closure, StageBase};
-use crate::compatibility::{Lines, from_of, names_of_buildkit, needs_copy, range};
-use crate::dockerfile::{self, BuildArgs, Dockerfile, InstructionKind};
-use crate::project::{BuildContext, BuildTarget, DockerfileSource, Project, existing_dockerfile};
+use crate::closure::{BuildClosure, StageBase};
+use crate::compatibility::{Lines, from_of, names_of_buildkit, range};
+use crate::dockerfile::{BuildArgs, Dockerfile, InstructionKind};
+use crate::project::BuildTarget;
 
 /// Images that the classic builder is given in place of those that a Dockerfile
 /// names.
@@ -23,63 +17,6 @@ pub struct Substitutes {
     /// By the image's normalised reference: a service's image name, or a digest
     /// pin that the engine cannot look up.
     pub references: BTreeMap<String, String>,
-}
-
-/// A `docker build` of a service up to its target, which passes every stage.
-#[derive(Debug, Clone)]
-pub struct ClassicBuild {
-    /// The flags that any key depends on; neither tags nor cache sources.
-    pub flags: Vec<OsString>,
-    /// The build context.
-    pub context: PathBuf,
-}
-
-impl ClassicBuild {
-    /// The build of a service, with `engine` as the platform that the engine builds
-    /// for by itself. Where the Dockerfile cannot be used as it is, a copy is
-    /// written into `scratch`. `None` where the service is not built from a folder.
-    pub fn new(
-        project: &Project,
-        closure: &Closure,
-        service: &str,
-        substitutes: &Substitutes,
-        engine: &str,
-        scratch: &Path,
-    ) -> Result<Option<Self>, Error> {
-        let number = closure.services.iter().position(|s| s.name == service);
-        let build = closure.service(service).and_then(|s| s.build.as_ref());
-        let source = project.service(service).and_then(|s| s.build.as_ref());
-        let (Some(number), Some(build), Some(source)) = (number, build, source) else {
-            return Ok(None);
-        };
-        let BuildContext::Directory(context) = &build.context else {
-            return Ok(None);
-        };
-        let Ok(file) = dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path) else {
-            return Ok(None);
-        };
-        let mut flags: Vec<OsString> = vec!["--file".into()];
-        if let (DockerfileSource::File(path), false) = (&build.dockerfile, needs_copy(build, &file))
-        {
-            let path = existing_dockerfile(path).unwrap_or_else(|| path.clone());
-            flags.push(path.into());
-            if source.target.is_some() {
-                let target = file.stages[build.target_stage].name.as_deref();
-                flags.push("--target".into());
-                flags.push(target.unwrap_or_default().into());
-            }
-        } else {
-            let copy = scratch.join(format!("{number}.classic.Dockerfile"));
-            let text = rewritten(build, &file, substitutes);
-            std::fs::write(&copy, text).map_err(|source| Error::new(&copy, source))?;
-            flags.push(copy.into());
-        }
-        flags.extend(key_flags(build, source, &file, engine));
-        Ok(Some(Self {
-            flags,
-            context: context.clone(),
-        }))
-    }
 }
 
 /// What the Compose file says of the build that the classic builder knows.

@@ -1,8 +1,9 @@
 use super::*;
-use crate::project::from_config;
+use crate::closure::Closure;
+use crate::dockerfile;
+use crate::project::{Project, from_config};
 
 struct Case {
-    folder: tempfile::TempDir,
     project: Project,
     closure: Closure,
 }
@@ -17,48 +18,41 @@ fn case(dockerfile: &str, keys: &str) -> Case {
     let project = from_config(&config, &[folder.path().join("compose.yaml")]).unwrap();
     let platform = "linux/amd64".parse().unwrap();
     let closure = crate::closure::resolve(&project, &["s".into()], &platform).unwrap();
-    Case {
-        folder,
-        project,
-        closure,
-    }
+    Case { project, closure }
 }
 
 impl Case {
-    fn flags(&self, substitutes: &Substitutes) -> Vec<String> {
-        let build = ClassicBuild::new(
-            &self.project,
-            &self.closure,
-            "s",
-            substitutes,
-            "linux/amd64",
-            self.folder.path(),
-        );
-        let flags = build.unwrap().unwrap().flags.into_iter();
+    fn build(&self) -> &BuildClosure {
+        let service = self.closure.service("s").unwrap();
+        service.build.as_ref().unwrap()
+    }
+
+    fn file(&self) -> Dockerfile {
+        let build = self.build();
+        dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path).unwrap()
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let source = self.project.service("s").and_then(|s| s.build.as_ref());
+        let flags = key_flags(self.build(), source.unwrap(), &self.file(), "linux/amd64");
+        let flags = flags.into_iter();
         flags.map(|f| f.into_string().unwrap()).collect()
     }
 
     fn copy(&self, substitutes: &Substitutes) -> String {
-        std::fs::read_to_string(&self.flags(substitutes)[1]).unwrap()
+        rewritten(self.build(), &self.file(), substitutes)
     }
 }
 
 #[test]
-fn an_ordinary_file_is_used_as_it_is() {
+fn what_the_compose_file_says_is_given() {
     let case = case(
         "FROM a\nRUN x\nFROM b AS run\nCOPY --from=0 /x /y\n",
         r#", "target": "run", "args": {"A": "1 2", "B": null}, "network": "host", "extra_hosts": ["h=1.2.3.4"], "shm_size": "64", "ulimits": {"nofile": {"soft": 5, "hard": 9}}, "labels": {"l": "v"}"#,
     );
-    let flags = case.flags(&Substitutes::default());
     assert_eq!(
-        flags[1],
-        case.folder.path().join("Dockerfile").to_str().unwrap()
-    );
-    assert_eq!(
-        flags[2..],
+        case.flags(),
         [
-            "--target",
-            "run",
             "--build-arg",
             "A=1 2",
             "--network",
@@ -91,8 +85,7 @@ fn platforms_by_variable_are_written_out() {
         "ARG V=1\nFROM --platform=$BUILDPLATFORM \\\n  a:${V} AS x\nARG TARGETARCH\nARG TARGETOS=o\nRUN z\nFROM x\n",
         "",
     );
-    let flags = case.flags(&Substitutes::default());
-    assert_eq!(flags[2..], ["--build-arg", "TARGETARCH=amd64"]);
+    assert_eq!(case.flags(), ["--build-arg", "TARGETARCH=amd64"]);
     assert_eq!(
         case.copy(&Substitutes::default()),
         "ARG V=1\nFROM a:1 AS x\n\nARG TARGETARCH\nARG TARGETOS=o\nRUN z\nFROM x AS offline-stage-1\n"

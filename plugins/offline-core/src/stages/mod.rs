@@ -12,11 +12,11 @@ mod step_keys;
 mod targets;
 mod through;
 
-pub use classic::{ClassicBuild, Substitutes};
+pub use classic::Substitutes;
 pub(crate) use classic::{key_flags, rewritten};
 pub use dockerfiles::{Dockerfiles, Error};
 pub use fetched::give_fetched;
 pub(crate) use step_keys::takes;
-pub use step_keys::{StepKeys, step_keys};
+pub use step_keys::{MadeOf, StepKeys, step_keys};
 pub use targets::StageTargets;
 pub use through::{DIRECT, Through};

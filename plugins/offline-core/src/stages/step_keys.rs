@@ -7,18 +7,31 @@
 //! which a build has to go on is known on any engine.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bundle::Inventory;
-use crate::closure::{Closure, StageBase, StageClosure, StageRef, waves};
+use crate::closure::{BuildClosure, Closure, StageBase, StageClosure, StageRef, waves};
 use crate::compatibility::Lines;
-use crate::dockerfile::{self, Arg, Copy, Dockerfile, Instruction, InstructionKind};
+use crate::dockerfile::{
+    self, Arg, Copy, Dockerfile, FETCHED_CONTEXT, Instruction, InstructionKind, Mount, Run,
+};
 use crate::layout::Digest;
-use crate::project::Project;
+use crate::project::{BuildTarget, NamedContext, Project};
 
 /// The keys of every stage: first that of its FROM, then one an instruction. Each
 /// holds the one before it. A stage that cannot be read has none.
 pub type StepKeys = BTreeMap<StageRef, Vec<Digest>>;
+
+/// What keys are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MadeOf {
+    /// All that a step depends on.
+    Everything,
+    /// Without heredocs, mounts and folders of `additional_contexts`, as the keys of
+    /// bundles are that hold images of the classic builder: it knows none of these.
+    WhatClassicKnows,
+}
 
 /// Computes the keys of all stages; `inventories` is what the services' contexts
 /// hold, by service.
@@ -26,8 +39,10 @@ pub fn step_keys(
     project: &Project,
     closure: &Closure,
     inventories: &BTreeMap<String, Arc<Inventory>>,
+    made_of: MadeOf,
 ) -> StepKeys {
     let mut keys = StepKeys::new();
+    let mut folders = Folders::default();
     for reference in waves(closure).into_iter().flatten() {
         let build = closure
             .service(&reference.service)
@@ -38,10 +53,13 @@ pub fn step_keys(
         let Ok(file) = dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path) else {
             continue;
         };
-        let given = project
+        let target = project
             .service(&reference.service)
-            .and_then(|s| s.build.as_ref())
-            .map(|b| &b.args);
+            .and_then(|s| s.build.as_ref());
+        let named = match made_of {
+            MadeOf::Everything => folders.of(build, stage, target),
+            MadeOf::WhatClassicKnows => BTreeMap::new(),
+        };
         let one = OneStage {
             closure,
             stage,
@@ -51,7 +69,9 @@ pub fn step_keys(
                 build.named_dockerfile.trim_start_matches('\u{feff}'),
                 file.escape,
             ),
-            given,
+            given: target.map(|b| &b.args),
+            named,
+            made_of,
             inventory: inventories.get(&reference.service).map(Arc::as_ref),
             known: &keys,
         };
@@ -61,6 +81,44 @@ pub fn step_keys(
     keys
 }
 
+/// The folders of `additional_contexts`, each read once.
+#[derive(Default)]
+struct Folders {
+    read: BTreeMap<PathBuf, Option<Digest>>,
+}
+
+impl Folders {
+    /// What the named contexts that a stage uses hold, by name. Those with what ADD
+    /// has fetched are named by it.
+    fn of(
+        &mut self,
+        build: &BuildClosure,
+        stage: &StageClosure,
+        target: Option<&BuildTarget>,
+    ) -> BTreeMap<String, String> {
+        let contexts = target.iter().flat_map(|t| &t.additional_contexts);
+        let is_used = |name: &str| {
+            let mut used = build.stages.iter().flat_map(|s| &s.named_contexts);
+            used.any(|(_, used)| used == name) || stage.name == name
+        };
+        let mut found = BTreeMap::new();
+        for (name, context) in contexts {
+            if let NamedContext::Directory(path) = context
+                && !name.starts_with(FETCHED_CONTEXT)
+                && is_used(name)
+            {
+                let content = self.read.entry(path.clone()).or_insert_with(|| {
+                    let inventory = Inventory::of_context(path, None).ok()?;
+                    Some(Digest::of(text_of(&inventory, |_| true).as_bytes()))
+                });
+                let content = content.map_or_else(|| "absent".into(), |d| d.to_string());
+                found.insert(name.clone(), content);
+            }
+        }
+        found
+    }
+}
+
 struct OneStage<'a> {
     closure: &'a Closure,
     stage: &'a StageClosure,
@@ -68,6 +126,9 @@ struct OneStage<'a> {
     file: &'a Dockerfile,
     lines: Lines<'a>,
     given: Option<&'a BTreeMap<String, Option<String>>>,
+    /// What the folders of `additional_contexts` hold, by name.
+    named: BTreeMap<String, String>,
+    made_of: MadeOf,
     inventory: Option<&'a Inventory>,
     known: &'a StepKeys,
 }
@@ -78,8 +139,13 @@ impl OneStage<'_> {
             StageBase::Image(image) => format!("image {image}"),
             StageBase::Stage(index) => format!("stage {}", self.end_of(self.service, *index)?),
             StageBase::SiblingService(name) => format!("service {}", self.result_of(name)?),
-            StageBase::Context(name) => format!("context {name}"),
+            StageBase::Context(name) => format!("context {name}{}", self.folder(name)),
             StageBase::Scratch => "scratch".to_owned(),
+        };
+        let base = if self.stage.replaced {
+            base + self.folder(&self.stage.name)
+        } else {
+            base
         };
         let mut last = digest(&["FROM", &base, &self.stage.platform]);
         let mut keys = vec![last];
@@ -97,9 +163,44 @@ impl OneStage<'_> {
         match &instruction.kind {
             InstructionKind::Arg(args) => Some(args.iter().map(|arg| self.value_of(arg)).collect()),
             InstructionKind::Copy(copy) | InstructionKind::Add(copy) => {
-                self.copied(copy, instruction.line)
+                let copied = self.copied(copy, instruction.line)?;
+                Some(copied + &self.heredocs(&copy.heredocs))
             }
+            InstructionKind::Run(run) => self.mounted(run),
             _ => Some(String::new()),
+        }
+    }
+
+    /// What the folder of a named context holds; nothing where there is none.
+    fn folder(&self, name: &str) -> &str {
+        self.named.get(name).map_or("", String::as_str)
+    }
+
+    fn heredocs(&self, bodies: &[String]) -> String {
+        match self.made_of {
+            MadeOf::Everything => bodies.concat(),
+            MadeOf::WhatClassicKnows => String::new(),
+        }
+    }
+
+    /// What a RUN takes besides the files below it.
+    fn mounted(&self, run: &Run) -> Option<String> {
+        if self.made_of == MadeOf::WhatClassicKnows {
+            return Some(String::new());
+        }
+        let mounts = run.mounts.iter().map(|mount| self.mount(mount));
+        let mounts: Vec<String> = mounts.collect::<Option<_>>()?;
+        Some(mounts.concat() + &self.heredocs(&run.heredocs))
+    }
+
+    fn mount(&self, mount: &Mount) -> Option<String> {
+        match (&mount.from, mount.mount_type.as_str()) {
+            (Some(from), _) => self.taken_from(from),
+            (None, "bind") => {
+                let source = mount.source.as_deref().unwrap_or(".");
+                Some(self.text(|path| takes(source, path)))
+            }
+            (None, _) => Some(String::new()),
         }
     }
 
@@ -124,6 +225,11 @@ impl OneStage<'_> {
         let Some(from) = &copy.from else {
             return Some(self.files(line));
         };
+        self.taken_from(from)
+    }
+
+    /// What is taken from a stage, an image or a named context.
+    fn taken_from(&self, from: &str) -> Option<String> {
         let earlier = &self.file.stages[..self.stage.index];
         let stage = match from.parse::<usize>() {
             Ok(number) => earlier.get(number),
@@ -137,26 +243,18 @@ impl OneStage<'_> {
         let results: Option<Vec<String>> = siblings
             .map(|name| Some(self.result_of(name)?.to_string()))
             .collect();
-        Some(results?.join(" "))
+        Some(results?.join(" ") + self.folder(from))
     }
 
     /// The files of the context that a COPY takes.
     fn files(&self, line: u32) -> String {
         let sources = self.stage.copies.iter().find(|c| c.line == line);
-        let Some(inventory) = self.inventory else {
-            return String::new();
-        };
-        let mut text = String::new();
-        for (path, entry) in &inventory.entries {
-            let taken = sources.is_none_or(|copy| copy.sources.iter().any(|s| takes(s, path)));
-            if taken {
-                text += &format!(
-                    "{path} {:?} {:o} {:?} {:?}\n",
-                    entry.kind, entry.mode, entry.sha256, entry.link
-                );
-            }
-        }
-        text
+        self.text(|path| sources.is_none_or(|copy| copy.sources.iter().any(|s| takes(s, path))))
+    }
+
+    fn text(&self, taken: impl Fn(&str) -> bool) -> String {
+        self.inventory
+            .map_or_else(String::new, |inventory| text_of(inventory, taken))
     }
 
     fn result_of(&self, service: &str) -> Option<Digest> {
@@ -171,6 +269,18 @@ impl OneStage<'_> {
         };
         self.known.get(&reference)?.last().copied()
     }
+}
+
+/// What a key is made of for files.
+fn text_of(inventory: &Inventory, taken: impl Fn(&str) -> bool) -> String {
+    let mut text = String::new();
+    for (path, entry) in inventory.entries.iter().filter(|(path, _)| taken(path)) {
+        text += &format!(
+            "{path} {:?} {:o} {:?} {:?}\n",
+            entry.kind, entry.mode, entry.sha256, entry.link
+        );
+    }
+    text
 }
 
 /// Whether a source of a COPY takes a path of the context; one with a wildcard is

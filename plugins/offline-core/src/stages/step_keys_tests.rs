@@ -18,7 +18,7 @@ fn keys(dockerfile: &str, args: &str, files: &[(&str, &str)]) -> Vec<Vec<Digest>
     let closure = crate::closure::resolve(&project, &[], &"linux/amd64".parse().unwrap()).unwrap();
     let inventory = Inventory::of_context(folder.path(), None).unwrap();
     let inventories = BTreeMap::from([("s".to_owned(), std::sync::Arc::new(inventory))]);
-    step_keys(&project, &closure, &inventories)
+    step_keys(&project, &closure, &inventories, MadeOf::Everything)
         .into_values()
         .collect()
 }

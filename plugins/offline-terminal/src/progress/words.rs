@@ -18,10 +18,6 @@ pub(super) fn work(work: &Work) -> String {
             format!("Fetching {} that ADD names", count(*sources, "source"))
         }
         Work::BuildStages { stages } => format!("Building {}", count(*stages, "stage")),
-        Work::BuildClassic { services } => format!(
-            "Building {} with the classic builder",
-            count(*services, "service")
-        ),
         Work::RecordNetwork { services } => {
             format!("Recording what {} fetch", count(*services, "service"))
         }
@@ -50,7 +46,6 @@ pub(super) fn work_name(work: &Work) -> &'static str {
         Work::FetchImage { .. } => "fetch_image",
         Work::FetchSources { .. } => "fetch_sources",
         Work::BuildStages { .. } => "build_stages",
-        Work::BuildClassic { .. } => "build_classic",
         Work::RecordNetwork { .. } => "record_network",
         Work::SaveImages { .. } => "save_images",
         Work::Pack { .. } => "pack",
@@ -69,7 +64,6 @@ pub(super) fn builds(work: &Work) -> bool {
         work,
         Work::FetchSources { .. }
             | Work::BuildStages { .. }
-            | Work::BuildClassic { .. }
             | Work::Warm { .. }
             | Work::BuildServices { .. }
     )

@@ -1,6 +1,5 @@
 use serde_json::{Value, json};
 
-use crate::bundle::ClassicStage;
 use crate::layout::{Descriptor, Digest, Error, Layout, Manifest};
 
 /// An image to load whose manifest and config may be made here, of layers that the
@@ -67,12 +66,12 @@ fn has_triggers(config: &Value) -> bool {
 pub(super) fn cut(
     layout: &Layout,
     name: String,
-    stage: &ClassicStage,
+    stage: &Digest,
     base: &Value,
     kept: usize,
     all: usize,
 ) -> Result<Option<LoadImage>, Error> {
-    let whole = LoadImage::whole(layout, name, &stage.manifest)?;
+    let whole = LoadImage::whole(layout, name, stage)?;
     let Ok(mut config) = serde_json::from_slice::<Value>(&whole.config) else {
         return Ok(None);
     };
@@ -96,8 +95,10 @@ pub(super) fn cut(
     let Some(fields) = config.as_object_mut() else {
         return Ok(None);
     };
-    fields.remove("container");
-    fields.remove("container_config");
+    // Of the build that made the whole stage.
+    for of_whole in ["container", "container_config", "moby.buildkit.cache.v0"] {
+        fields.remove(of_whole);
+    }
     if let Some(created) = history.last().map(|h| h["created"].clone())
         && created.is_string()
     {
@@ -115,7 +116,7 @@ pub(super) fn cut(
     );
     fields.insert("history".into(), Value::Array(history));
     let bytes = config.to_string().into_bytes();
-    let mut manifest: Manifest = layout.read_json_blob(&stage.manifest)?;
+    let mut manifest: Manifest = layout.read_json_blob(stage)?;
     manifest.media_type = media_type(&manifest);
     manifest.layers.truncate(layers);
     manifest.config.digest = Digest::of(&bytes);

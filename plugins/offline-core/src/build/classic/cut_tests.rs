@@ -1,7 +1,7 @@
 use super::*;
 use crate::layout::media_type;
 
-fn layout() -> (tempfile::TempDir, Layout, ClassicStage) {
+fn layout() -> (tempfile::TempDir, Layout, Digest) {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::create(folder.path()).unwrap();
     let history = |by: &str, empty: bool| {
@@ -35,12 +35,7 @@ fn layout() -> (tempfile::TempDir, Layout, ClassicStage) {
         annotations: std::collections::BTreeMap::new(),
     };
     let bytes = serde_json::to_vec(&manifest).unwrap();
-    let stage = ClassicStage {
-        name: "run".into(),
-        line: 1,
-        manifest: layout.write_blob(&bytes).unwrap().digest,
-        config: config.digest,
-    };
+    let stage = layout.write_blob(&bytes).unwrap().digest;
     (folder, layout, stage)
 }
 

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::start::Start;
 use crate::closure::{BuildClosure, StageBase};
-use crate::compatibility::{Lines, range};
-use crate::dockerfile::{Dockerfile, Instruction, InstructionKind};
+use crate::compatibility::{Lines, Obstacle, ObstacleOf, range};
+use crate::dockerfile::{Dockerfile, Instruction, InstructionKind, Stage};
 use crate::stages::{Substitutes, rewritten};
 
 /// A step of the generated Dockerfile, in the order in which the builder counts.
@@ -51,10 +51,7 @@ pub(super) fn resumed(
             continue;
         }
         if !needed.contains(&stage.index) {
-            let end = file
-                .stages
-                .get(stage.index + 1)
-                .map_or(text.len(), |next| range(&lines, next.line).start);
+            let end = end_of(file, stage, text.len());
             let from = range(&lines, stage.line).start;
             text[from..end.max(from + 1)].fill(String::new());
             text[from] = format!("FROM scratch AS {}", stage.name.as_deref().unwrap_or("_"));
@@ -74,7 +71,9 @@ pub(super) fn resumed(
             match inside {
                 None => places.push(Place::Built(instruction.line)),
                 Some(start) if start.whole || makes_layer(instruction) => {
-                    text[range(&lines, instruction.line)].fill(String::new());
+                    let next = stage.instructions.get(number + 1);
+                    let end = next.map_or_else(|| end_of(file, stage, text.len()), first_line);
+                    text[first_line(instruction)..end].fill(String::new());
                 }
                 Some(_) => places.push(Place::Repeated),
             }
@@ -117,6 +116,70 @@ pub(super) fn needed(
         }
     }
     needed
+}
+
+/// Where the lines of a stage end, counted from 0.
+fn end_of(file: &Dockerfile, stage: &Stage, all: usize) -> usize {
+    let next = file.stages.get(stage.index + 1);
+    next.map_or(all, |next| index(next.line))
+}
+
+/// An instruction goes as far as the next one: heredocs are not told by their lines.
+fn first_line(instruction: &Instruction) -> usize {
+    index(instruction.line)
+}
+
+fn index(line: u32) -> usize {
+    usize::try_from(line).unwrap_or(1).saturating_sub(1)
+}
+
+/// The first obstacle that is in the way of what is left to build.
+pub(super) fn in_the_way<'o>(
+    build: &BuildClosure,
+    file: &Dockerfile,
+    starts: &BTreeMap<usize, Start>,
+    obstacles: &'o [Obstacle],
+) -> Option<&'o Obstacle> {
+    let needed = needed(build, file, starts);
+    let left = |stage: &Stage| starts.get(&stage.index).map_or(0, |start| start.kept);
+    let copies = file
+        .stages
+        .iter()
+        .filter(|stage| needed.contains(&stage.index))
+        .flat_map(|stage| stage.instructions.iter().skip(left(stage)))
+        .any(takes_context);
+    obstacles.iter().find(|obstacle| {
+        let line = obstacle.line.saturating_sub(build.line_offset);
+        let stage = file.stages.iter().rev().find(|s| s.line <= line);
+        let of_stage = match (obstacle.of, stage) {
+            (ObstacleOf::Build, _) | (_, None) => return true,
+            (ObstacleOf::Context, _) => return copies,
+            (_, Some(stage)) => stage,
+        };
+        if !needed.contains(&of_stage.index) {
+            return false;
+        }
+        let Some(start) = starts.get(&of_stage.index) else {
+            return true;
+        };
+        let all = of_stage.instructions.len();
+        if obstacle.of == ObstacleOf::Stage {
+            return !(start.whole && start.kept == all);
+        }
+        let step = of_stage.instructions.iter().rposition(|i| i.line <= line);
+        step.is_some_and(|number| {
+            let repeated = !start.whole && !makes_layer(&of_stage.instructions[number]);
+            number >= start.kept || repeated
+        })
+    })
+}
+
+fn takes_context(instruction: &Instruction) -> bool {
+    match &instruction.kind {
+        InstructionKind::Copy(copy) => copy.from.is_none(),
+        InstructionKind::Add(_) => true,
+        _ => false,
+    }
 }
 
 fn makes_layer(instruction: &Instruction) -> bool {

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::dockerfile::in_the_way;
 use super::start::{Start, Starts};
 use crate::bundle::{Inventory, Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageRef};
-use crate::compatibility::classic_obstacles;
+use crate::compatibility::{Obstacle, ObstacleOf, classic_obstacles};
+use crate::dockerfile;
 use crate::error::Failure;
 use crate::layout::Layout;
 use crate::stages::StepKeys;
@@ -68,43 +70,64 @@ pub(crate) fn plan(inputs: &Inputs<'_>) -> Result<Plan, Failure> {
 impl Inputs<'_> {
     fn way(&self, service: &str, build: &BuildClosure) -> Result<Way, Failure> {
         let carried = self.record.services.iter().find(|s| s.name == service);
-        let Some(obstacle) = self.obstacle(build, carried) else {
-            let starts = Starts {
-                layout: self.layout,
-                record: self.record,
-                closure: self.closure,
-                keys: self.keys,
-            };
-            return Ok(Way::Classic(starts.of(service, build)?));
-        };
+        let obstacles = self.obstacles(build, carried);
+        if obstacles.is_empty() {
+            return Ok(Way::Classic(self.starts(service, build)?));
+        }
         let Some(reason) = (self.buildkit)(service) else {
             return Ok(Way::BuildKit);
         };
-        let Some(carried) = carried.filter(|c| final_manifest(c).is_some()) else {
-            return Ok(Way::Refused(format!(
-                "{obstacle}; {reason}; the bundle does not hold its image"
-            )));
+        let final_image = carried.filter(|c| final_manifest(c).is_some());
+        let edited = match final_image {
+            Some(carried) => match self.edited(service, build, carried)? {
+                None => return Ok(Way::Carried),
+                Some(edit) => format!("edited: {edit}"),
+            },
+            None => "the bundle does not hold its image".to_owned(),
         };
-        Ok(match self.edited(service, build, carried)? {
-            None => Way::Carried,
-            Some(edit) => Way::Refused(format!("{obstacle}; {reason}; edited: {edit}")),
-        })
-    }
-
-    /// Why the classic builder cannot build a service, with file and line.
-    fn obstacle(&self, build: &BuildClosure, carried: Option<&ServiceRecord>) -> Option<String> {
-        let here = classic_obstacles(build, self.platform);
-        let then = carried.and_then(|c| c.classic.as_ref());
-        let (line, what) = if let Some(one) = here.first() {
-            (one.line, one.what.clone())
-        } else {
-            let one = then?.refused.first()?;
-            (u32::try_from(one.line).unwrap_or(1), one.what.clone())
+        // What the classic builder does not know may all be in the image that it goes
+        // on from.
+        let starts = self.starts(service, build)?;
+        let file = dockerfile::parse(&build.named_dockerfile, &build.dockerfile_path);
+        let first = match &file {
+            Ok(file) => in_the_way(build, file, &starts, &obstacles),
+            Err(_) => obstacles.first(),
+        };
+        let Some(first) = first else {
+            return Ok(Way::Classic(starts));
         };
         let file = build.dockerfile_path.display();
-        Some(format!(
-            "the classic builder does not know {what} at {file}:{line}"
-        ))
+        Ok(Way::Refused(format!(
+            "the classic builder does not know {} at {file}:{}; {reason}; {edited}",
+            first.what, first.line
+        )))
+    }
+
+    fn starts(&self, service: &str, build: &BuildClosure) -> Result<StageStarts, Failure> {
+        let starts = Starts {
+            layout: self.layout,
+            record: self.record,
+            closure: self.closure,
+            keys: self.keys,
+        };
+        starts.of(service, build)
+    }
+
+    /// Why the classic builder cannot build a service from its first step on.
+    fn obstacles(&self, build: &BuildClosure, carried: Option<&ServiceRecord>) -> Vec<Obstacle> {
+        let here = classic_obstacles(build, self.platform);
+        if !here.is_empty() {
+            return here;
+        }
+        // Found by the classic builder itself, in bundles for which it was asked.
+        let then = carried.and_then(|c| c.classic.as_ref());
+        let then = then.into_iter().flat_map(|c| &c.refused);
+        then.map(|one| Obstacle {
+            line: u32::try_from(one.line).unwrap_or(1),
+            what: one.what.clone(),
+            of: ObstacleOf::Build,
+        })
+        .collect()
     }
 
     /// What is not as it was at the export, in words; `None` if nothing is.

@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::cut::{LoadImage, config, cut};
-use crate::bundle::{ClassicStage, Record, ServiceRecord};
+use crate::bundle::{Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase, StageClosure, StageRef};
 use crate::error::Failure;
 use crate::export::classic_reference;
-use crate::layout::Layout;
+use crate::layout::{Digest, Layout, Manifest};
 use crate::stages::StepKeys;
 
 /// Where the build of a stage goes on.
@@ -59,7 +59,7 @@ impl Starts<'_> {
             service: service.to_owned(),
             stage: stage.index,
         };
-        let image = classic_stage(carried, &stage.name);
+        let image = stage_image(carried, &stage.name);
         let (Some(now), Some(then), Some(image)) = (
             self.keys.get(&reference),
             carried.steps.get(&stage.name),
@@ -75,7 +75,7 @@ impl Starts<'_> {
         let all = then.len() - 1;
         let name = classic_reference(&self.record.project, service, &stage.name);
         let whole = || -> Result<Option<Start>, Failure> {
-            let image = LoadImage::whole(self.layout, name.clone(), &image.manifest)?;
+            let image = LoadImage::whole(self.layout, name.clone(), &image)?;
             Ok(Some(Start {
                 image,
                 kept,
@@ -88,7 +88,7 @@ impl Starts<'_> {
         let cut = match self.base_config(service, stage)? {
             Some(base) => {
                 let name = format!("{name}.{kept}");
-                cut(self.layout, name, image, &base, kept, all)?
+                cut(self.layout, name, &image, &base, kept, all)?
             }
             None => None,
         };
@@ -123,12 +123,23 @@ impl Starts<'_> {
         let build = self.closure.service(service).and_then(|s| s.build.as_ref());
         let name = build.and_then(|b| b.stage(name)).map(|s| s.name.as_str());
         let carried = self.record.services.iter().find(|s| s.name == service);
-        let found = carried.zip(name).and_then(|(c, n)| classic_stage(c, n));
-        Ok(found.map(|s| config(self.layout, &s.config)).transpose()?)
+        let found = carried.zip(name).and_then(|(c, n)| stage_image(c, n));
+        let Some(manifest) = found else {
+            return Ok(None);
+        };
+        let manifest: Manifest = self.layout.read_json_blob(&manifest)?;
+        Ok(Some(config(self.layout, &manifest.config.digest)?))
     }
 }
 
-fn classic_stage<'a>(service: &'a ServiceRecord, name: &str) -> Option<&'a ClassicStage> {
-    let stages = &service.classic.as_ref()?.stages;
-    stages.iter().find(|s| s.name == name)
+/// The manifest of a stage's image: as BuildKit built it, with one history entry an
+/// instruction and one layer for each that makes one (engine fact 58); as the classic
+/// builder did, in bundles that hold such images.
+fn stage_image(service: &ServiceRecord, name: &str) -> Option<Digest> {
+    let by_classic = service.classic.iter().flat_map(|c| &c.stages);
+    let by_classic = by_classic.map(|s| (&s.name, s.manifest));
+    let by_buildkit = service.stages.iter().map(|s| (&s.name, s.manifest));
+    let mut all = by_classic.chain(by_buildkit);
+    all.find(|(own, _)| *own == name)
+        .map(|(_, manifest)| manifest)
 }

@@ -20,7 +20,7 @@ use crate::network::{
     afresh, first_network_steps, proxy_arguments, rewrite_and_clean,
 };
 use crate::project::Project;
-use crate::stages::{Dockerfiles, StepKeys, Through, step_keys};
+use crate::stages::{Dockerfiles, MadeOf, StepKeys, Through, step_keys};
 
 /// Replays the recorded network where a build needs it.
 pub(in crate::build) struct Replayer<'a> {
@@ -110,7 +110,12 @@ impl<'a> Replayer<'a> {
             places: Places::new(needs.closure),
             reporter: needs.reporter,
             wanted: needs.wanted,
-            keys: step_keys(needs.project, needs.closure, needs.inventories),
+            keys: step_keys(
+                needs.project,
+                needs.closure,
+                needs.inventories,
+                MadeOf::Everything,
+            ),
             begun: std::time::SystemTime::now(),
             state: Mutex::default(),
         };

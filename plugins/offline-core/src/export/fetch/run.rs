@@ -192,7 +192,7 @@ fn ready(
         whole: closure.clone(),
         left_out: BTreeMap::new(),
         closure,
-        classic: None,
+        obstacles: BTreeMap::new(),
         warnings: Vec::new(),
         lost_on_site: 0,
         hopeless: 0,
@@ -222,7 +222,7 @@ fn record(
 ) -> Result<(NetworkRecord, crate::export::RecordingCost), Failure> {
     // What ADD fetches is only for the builds here: the site has what it was exported with.
     let beside = Layout::create(layout.path().with_file_name("fetched"))?;
-    let fetched = Fetched::get(docker, prepared, options, &beside, reporter)?;
+    let fetched = Fetched::get(docker, prepared, &beside, reporter)?;
     let given = fetched.as_ref().map(|f| f.given_to(prepared));
     let prepared = given.as_ref().unwrap_or(prepared);
     let stop = AtomicBool::new(false);

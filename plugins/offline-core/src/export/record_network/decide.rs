@@ -25,7 +25,7 @@ impl RecordingPlan {
         closure: &Closure,
     ) -> Self {
         let builds = closure.services.iter().any(|s| s.build.is_some());
-        if !(builds && options.record_network && options.builder.buildkit()) {
+        if !(builds && options.record_network) {
             return Self::Off;
         }
         if !can_watch_builds(engine.buildx.as_deref()) {

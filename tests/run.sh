@@ -3,8 +3,8 @@
 # Usage: run.sh pairs   one pair of engines, one round
 #        run.sh all     all eight pairs, three rounds
 # PAIRS=overlay2:26-containerd,...  ROUNDS=n  STORIES="name ..."  narrow it down, SLOTS=n says how
-# many stories are told at once; DOCKER_OFFLINE_BIN_DIR=DIR tests the binaries in there and
-# builds none.
+# many stories are told at once; DOCKER_OFFLINE_BIN_DIR=DIR tests the binaries in there, say
+# those of make build, instead of binaries of the profile that unit tests are compiled in.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
@@ -23,11 +23,10 @@ log=$(mktemp)
 was_up=no
 case $($lab status 2>/dev/null) in *running*) was_up=yes ;; esac
 lab_up=
-building=
 finish() {
     rm -f "$log"
     wait || true
-    rm -rf --one-file-system "$work/shared-$$"
+    rm -rf --one-file-system "$work/shared-$$" "$work/binaries-$$"
     # What was there before belongs to somebody else.
     [ $was_up = yes ] || $lab down
 }
@@ -37,14 +36,10 @@ trap 'exit 130' INT TERM
 started=$SECONDS
 make deps
 echo "== the lab comes up and the binaries are built; then unit tests, then stories" >&2
-# Roots and images are fetched and unpacked while this is compiled, in both profiles at once.
+# Roots and images are fetched and unpacked while this is compiled.
 $lab up &
 lab_up=$!
 rm -rf --one-file-system "$work"/kept-*
-if [ -z "${DOCKER_OFFLINE_BIN_DIR:-}" ]; then
-    make build &
-    building=$!
-fi
 failed_runs=0
 told() {
     "$@" 2>&1 | tee -a "$log" || failed_runs=$((failed_runs + 1))
@@ -53,8 +48,17 @@ told cargo test --workspace --exclude docker-offline-tests --locked --no-fail-fa
 told cargo test -p docker-offline-tests --lib --bins --locked --no-fail-fast
 scenarios=$(cargo test -p docker-offline-tests --test scenarios --locked --no-run --message-format json |
     sed -n 's/.*"executable":"\([^"]*\/scenarios-[^"]*\)".*/\1/p')
-[ -z "$building" ] || wait "$building"
-building=
+if [ -z "${DOCKER_OFFLINE_BIN_DIR:-}" ]; then
+    # An export puts them beside its archive: without symbols they are a third as large.
+    binaries=(docker-offline docker-offline-export docker-offline-build docker-offline-diagnose)
+    cargo build --locked "${binaries[@]/#/--package=}"
+    export DOCKER_OFFLINE_BIN_DIR=$work/binaries-$$
+    mkdir -p "$DOCKER_OFFLINE_BIN_DIR"
+    for binary in "${binaries[@]}"; do
+        strip -o "$DOCKER_OFFLINE_BIN_DIR/$binary" \
+            "${CARGO_TARGET_DIR:-target}/$(rustc -vV | sed -n 's/^host: //p')/debug/$binary"
+    done
+fi
 wait $lab_up
 echo "== built and tried by units after $(((SECONDS - started) / 60)) min $(((SECONDS - started) % 60)) s" >&2
 

@@ -115,19 +115,21 @@ impl Inputs<'_> {
 
     /// Why the classic builder cannot build a service from its first step on.
     fn obstacles(&self, build: &BuildClosure, carried: Option<&ServiceRecord>) -> Vec<Obstacle> {
-        let here = classic_obstacles(build, self.platform);
-        if !here.is_empty() {
-            return here;
+        // Of a bundle for which the classic builder was asked: its keys do not tell of
+        // what that builder does not know.
+        let refused = carried.and_then(|c| c.classic.as_ref());
+        let refused = refused.into_iter().flat_map(|c| &c.refused);
+        let mut all: Vec<Obstacle> = refused
+            .map(|one| Obstacle {
+                line: u32::try_from(one.line).unwrap_or(1),
+                what: one.what.clone(),
+                of: ObstacleOf::Build,
+            })
+            .collect();
+        if all.is_empty() {
+            all = classic_obstacles(build, self.platform);
         }
-        // Found by the classic builder itself, in bundles for which it was asked.
-        let then = carried.and_then(|c| c.classic.as_ref());
-        let then = then.into_iter().flat_map(|c| &c.refused);
-        then.map(|one| Obstacle {
-            line: u32::try_from(one.line).unwrap_or(1),
-            what: one.what.clone(),
-            of: ObstacleOf::Build,
-        })
-        .collect()
+        all
     }
 
     /// What is not as it was at the export, in words; `None` if nothing is.

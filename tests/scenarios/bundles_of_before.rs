@@ -35,12 +35,12 @@ fn by_buildkit_on_the_other_store() {
         let build = build(&site, &project).args(["--format", "json"]);
         build.succeeds().json()
     };
-    let built = build();
+    let summary = build();
     let of = |name: &str| {
-        let services = built["services"].as_array().unwrap();
+        let services = summary["services"].as_array().unwrap();
         services.iter().find(|s| s["service"] == name).unwrap()
     };
-    assert_eq!(of("app")["ran"], 0, "{built}");
+    assert_eq!(of("app")["ran"], 0, "{summary}");
     project.write("app/later", "edited\n");
     build();
     assert_eq!(file(&site, "before-app:dev", "/later"), "edited\n");

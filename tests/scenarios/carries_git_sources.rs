@@ -85,12 +85,12 @@ fn what_add_takes_from_git_is_carried_and_read_on_site() {
     say("a ref that the server does not have is said by its line");
     let before = project.edit("app/Dockerfile", "tool.git#main", "tool.git#gone");
     connected
-        .offline(project.path(), ["export", "--builder", "buildkit"])
+        .offline(project.path(), ["export"])
         .fails_with(50, &["app/Dockerfile:4", "tool.git#gone"]);
     project.write("app/Dockerfile", before);
 
     say("the commit that a branch or a tag has now is said");
-    let flags = ["export", "--builder", "buildkit", "--archive", "none"];
+    let flags = ["export", "--archive", "none"];
     let exported = connected.offline(project.path(), flags).succeeds();
     for words in [
         format!("app/Dockerfile:4) is carried as it is now, at commit {commit}"),
@@ -101,7 +101,7 @@ fn what_add_takes_from_git_is_carried_and_read_on_site() {
         assert!(exported.all().contains(&words), "{words}: {exported}");
     }
 
-    let carried = Carried::export(&connected, project, &["--builder", "buildkit"]);
+    let carried = Carried::export(&connected, project, &[]);
     connected.compose_up(carried.project.path());
     let ordinary = held(&connected);
     let words = told(&connected, &carried.project);

@@ -26,6 +26,7 @@ mod replay;
 mod request_body;
 mod scrub;
 mod serve;
+mod system;
 mod trust_store;
 
 pub use authority::Authority;
@@ -37,3 +38,4 @@ pub use record::{Recorded, Recorder};
 pub use recording::{Body, Exchange, FORMAT, Recording};
 pub use replay::Replay;
 pub use scrub::{PLACEHOLDER, Scrub};
+pub use system::system_certificates;

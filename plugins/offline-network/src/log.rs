@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 /// Most requests that are kept one by one; further ones are only counted.
@@ -13,7 +14,7 @@ const MOST_REQUESTS: usize = 500_000;
 const MOST_MISSES: usize = 20_000;
 
 /// One request as it came in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Whose port it came in on.
     pub target: String,
@@ -35,7 +36,7 @@ pub struct Request {
 }
 
 /// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Outcome {
     /// No answer yet.
@@ -53,7 +54,7 @@ pub enum Outcome {
 }
 
 /// Something asked for that is not in the recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Miss {
     /// Whose port it came in on.
     pub target: String,
@@ -74,7 +75,7 @@ pub struct Miss {
 }
 
 /// A package that was offered in those versions only that the recording holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Narrowed {
     /// Whose port its index was asked for on.
     pub target: String,
@@ -92,7 +93,7 @@ pub struct Narrowed {
 
 /// A request that was answered with what was recorded under another address: they
 /// differ in a part that changes each time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alike {
     /// Whose port it came in on.
     pub target: String,
@@ -105,7 +106,7 @@ pub struct Alike {
 }
 
 /// A request that was never answered whole and well while recording.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Who asked first.
     pub target: String,
@@ -122,7 +123,7 @@ pub struct Failure {
 }
 
 /// Why a request was never answered whole and well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Cause {
     /// The server could not be reached: no such name, refused, timed out.
@@ -142,7 +143,7 @@ pub enum Cause {
 }
 
 /// Totals since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Requests that came in.
     pub requests: u64,

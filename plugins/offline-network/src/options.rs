@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Where the proxy listens: one port for each target, so that the port tells who
 /// asked.
 #[derive(Debug, Clone)]
@@ -23,7 +25,7 @@ pub type Hosts = BTreeMap<String, Vec<IpAddr>>;
 
 /// How the recorder reaches the servers. The system's certificates
 /// (`SSL_CERT_FILE` is honoured) are trusted always.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Upstream {
     /// A PEM file with further authorities.
     pub ca_file: Option<PathBuf>,

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::query;
@@ -16,7 +17,7 @@ const SHORTEST: usize = 4;
 const SHORTEST_IN_BODY: usize = 8;
 
 /// The values that must never be written down.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Scrub {
     /// Contents of the build's secrets, say. White space at the ends is not part
     /// of a value.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    offline_terminal::reach_if_asked()
+    offline_terminal::proxy_if_asked()
+        .or_else(offline_terminal::reach_if_asked)
         .unwrap_or_else(offline_terminal::binary::<docker_offline_export::Args>)
 }

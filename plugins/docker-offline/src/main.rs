@@ -9,11 +9,14 @@ mod shell_hook;
 
 use std::process::ExitCode;
 
-use offline_terminal::{Invocation, install_panic_message, reach_if_asked, step_if_asked};
+use offline_terminal::{
+    Invocation, install_panic_message, proxy_if_asked, reach_if_asked, step_if_asked,
+};
 
 fn main() -> ExitCode {
     install_panic_message();
     let asked = docker_offline_build::serve_if_asked()
+        .or_else(proxy_if_asked)
         .or_else(reach_if_asked)
         .or_else(step_if_asked);
     if let Some(code) = asked {

@@ -10,7 +10,8 @@
 //! [`project`] reads Compose, [`dockerfile`] reads Dockerfiles, [`closure`] finds
 //! every image a build or a run will ask for, [`plan`] turns it into data,
 //! [`engine`] talks to Docker, [`registry`] fetches images with the manifests the
-//! registry serves, [`network`] rewrites Dockerfiles whose steps use our proxy, [`layout`] is the OCI image layout on disk, [`bundle`] adds
+//! registry serves, [`network`] rewrites Dockerfiles whose steps use our proxy, [`proxy`] runs it beside the engine or in a
+//! container of it, [`layout`] is the OCI image layout on disk, [`bundle`] adds
 //! the record and the archive, and [`export`], [`build`] and [`diagnosis`] are
 //! the three commands on top.
 
@@ -28,6 +29,7 @@ pub mod layout;
 pub mod network;
 pub mod plan;
 pub mod project;
+pub mod proxy;
 pub mod reference;
 pub mod registry;
 pub mod stages;

@@ -64,6 +64,13 @@ impl Docker {
         self
     }
 
+    /// The same command, that an interrupt does not end: for what has to be taken away
+    /// after one.
+    #[must_use]
+    pub(crate) fn without_interrupt(self) -> Self {
+        self.with_interrupt(Arc::default())
+    }
+
     /// The same for a few short questions: the collector of Go's memory, which takes
     /// a fourth of their processor time (measured on 28.5), stays out of them until a
     /// quarter of a GiB is used.

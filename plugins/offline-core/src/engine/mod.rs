@@ -26,5 +26,5 @@ pub use error::Error;
 pub use images::{LocalImage, RootFs};
 pub use info::{EngineInfo, Store, generation};
 pub use own_image::ProgramError;
-pub use proxy_place::NoProxyPlace;
+pub use proxy_place::{NoProxyPlace, ProxyPlace};
 pub use reach::{REACH, Unreached, reach};

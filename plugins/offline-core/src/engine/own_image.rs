@@ -49,6 +49,16 @@ pub(crate) fn load(
     platform: &str,
     command: &str,
 ) -> Result<(String, bool), Failure> {
+    load_as(docker, platform, NAME, command)
+}
+
+/// The same, under another name than that which it has by itself.
+pub(crate) fn load_as(
+    docker: &Docker,
+    platform: &str,
+    name: &str,
+    command: &str,
+) -> Result<(String, bool), Failure> {
     let program = std::env::current_exe().map_err(|source| ProgramError {
         program: "the running program".into(),
         source,
@@ -64,7 +74,7 @@ pub(crate) fn load(
     }
     let layer = layer(&bytes).map_err(failed)?;
     let digest = Digest::of(&layer);
-    let name = format!("{NAME}:{}", &digest.hex()[..12]);
+    let name = format!("{name}:{}", &digest.hex()[..12]);
     if docker.output(["image", "inspect", &name]).is_ok() {
         return Ok((name, false));
     }
@@ -101,8 +111,13 @@ pub(crate) fn load(
 
 /// The names of all images of ours.
 pub(crate) fn all(docker: &Docker) -> Result<Vec<String>, Error> {
+    all_as(docker, NAME)
+}
+
+/// Those under another name.
+pub(crate) fn all_as(docker: &Docker, name: &str) -> Result<Vec<String>, Error> {
     let format = "{{.Repository}}:{{.Tag}}";
-    let output = docker.output(["image", "ls", "--format", format, NAME])?;
+    let output = docker.output(["image", "ls", "--format", format, name])?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().map(str::to_owned).collect())
 }

@@ -37,42 +37,71 @@ struct Subnet {
     gateway: String,
 }
 
+/// Where a proxy of ours has its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyPlace {
+    /// The gateway of the default bridge: on the engine's machine, RUN steps reach what
+    /// listens there. So do steps with the host's network, as it is the host's own.
+    pub address: IpAddr,
+    /// Why it has to be in a container on that bridge; `None` where it can be a process
+    /// of this machine, as far as that is known before it has been tried.
+    pub container: Option<String>,
+}
+
 impl Docker {
-    /// The address of this machine that RUN steps reach: the gateway of the default
-    /// bridge. Steps with the host's network reach it too, as it is the host's own.
-    ///
-    /// Whether one can listen there is only known once it has been tried.
-    pub fn proxy_place(&self, engine: &EngineInfo) -> Result<IpAddr, NoProxyPlace> {
-        let endpoint = self
-            .output([
-                "context",
-                "inspect",
-                "--format",
-                "{{.Endpoints.docker.Host}}",
-            ])
-            .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-            .unwrap_or_default();
-        if let Some(why) = elsewhere(&endpoint, &engine.name, &host_name()) {
+    /// Where a proxy has to listen so that RUN steps reach it.
+    pub fn proxy_place(&self, engine: &EngineInfo) -> Result<ProxyPlace, NoProxyPlace> {
+        let endpoint = self.endpoint();
+        let container = elsewhere(&endpoint, &engine.name, &host_name())
+            .or_else(|| engine.rootless.then(|| ROOTLESS.to_owned()))
+            .or_else(|| forwarded(&endpoint));
+        if let Some(why) = &container
+            && engine.platform != own_platform()
+        {
             return Err(NoProxyPlace {
-                why,
+                why: format!(
+                    "{why}, and a container of this program cannot run there: the engine is for {}, the program for {}",
+                    engine.platform,
+                    own_platform()
+                ),
                 remedy: "run the command on the machine of the engine itself".into(),
-            });
-        }
-        if engine.rootless {
-            return Err(NoProxyPlace {
-                why: "the engine is rootless: its bridge is in a network namespace of its own"
-                    .into(),
-                remedy: "use an engine that runs as root".into(),
             });
         }
         let inspected = self.output(["network", "inspect", "bridge", "--format", "{{json .}}"]);
         let bridge: Option<Bridge> = inspected
             .ok()
             .and_then(|output| serde_json::from_slice(&output.stdout).ok());
-        gateway(&bridge.unwrap_or_default()).ok_or_else(|| NoProxyPlace {
+        let address = gateway(&bridge.unwrap_or_default()).ok_or_else(|| NoProxyPlace {
             why: "the engine has no default bridge with a gateway".into(),
             remedy: "take \"bridge\": \"none\" out of daemon.json".into(),
-        })
+        })?;
+        Ok(ProxyPlace { address, container })
+    }
+
+    /// The address of this machine that RUN steps reach, for what has to be on it.
+    ///
+    /// Whether one can listen there is only known once it has been tried.
+    pub fn place_here(&self, engine: &EngineInfo) -> Result<IpAddr, NoProxyPlace> {
+        let place = self.proxy_place(engine)?;
+        let here = elsewhere(&self.endpoint(), &engine.name, &host_name()).is_none();
+        match place.container {
+            Some(why) if !here => Err(NoProxyPlace {
+                why,
+                remedy: "run the command on the machine of the engine itself".into(),
+            }),
+            Some(why) if engine.rootless => Err(NoProxyPlace {
+                why,
+                remedy: "use an engine that runs as root".into(),
+            }),
+            _ => Ok(place.address),
+        }
+    }
+
+    fn endpoint(&self) -> String {
+        let format = "{{.Endpoints.docker.Host}}";
+        let said = self.output(["context", "inspect", "--format", format]);
+        said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            .unwrap_or_default()
     }
 
     /// What `host-gateway` stands for in the builds of the active builder, where that
@@ -118,6 +147,25 @@ fn elsewhere(endpoint: &str, name: &str, host: &str) -> Option<String> {
         .then(|| format!("the engine runs on {name}, and this machine is {host}"))
 }
 
+const ROOTLESS: &str = "the engine is rootless: its bridge is in a network namespace of its own";
+
+/// Why an engine at an address of this machine may be on another one for all that: what
+/// listens there may come from anywhere.
+fn forwarded(endpoint: &str) -> Option<String> {
+    let socket = endpoint.is_empty() || endpoint.starts_with("unix://");
+    (!socket).then(|| format!("the engine is reached at {endpoint}, and may be on another machine"))
+}
+
+/// The platform that this program is for, as engines name theirs.
+fn own_platform() -> String {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{}/{architecture}", std::env::consts::OS)
+}
+
 /// As the engine names its host (`os.Hostname` of Go).
 fn host_name() -> String {
     rustix::system::uname()
@@ -156,6 +204,13 @@ mod tests {
         let found = host_gateway(label).map(|ip| ip.to_string());
         assert_eq!(found.as_deref(), Some("10.201.0.1"));
         assert_eq!(host_gateway("Labels:\n other: 10.201.0.1\n"), None);
+    }
+
+    #[test]
+    fn only_a_socket_is_certainly_here() {
+        assert_eq!(forwarded("unix:///var/run/docker.sock"), None);
+        assert_eq!(forwarded(""), None);
+        assert!(forwarded("tcp://127.0.0.1:2375").is_some());
     }
 
     #[test]

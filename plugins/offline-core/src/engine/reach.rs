@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Containers do not reach an address of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("containers do not reach {address} on this machine ({why})")]
+#[error("containers do not reach {address} ({why})")]
 pub struct Unreached {
     /// What they were to reach.
     pub address: SocketAddr,
@@ -31,6 +31,11 @@ pub struct Unreached {
 }
 
 impl Unreached {
+    /// Whether somebody refused it, as is done also where nothing listens yet.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.why == std::io::ErrorKind::ConnectionRefused.to_string()
+    }
+
     /// The likely cause, and what to do about it.
     pub fn remedy(&self) -> String {
         let (bridge, ip) = (&self.bridge, self.address.ip());
@@ -63,6 +68,16 @@ impl Docker {
         let Ok((image, new)) = own_image::load(self, platform, REACH) else {
             return Ok(());
         };
+        let tried = self.tries_from(&image, address);
+        if new {
+            // Another command may be using it.
+            let _ = self.output(["image", "rm", &image]);
+        }
+        tried
+    }
+
+    /// The same, from this image of our program.
+    pub(crate) fn tries_from(&self, image: &str, address: SocketAddr) -> Result<(), Unreached> {
         let entry = format!("/{PROGRAM}");
         let wanted = address.to_string();
         let args = [
@@ -77,16 +92,11 @@ impl Docker {
             "ALL",
             "--entrypoint",
             &entry,
-            &image,
+            image,
             REACH,
             &wanted,
         ];
-        let said = self.output(args);
-        if new {
-            // Another command may be using it.
-            let _ = self.output(["image", "rm", &image]);
-        }
-        let Ok(said) = said else {
+        let Ok(said) = self.output(args) else {
             return Ok(());
         };
         let why = String::from_utf8_lossy(&said.stdout).trim().to_owned();

@@ -89,12 +89,6 @@ pub enum Error {
         /// The cause.
         source: offline_network::Error,
     },
-    /// No threads can be started for the recording proxy.
-    #[error("what the builds fetch cannot be recorded: no threads can be started")]
-    Threads {
-        /// The cause.
-        source: std::io::Error,
-    },
     /// A stage was built, but its image did not arrive.
     #[error("the engine did not hand over the image of stage {stage} of service {service}")]
     StageLost {
@@ -184,7 +178,7 @@ impl Explain for Error {
             Self::Platform { .. } | Self::CannotEmulate { .. } => Kind::OtherPlatform,
             Self::SiteCannotBuild { .. } => Kind::EngineIncompatible,
             Self::CannotWorkOnSite { .. } => Kind::FindingsError,
-            Self::Write { source, .. } | Self::Threads { source } => io_kind(source),
+            Self::Write { source, .. } => io_kind(source),
         }
     }
 
@@ -209,7 +203,7 @@ impl Explain for Error {
             Self::RecordingNotWhole { .. } => {
                 "run the same command again when the server answers well; with --no-record the export goes without a recording".into()
             }
-            Self::Recorder { .. } | Self::Threads { .. } => "with --no-record the export goes without a recording".into(),
+            Self::Recorder { .. } => "with --no-record the export goes without a recording".into(),
             Self::Fetch { failure } if failure.kind() == Kind::BuildFailed => {
                 "the step fails on this connected machine too: mend it on the site and write the request file again, or make the same edit here and see it with: docker compose build --progress plain".into()
             }

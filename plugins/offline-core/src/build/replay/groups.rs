@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::places::Place;
 use super::quiet::Quiet;
 use super::replayer::Ran;
+use super::silence::Heard;
 use super::{Error, Replayer};
 use crate::build::dropped::dropped_because;
 use crate::build::failed::Stopped;
@@ -103,6 +104,7 @@ impl Replayer<'_> {
         services: &BTreeSet<String>,
         stop: &AtomicBool,
     ) -> Result<Option<()>, Stopped> {
+        let moves = self.moves();
         let (file, targets) = (rounds.make)(&self.through(), services);
         if file.is_empty() {
             return Ok(None);
@@ -110,7 +112,8 @@ impl Replayer<'_> {
         let mut found: BTreeSet<Place> = BTreeSet::new();
         let mut past: Option<Place> = None;
         let reporter = Quiet(self.reporter);
-        let (built, unreached) = self.heard(services, stop, || {
+        let watched = (moves, stop);
+        let (built, heard) = self.heard(rounds.dockerfiles, services, watched, |stop| {
             self.docker.bake_watched(
                 &file,
                 rounds.dockerfiles.folder(),
@@ -129,8 +132,10 @@ impl Replayer<'_> {
                 },
             )
         });
-        if let Some(unreached) = unreached {
-            return Err(unreached.into());
+        match heard {
+            Heard::All => {}
+            Heard::Moved => return Ok(Some(())),
+            Heard::Failed(failure) => return Err(failure.into()),
         }
         let (log, stopped) = built?;
         for place in &found {
@@ -145,6 +150,9 @@ impl Replayer<'_> {
         if stopped {
             return Ok(None);
         }
+        if log.failure().is_some() && self.is_elsewhere(rounds.dockerfiles, services, moves)? {
+            return Ok(Some(()));
+        }
         if let Some(place) = self.lacks_network(&log, &targets) {
             self.rewrite_from(rounds.dockerfiles, &place)?;
             return Ok(Some(()));
@@ -152,6 +160,21 @@ impl Replayer<'_> {
         self.reads_cleaned(&log, &targets);
         (rounds.take)(&log, &targets)?;
         Ok(None)
+    }
+
+    /// Whether the proxy of these services is in another place than when their build was
+    /// made, or has to be.
+    fn is_elsewhere(
+        &self,
+        dockerfiles: &Dockerfiles,
+        services: &BTreeSet<String>,
+        moves: usize,
+    ) -> Result<bool, Failure> {
+        let through = self.through();
+        if !services.iter().any(|name| through.contains_key(name)) {
+            return Ok(false);
+        }
+        Ok(self.moves() != moves || self.moves_where_unreached(dockerfiles)?)
     }
 
     /// The network step that runs, or has run, without our proxy. What runs with it is

@@ -84,7 +84,7 @@ impl Replayer<'_> {
             // Only what runs through the proxy can have failed for want of it.
             let rewritten = service.is_none_or(|s| self.through().contains_key(s));
             return match self.unreached().filter(|_| rewritten) {
-                Some(unreached) => Err(unreached.into()),
+                Some(unreached) => Err(Error::Unreached(unreached).into()),
                 None => Ok(failure),
             };
         }

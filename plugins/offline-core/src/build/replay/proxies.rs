@@ -1,17 +1,27 @@
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use offline_network::{Alike, Authority, Counts, Listen, Miss, Narrowed, Recording, Replay, Scrub};
+use offline_network::{Alike, Authority, Counts, Miss, Narrowed, Recording, Scrub};
 
 use super::Error;
 use crate::bundle::Record;
-use crate::engine::{Docker, EngineInfo};
-use crate::error::Failure;
+use crate::engine::{Docker, EngineInfo, ProxyPlace};
+use crate::error::{Failure, Kind};
+use crate::event::Reporter;
 use crate::layout::Layout;
+use crate::proxy::{Around, ReplaySettings, ReplayingProxy};
 
-/// The proxies that answer from the bundle, one for each address that builds need.
-/// Nothing is started before a service asks for it.
+/// The engine whose builds are served.
+#[derive(Clone, Copy)]
+pub(super) struct Served<'a> {
+    pub(super) docker: &'a Docker,
+    pub(super) engine: &'a EngineInfo,
+    pub(super) layout: &'a Layout,
+    pub(super) reporter: &'a dyn Reporter,
+}
+
+/// The proxy that answers from the bundle. Nothing is started before a service asks for
+/// it.
 #[derive(Debug)]
 pub(super) struct Proxies {
     /// Dropped last, with all that still runs in it.
@@ -19,10 +29,9 @@ pub(super) struct Proxies {
     authority: Arc<Authority>,
     recordings: Vec<Recording>,
     scrub: Scrub,
-    bodies: std::path::PathBuf,
     /// Whose ports there are.
     services: Vec<String>,
-    running: BTreeMap<IpAddr, Replay>,
+    running: Option<ReplayingProxy>,
 }
 
 impl Proxies {
@@ -50,9 +59,8 @@ impl Proxies {
             authority: Arc::new(authority),
             recordings,
             scrub: Scrub { secrets },
-            bodies: layout.blobs(),
             services,
-            running: BTreeMap::new(),
+            running: None,
         })
     }
 
@@ -61,102 +69,148 @@ impl Proxies {
         self.authority.certificate_pem()
     }
 
-    /// Where a service's build reaches its proxy; it is started when it is the first
-    /// to ask.
+    /// Where a service's build reaches its proxy, which is started for the first that
+    /// asks.
     pub(super) fn address_for(
         &mut self,
-        docker: &Docker,
-        engine: &EngineInfo,
+        served: Served<'_>,
         service: &str,
     ) -> Result<SocketAddr, Failure> {
-        let address = docker
-            .proxy_place(engine)
-            .map_err(|place| Error::Elsewhere {
-                why: place.why,
-                remedy: place.remedy,
-            })?;
-        if !self.running.contains_key(&address) {
-            let started = self.start(address)?;
-            self.running.insert(address, started);
+        if self.running.is_none() {
+            self.running = Some(self.start(served)?);
         }
-        let port = self.running.get(&address).and_then(|r| r.port(service));
-        let port = port.ok_or_else(|| Error::Elsewhere {
+        let address = self.running.as_ref().and_then(|r| r.address(service));
+        Ok(address.ok_or_else(|| Error::Elsewhere {
             why: format!("the proxy has no port for service {service}"),
             remedy: "run the same command again".into(),
-        })?;
-        Ok(SocketAddr::new(address, port))
+        })?)
     }
 
-    fn start(&self, address: IpAddr) -> Result<Replay, Error> {
-        let listen = Listen {
-            address,
-            port: None,
-            targets: self.services.clone(),
-        };
-        let starting = Replay::start(
-            &listen,
-            Arc::clone(&self.authority),
-            self.recordings.clone(),
-            &self.scrub,
-            self.bodies.clone(),
-        );
-        self.runtime.block_on(starting).map_err(|source| match source {
-            offline_network::Error::AddressNotHere { .. } => Error::Elsewhere {
-                why: format!("the engine's bridge has the address {address}, which is none of this machine: the engine runs elsewhere, or in a network namespace of its own"),
-                remedy: "run docker offline build on the engine's own machine".into(),
-            },
-            source => Error::Proxy { address, source },
+    fn start(&self, served: Served<'_>) -> Result<ReplayingProxy, Failure> {
+        let place = place(served)?;
+        if let Some(why) = &place.container {
+            return self.contained(served, &place, why);
+        }
+        match ReplayingProxy::beside(around(served, &place), self.settings(served), &self.runtime) {
+            Ok(beside) => Ok(beside),
+            Err(offline_network::Error::AddressNotHere { address }) => {
+                let why =
+                    format!("{address}, which its builds reach, is not an address of this machine");
+                self.contained(served, &place, &why)
+            }
+            Err(source) => Err(Error::Proxy {
+                address: place.address,
+                source,
+            }
+            .into()),
+        }
+    }
+
+    /// Goes on in a container, as builds do not reach it where it is; whether it was not
+    /// in one before.
+    pub(super) fn moves(&mut self, served: Served<'_>, why: &str) -> Result<bool, Failure> {
+        if self
+            .running
+            .as_ref()
+            .is_none_or(ReplayingProxy::is_contained)
+        {
+            return Ok(false);
+        }
+        let place = place(served)?;
+        let contained = self.contained(served, &place, why)?;
+        if let Some(beside) = self.running.replace(contained) {
+            beside.stop(&self.runtime);
+        }
+        Ok(true)
+    }
+
+    fn contained(
+        &self,
+        served: Served<'_>,
+        place: &ProxyPlace,
+        why: &str,
+    ) -> Result<ReplayingProxy, Failure> {
+        let started = ReplayingProxy::contained(around(served, place), self.settings(served), why);
+        started.map_err(|failure| match failure.kind() {
+            Kind::Interrupted | Kind::DiskFull => failure,
+            _ => Error::Elsewhere {
+                why: format!("{why}; and in a container of the engine: {failure}"),
+                remedy: failure.hint().unwrap_or_default().to_owned(),
+            }
+            .into(),
         })
     }
 
-    /// Whether any was started.
-    pub(super) fn started(&self) -> bool {
-        !self.running.is_empty()
+    fn settings<'a>(&'a self, served: Served<'a>) -> ReplaySettings<'a> {
+        ReplaySettings {
+            authority: &self.authority,
+            recordings: &self.recordings,
+            scrub: &self.scrub,
+            targets: &self.services,
+            layout: served.layout,
+        }
     }
 
-    /// Where builds reach one of them.
+    /// Whether it was started.
+    pub(super) fn started(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Where builds reach it.
     pub(super) fn an_address(&self) -> Option<SocketAddr> {
-        let (address, replay) = self.running.first_key_value()?;
-        let port = self
-            .services
-            .iter()
-            .find_map(|service| replay.port(service))?;
-        Some(SocketAddr::new(*address, port))
+        let running = self.running.as_ref()?;
+        let mut services = self.services.iter();
+        services.find_map(|service| running.address(service))
     }
 
     /// What was asked for and is not recorded, so far.
     pub(super) fn misses(&self) -> Vec<Miss> {
-        self.running.values().flat_map(Replay::misses).collect()
+        let running = self.running.as_ref();
+        running.map(ReplayingProxy::misses).unwrap_or_default()
     }
 
     /// The packages that were offered in part only, so far.
     pub(super) fn narrowed(&self) -> Vec<Narrowed> {
-        self.running.values().flat_map(Replay::narrowed).collect()
+        let running = self.running.as_ref();
+        running.map(ReplayingProxy::narrowed).unwrap_or_default()
     }
 
     /// What was answered under another address than it was recorded, so far.
     pub(super) fn alike(&self) -> Vec<Alike> {
-        self.running.values().flat_map(Replay::alike).collect()
+        let running = self.running.as_ref();
+        running.map(ReplayingProxy::alike).unwrap_or_default()
     }
 
     /// The totals so far.
     pub(super) fn counts(&self) -> Counts {
-        let mut all = Counts::default();
-        for one in self.running.values().map(Replay::counts) {
-            all.requests += one.requests;
-            all.missed += one.missed;
-            all.bytes_to_clients += one.bytes_to_clients;
-        }
-        all
+        let running = self.running.as_ref();
+        running.map(ReplayingProxy::counts).unwrap_or_default()
     }
 }
 
 impl Drop for Proxies {
     fn drop(&mut self) {
-        for (_, replay) in std::mem::take(&mut self.running) {
-            self.runtime.block_on(replay.stop());
+        if let Some(running) = self.running.take() {
+            running.stop(&self.runtime);
         }
     }
+}
+
+fn around<'a>(served: Served<'a>, place: &'a ProxyPlace) -> Around<'a> {
+    Around {
+        docker: served.docker,
+        engine: served.engine,
+        place,
+        reporter: served.reporter,
+    }
+}
+
+fn place(served: Served<'_>) -> Result<ProxyPlace, Error> {
+    let place = served.docker.proxy_place(served.engine);
+    place.map_err(|place| Error::Elsewhere {
+        why: place.why,
+        remedy: place.remedy,
+    })
 }
 
 /// The bundle's recordings, the newest last.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cleaning::{Cleaned, OwnImage};
 use super::places::{Place, Places};
-use super::proxies::Proxies;
+use super::proxies::{Proxies, Served};
 use super::{Error, Known};
 use crate::bundle::{Inventory, Record};
 use crate::closure::{BuildClosure, Closure, StageBase};
@@ -58,6 +58,8 @@ pub(super) struct State {
     pub(super) failure: Option<StepFailure>,
     /// Whether it was tried if containers reach the proxies.
     tried: bool,
+    /// How often the proxy has moved: what was built for another place begins again.
+    moves: usize,
     /// The image of our own program, once steps are cleaned up after.
     pub(super) own_image: Option<OwnImage>,
     /// What was taken out of files, or left in them, by service and line.
@@ -268,7 +270,7 @@ impl<'a> Replayer<'a> {
             return Ok(());
         };
         let proxy = Proxy {
-            address: proxies.address_for(self.docker, self.engine, service)?,
+            address: proxies.address_for(self.served(), service)?,
             authority_pem: proxies.certificate().to_owned(),
             replays: true,
             loopback: loopback(self.project, self.closure, service),
@@ -290,6 +292,43 @@ impl<'a> Replayer<'a> {
         state.through.insert(service.to_owned(), through);
         state.lines.insert(service.to_owned(), rewritten.lines);
         Ok(())
+    }
+
+    fn served(&self) -> Served<'_> {
+        Served {
+            docker: self.docker,
+            engine: self.engine,
+            layout: self.layout,
+            reporter: self.reporter,
+        }
+    }
+
+    /// How often the proxy has moved.
+    pub(super) fn moves(&self) -> usize {
+        self.state().moves
+    }
+
+    /// Has the proxy go on in a container, and all builds that are rewritten by now go
+    /// there; whether it was not in one before.
+    pub(super) fn moves_into_container(
+        &self,
+        dockerfiles: &Dockerfiles,
+        why: &str,
+    ) -> Result<bool, Failure> {
+        let mut state = self.state();
+        let moved = match state.proxies.as_mut() {
+            Some(proxies) => proxies.moves(self.served(), why)?,
+            None => false,
+        };
+        let rewritten: Vec<String> = state.through.keys().cloned().collect();
+        state.moves += usize::from(moved);
+        drop(state);
+        if moved {
+            for service in rewritten {
+                self.rewrite_at(dockerfiles, &service, std::iter::empty())?;
+            }
+        }
+        Ok(moved)
     }
 
     fn proxies(&self) -> Result<Proxies, Failure> {

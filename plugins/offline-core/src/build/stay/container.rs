@@ -18,6 +18,9 @@ const LABEL: &str = "docker-offline.stay";
 /// Where ports are looked for, below those that systems give out by themselves.
 const PORTS: std::ops::Range<u16> = 20_100..20_900;
 
+/// How long the container may be silent until it is asked whether anything reaches it.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// How long the container gets to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -112,20 +115,29 @@ impl Container<'_> {
         args.extend(words(&["--env", KEY, "--env", CERTIFICATE, "--env", &port]));
         args.push(start.image.into());
         docker.output(args)?;
-        self.wait_for(address)?;
         Ok(address)
     }
 
-    /// A connection alone says nothing: docker's own proxy accepts it before the
+    /// Waits until it answers. A connection alone says nothing: docker's own proxy accepts it before the
     /// program listens. An answer does.
-    fn wait_for(&self, address: SocketAddr) -> Result<(), Failure> {
-        let deadline = Instant::now() + PATIENCE;
+    /// `lost` is asked once whether what is sent there is dropped on the way.
+    pub(super) fn wait_for(
+        &self,
+        address: SocketAddr,
+        lost: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
+        let started = Instant::now();
+        let (mut asked, deadline) = (false, started + PATIENCE);
         loop {
             self.docker.check_interrupt()?;
             if answers(address) {
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            let is_lost = !asked && started.elapsed() > SILENCE && {
+                asked = true;
+                lost()
+            };
+            if is_lost || Instant::now() > deadline {
                 let logs = self.docker.output(["logs", "--tail", "5", &self.name()]);
                 let log = logs.map_or_else(
                     |e| e.to_string(),

@@ -56,7 +56,7 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
     let gateway =
         needs
             .docker
-            .proxy_place(needs.engine)
+            .place_here(needs.engine)
             .map_err(|place| ReplayError::Elsewhere {
                 why: place.why,
                 remedy: place.remedy,
@@ -80,7 +80,11 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
         gateway,
         authority: &authority,
     })?;
-    if let Err(unreached) = needs.docker.tries_to_reach(&needs.engine.platform, address) {
+    let tries = || needs.docker.tries_to_reach(&needs.engine.platform, address);
+    // A firewall that drops what containers send here drops their answers, too.
+    let lost = || tries().is_err_and(|unreached| !unreached.is_refused());
+    let answers = container.wait_for(address, &lost);
+    if let Err(unreached) = tries() {
         // A container that nobody reaches is of no use.
         container.remove()?;
         if new {
@@ -88,6 +92,7 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
         }
         return Err(ReplayError::Unreached(unreached).into());
     }
+    answers?;
     let mut overriding = Overriding {
         services: needs.overrides.services().clone(),
         ..Overriding::default()

@@ -1,9 +1,7 @@
-use std::net::IpAddr;
-
 use super::super::ExportOptions;
 use crate::closure::Closure;
 use crate::compatibility::{BUILDX_WATCHES_SINCE, can_watch_builds};
-use crate::engine::{Docker, EngineInfo, NoProxyPlace};
+use crate::engine::{Docker, EngineInfo, NoProxyPlace, ProxyPlace};
 
 /// Whether what the builds fetch is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +10,8 @@ pub enum RecordingPlan {
     Off,
     /// No proxy can serve this engine: the export goes on without a recording.
     Impossible(NoProxyPlace),
-    /// By a proxy that listens here.
-    Through(IpAddr),
+    /// By a proxy in this place.
+    Through(ProxyPlace),
 }
 
 impl RecordingPlan {
@@ -37,7 +35,7 @@ impl RecordingPlan {
             });
         }
         match docker.proxy_place(engine) {
-            Ok(address) => Self::Through(address),
+            Ok(place) => Self::Through(place),
             Err(place) => Self::Impossible(place),
         }
     }

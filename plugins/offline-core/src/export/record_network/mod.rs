@@ -39,6 +39,7 @@ use crate::engine::{Docker, NoProxyPlace};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Warning};
 use crate::layout::Layout;
+use crate::network::Loopback;
 use crate::stages::StepKeys;
 pub use decide::RecordingPlan;
 use plan::{Group, Planned, groups, plan};
@@ -223,18 +224,20 @@ impl NetworkRecorder<'_> {
     }
 
     fn start(&self, names: &[String]) -> Result<Proxying<'_>, Failure> {
-        let address = match &self.prepared.recording {
+        let place = match &self.prepared.recording {
             RecordingPlan::Off => return Ok(Proxying::Impossible),
             RecordingPlan::Impossible(place) => {
                 self.not_recorded(place);
                 return Ok(Proxying::Impossible);
             }
-            RecordingPlan::Through(address) => *address,
+            RecordingPlan::Through(place) => place,
         };
         let project = &self.prepared.project;
         let mut upstream =
             upstream::upstream(self.options, project, |name| std::env::var(name).ok());
-        upstream.hosts = hosts::hosts(project, || self.docker.host_gateway().or(Some(address)));
+        upstream.hosts = hosts::hosts(project, || {
+            self.docker.host_gateway().or(Some(place.address))
+        });
         let proxies = [&upstream.http_proxy, &upstream.https_proxy];
         let proxies: Vec<&str> = proxies.into_iter().flatten().map(String::as_str).collect();
         let settings = Settings {
@@ -242,13 +245,15 @@ impl NetworkRecorder<'_> {
                 secrets: secrets::values(project, &proxies),
             },
             upstream,
-            address,
-            bodies: self.layout.blobs(),
+            place,
+            layout: self.layout,
+            reporter: self.reporter,
             services: names.to_vec(),
+            on_host: on_host(&plan(self.prepared)),
             with_siblings: self.fetching.is_some(),
             strict: self.strict(),
         };
-        match Session::start(self.docker, self.prepared, self.stop, settings) {
+        match Session::start(self.docker, self.prepared, self.stop, &settings) {
             Ok(session) => Ok(Proxying::Runs(session)),
             Err(Refused::Failed(failure)) => Err(failure),
             Err(Refused::NoPlace(place)) => {
@@ -352,6 +357,15 @@ impl NetworkRecorder<'_> {
             }));
         }
     }
+}
+
+/// The services that are built with the network of the engine's machine.
+fn on_host(planned: &[Planned<'_>]) -> BTreeSet<String> {
+    let on_host = |service: &&Planned<'_>| {
+        Loopback::of(service.target.network.as_deref(), &service.file) == Loopback::Host
+    };
+    let found = planned.iter().filter(on_host);
+    found.map(|service| service.name.clone()).collect()
 }
 
 /// Takes out what was asked for by services that are not recorded as a whole.

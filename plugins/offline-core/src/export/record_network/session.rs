@@ -1,13 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use offline_network::{
-    Authority, Listen, PLACEHOLDER, Recorded, Recorder, Request, Scrub, Upstream,
-};
+use offline_network::{Authority, PLACEHOLDER, Recorded, Request, Scrub, Upstream};
 
 use super::super::{Error, Prepared};
 use super::attribute;
@@ -15,9 +12,11 @@ use super::builds::{Ran, RecordingBuilds, Stopped};
 use super::plan::Group;
 use super::unrecorded::{concerns, is_lost, words};
 use crate::bundle::WantedRequest;
-use crate::engine::{Docker, NoProxyPlace, StepFailure};
+use crate::engine::{Docker, NoProxyPlace, ProxyPlace, StepFailure};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
+use crate::layout::Layout;
+use crate::proxy::{Around, RecordSettings, RecordingProxy, Unstarted};
 
 /// Recording builds at once; each runs the steps of its stages at once too.
 const AT_ONCE: usize = 4;
@@ -44,10 +43,10 @@ pub(super) struct Attempted {
 }
 
 impl Attempted {
-    fn now() -> Self {
+    fn since(since: SystemTime) -> Self {
         Self {
             ran: Vec::new(),
-            since: SystemTime::now(),
+            since,
             stopped: None,
             past: BTreeMap::new(),
         }
@@ -76,15 +75,18 @@ pub(super) enum Refused {
 }
 
 /// What the session needs to know.
-pub(super) struct Settings {
+pub(super) struct Settings<'a> {
     pub(super) upstream: Upstream,
-    /// Where the proxy listens.
-    pub(super) address: IpAddr,
+    /// Where the proxy is.
+    pub(super) place: &'a ProxyPlace,
     pub(super) scrub: Scrub,
-    /// The folder in which bodies are written by their digests.
-    pub(super) bodies: PathBuf,
+    /// Where bodies are kept.
+    pub(super) layout: &'a Layout,
+    pub(super) reporter: &'a dyn Reporter,
     /// One port for each of these services.
     pub(super) services: Vec<String>,
+    /// Those of them that are built with the network of the engine's machine.
+    pub(super) on_host: BTreeSet<String>,
     /// Whether services that others are built upon have to be built with them.
     pub(super) with_siblings: bool,
     /// Whether the failure of one group ends the others.
@@ -96,8 +98,8 @@ pub(super) struct Session<'a> {
     docker: &'a Docker,
     prepared: &'a Prepared,
     stop: &'a AtomicBool,
-    runtime: tokio::runtime::Runtime,
-    recorder: Recorder,
+    layout: &'a Layout,
+    recorder: RecordingProxy,
     authority: Arc<Authority>,
     mark: String,
     with_siblings: bool,
@@ -109,61 +111,43 @@ impl<'a> Session<'a> {
         docker: &'a Docker,
         prepared: &'a Prepared,
         stop: &'a AtomicBool,
-        settings: Settings,
+        settings: &Settings<'a>,
     ) -> Result<Self, Refused> {
-        let address = settings.address;
-        let failed = |error: offline_network::Error| match error {
-            offline_network::Error::AddressNotHere { .. } => Refused::NoPlace(NoProxyPlace {
-                why: format!(
-                    "{address}, which its builds reach, is not an address of this machine"
-                ),
-                remedy: "run the command on the machine of the engine itself".into(),
-            }),
-            other => Refused::Failed(Error::Recorder { source: other }.into()),
-        };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("record-network")
-            .enable_all()
-            .build()
-            .map_err(|source| Refused::Failed(Error::Threads { source }.into()))?;
+        let failed = |source| Refused::Failed(Error::Recorder { source }.into());
         let authority = Arc::new(Authority::new().map_err(failed)?);
-        let listen = Listen {
-            address,
-            port: None,
-            targets: settings.services,
+        let around = Around {
+            docker,
+            engine: &prepared.engine,
+            place: settings.place,
+            reporter: settings.reporter,
         };
-        let starting = Recorder::start(
-            &listen,
-            authority.clone(),
-            &settings.upstream,
-            &settings.scrub,
-            settings.bodies,
+        let started = RecordingProxy::start(
+            around,
+            RecordSettings {
+                authority: &authority,
+                upstream: &settings.upstream,
+                scrub: &settings.scrub,
+                targets: &settings.services,
+                on_host: &settings.on_host,
+                layout: settings.layout,
+            },
         );
-        let recorder = runtime.block_on(starting).map_err(failed)?;
-        let session = Self {
+        let recorder = started.map_err(|unstarted| match unstarted {
+            Unstarted::NoPlace(place) => Refused::NoPlace(place),
+            Unstarted::Proxy(source) => failed(source),
+            Unstarted::Failed(failure) => Refused::Failed(failure),
+        })?;
+        Ok(Self {
             docker,
             prepared,
             stop,
-            runtime,
+            layout: settings.layout,
             recorder,
             authority,
             mark: mark(),
             with_siblings: settings.with_siblings,
             strict: settings.strict,
-        };
-        let platform = &prepared.engine.platform;
-        let mut targets = listen.targets.iter();
-        let tried = targets
-            .find_map(|name| session.address(name))
-            .map_or(Ok(()), |address| docker.tries_to_reach(platform, address));
-        match tried {
-            Ok(()) => Ok(session),
-            Err(unreached) => Err(Refused::NoPlace(NoProxyPlace {
-                remedy: unreached.remedy(),
-                why: unreached.to_string(),
-            })),
-        }
+        })
     }
 
     /// Builds groups through the proxy, some at once; gives how they ended, in the
@@ -223,15 +207,18 @@ impl<'a> Session<'a> {
     /// Records a group, and once more where a step failed or was given no answer.
     fn build_one(&self, group: &Group<'_>, reporter: &dyn Reporter) -> Result<Attempted, Failure> {
         let target = group.target();
-        let first = self.attempt(group, "", Attempted::now())?;
-        let requests = self.recorder.requests();
-        let mut lost = self.recorder.failures().into_iter();
+        let first = self.attempt(group, "", Attempted::since(self.recorder.now()))?;
+        let requests = self.recorder.requests()?;
+        let mut lost = self.recorder.failures()?.into_iter();
         let lost = lost.find(|f| is_lost(f) && concerns(f, target, &requests));
         let (cause, mark, again) = match (&first.stopped, lost) {
             (None, None) => return self.with_past(group, "", first),
             // What went well before it comes from the cache.
             (Some(failure), _) => (failure.message.clone(), "", first),
-            (None, Some(lost)) => (words(&lost), "again", Attempted::now()),
+            (None, Some(lost)) => {
+                let again = Attempted::since(self.recorder.now());
+                (words(&lost), "again", again)
+            }
         };
         reporter.event(Event::Retry {
             what: format!("recording what {} fetches", group.names().join(", ")),
@@ -257,7 +244,7 @@ impl<'a> Session<'a> {
         else {
             return Ok(done);
         };
-        let requests = self.recorder.requests();
+        let requests = self.recorder.requests()?;
         let asked = attribute::asked(&done.of_group(group, &requests), &done.ran);
         let silent = group.services.iter();
         let mut silent: BTreeMap<u32, &str> = silent
@@ -323,17 +310,17 @@ impl<'a> Session<'a> {
     }
 
     fn address(&self, target: &str) -> Option<SocketAddr> {
-        let url = self.recorder.proxy_url(target)?;
-        url.strip_prefix("http://")?.parse().ok()
+        self.recorder.address(target)
     }
 
     fn report(&self, task: &Task<'_>, ended: &AtomicBool) {
         let mut told = 0;
         while !ended.load(Ordering::Relaxed) {
             std::thread::sleep(TICK);
-            let got = self.recorder.counts().bytes_from_servers;
-            task.advance(got - told);
-            told = got;
+            if let Some(got) = self.recorder.bytes_from_servers() {
+                task.advance(got.saturating_sub(told));
+                told = got;
+            }
         }
     }
 
@@ -344,7 +331,7 @@ impl<'a> Session<'a> {
         listed: &[WantedRequest],
         reporter: &dyn Reporter,
     ) -> Result<(), Failure> {
-        let asked = self.recorder.requests().into_iter();
+        let asked = self.recorder.requests()?.into_iter();
         let mut asked: BTreeSet<(String, String)> = asked.map(|r| (r.method, r.url)).collect();
         for request in listed {
             let WantedRequest { method, url, .. } = request;
@@ -356,19 +343,15 @@ impl<'a> Session<'a> {
                 reporter.event(Event::Warning(not_asked(request)));
                 continue;
             }
-            let getting =
-                self.recorder
-                    .fetch(&request.service, method, url, request.accept.as_deref());
-            // A failure is listed by the recorder, and judged with all others.
-            let _ = self.runtime.block_on(getting);
+            self.recorder
+                .fetch(&request.service, method, url, request.accept.as_deref())?;
         }
         Ok(())
     }
 
     /// Stops listening and gives what was recorded.
     pub(super) fn stop(self) -> Result<Recorded, Failure> {
-        let stopped = self.runtime.block_on(self.recorder.stop());
-        Ok(stopped.map_err(|source| Error::Recorder { source })?)
+        self.recorder.stop(self.layout)
     }
 }
 

@@ -38,6 +38,7 @@ mod one_service_fails;
 mod past_the_variables;
 mod plain_compose;
 mod plain_docker_load;
+mod proxy_in_a_container;
 mod reads_without_compose;
 mod rebuilds_after_edits;
 mod recording_stays_apart;

@@ -128,6 +128,14 @@ pub enum Error {
         /// How to have it.
         remedy: String,
     },
+    /// What `x-offline` says cannot be read.
+    #[error("{}x-offline: {message}", prefix(location.as_ref()))]
+    Offline {
+        /// Where it stands, where found.
+        location: Option<Location>,
+        /// What is wrong.
+        message: String,
+    },
     /// A file that `-f` or `COMPOSE_FILE` names is missing.
     #[error("the Compose file {} does not exist", path.display())]
     ComposeFileMissing {
@@ -177,6 +185,7 @@ impl Explain for Error {
             | Self::RequiredVariable { .. }
             | Self::UnsetVariable { .. }
             | Self::IncludeMissing { .. }
+            | Self::Offline { .. }
             | Self::UndefinedService { .. } => Kind::ComposeInvalid,
             Self::EnvFileMissing { .. } => Kind::EnvFileMissing,
             Self::UnknownService { .. } => Kind::UnknownService,
@@ -211,6 +220,9 @@ impl Explain for Error {
                 "create {} (often copied from an example beside it), or mark the entry `required: false`",
                 path.display()
             ),
+            Self::Offline { .. } => {
+                "correct it there; docs/carried.md says what x-offline can hold, and docs/x-offline.schema.json is its schema".into()
+            }
             Self::IncludeMissing { .. } => {
                 "correct the path under `include`; it is relative to the file that includes".into()
             }

@@ -14,6 +14,7 @@ mod error;
 mod fallback;
 mod files;
 mod model;
+mod offline;
 mod options;
 mod read;
 mod resolved;
@@ -36,6 +37,7 @@ pub use files::{
     without_generated,
 };
 pub use model::{HiddenService, Location, Project, Service};
+pub use offline::{Mount, MountSource, NamedVolume, Offline, OfflineFiles, OfflineVolume};
 pub use options::ProjectOptions;
 #[cfg(test)]
 pub(crate) use read::from_config;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{BuildTarget, RunNeeds, Starts};
+use super::{BuildTarget, Offline, RunNeeds, Starts};
 use crate::event::Warning;
 use crate::reference::ImageReference;
 
@@ -29,6 +29,8 @@ pub struct Project {
     /// Services of which an `env_file` is missing, where that was passed over: their
     /// lists, with every file made optional.
     pub optional_env_files: BTreeMap<String, Vec<serde_json::Value>>,
+    /// What is to be carried besides images (`x-offline`).
+    pub offline: Offline,
 }
 
 /// A service that is not part of this run because of its profiles.

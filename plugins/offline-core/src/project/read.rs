@@ -7,7 +7,7 @@ use super::env_files::made_optional;
 use super::files::{self, ComposeFiles};
 use super::resolved::ResolvedProject;
 use super::source_lines::Sources;
-use super::{Error, HiddenService, Project, ProjectOptions, Service, fallback};
+use super::{Error, HiddenService, Project, ProjectOptions, Service, fallback, offline};
 use crate::engine::{self, Docker};
 
 /// Reads the project that the options mean.
@@ -180,6 +180,7 @@ fn build_project(
             profiles: service.profiles.clone(),
         })
         .collect();
+    let offline = offline::read(resolved, everything, &found.directory, sources)?;
     Ok(Project {
         name: resolved.name.clone(),
         services,
@@ -190,6 +191,7 @@ fn build_project(
         without_compose: false,
         secret_variables: BTreeMap::new(),
         optional_env_files: BTreeMap::new(),
+        offline,
     })
 }
 
@@ -198,6 +200,14 @@ fn resolve(
     options: &ProjectOptions,
     sources: &Sources,
 ) -> Result<(ResolvedProject, String), Error> {
+    if sources.text(offline::KEY).is_some() {
+        // As JSON, what extends a service is left out (`ServiceConfig` in
+        // `types/types.go` of compose-go).
+        let yaml = config(docker, options, "yaml")?;
+        if let Some(project) = yaml.status.success().then(|| yaml.as_yaml()).flatten() {
+            return Ok((project, yaml.stderr));
+        }
+    }
     let json = config(docker, options, "json")?;
     if json.status.success() {
         let project =

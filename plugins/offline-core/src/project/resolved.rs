@@ -19,6 +19,10 @@ pub(super) struct ResolvedProject {
     pub(super) secrets: BTreeMap<String, ResolvedSecret>,
     #[serde(deserialize_with = "null_is_default")]
     pub(super) models: BTreeMap<String, Value>,
+    #[serde(deserialize_with = "null_is_default")]
+    pub(super) volumes: BTreeMap<String, Value>,
+    #[serde(rename = "x-offline")]
+    pub(super) offline: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +62,8 @@ pub(super) struct ResolvedService {
     pub(super) environment: BTreeMap<String, Option<String>>,
     #[serde(deserialize_with = "names")]
     pub(super) models: Vec<String>,
+    #[serde(rename = "x-offline")]
+    pub(super) offline: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,0 +1,96 @@
+//! `x-offline`: what the Compose file says is to be carried besides images.
+//!
+//! `docs/x-offline.schema.json` is its schema; a test holds the two together.
+
+mod lines;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::Location;
+
+pub(super) use read::read;
+
+/// The key, at the top of a Compose file and in a service.
+pub(super) const KEY: &str = "x-offline";
+/// What stands below it.
+pub(super) const KEYS: [&str; 2] = ["files", "volumes"];
+/// What an entry of `files` has.
+pub(super) const FILE_KEYS: [&str; 2] = ["path", "target"];
+/// What an entry of `volumes` has.
+pub(super) const VOLUME_KEYS: [&str; 2] = ["name", "pause"];
+
+/// What a project wants to be carried besides images, and what of it could be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offline {
+    /// Files and folders.
+    pub files: Vec<OfflineFiles>,
+    /// Named volumes.
+    pub volumes: Vec<OfflineVolume>,
+    /// What the services mount, declared or not.
+    pub mounts: Vec<Mount>,
+}
+
+/// A file or folder to be carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflineFiles {
+    /// Where it lies on the machine that exports, absolute.
+    pub source: PathBuf,
+    /// Where it goes: absolute, or from the project's folder on. Its name in the bundle.
+    pub target: String,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// The line.
+    pub location: Option<Location>,
+}
+
+/// A named volume to be carried with its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflineVolume {
+    /// The volume.
+    pub volume: NamedVolume,
+    /// Whether the containers that use it are paused meanwhile.
+    pub pause: bool,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// The line.
+    pub location: Option<Location>,
+}
+
+/// A volume of the project.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedVolume {
+    /// Its name in the Compose file. Its name in the bundle.
+    pub key: String,
+    /// Its name in the engine.
+    pub name: String,
+    /// Whether Compose expects it to be there.
+    pub external: bool,
+    /// Its driver, where one is named.
+    pub driver: Option<String>,
+    /// What the driver is told.
+    pub options: BTreeMap<String, String>,
+}
+
+/// What a service mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The service.
+    pub service: String,
+    /// What it mounts.
+    pub source: MountSource,
+    /// The line, where found.
+    pub location: Option<Location>,
+}
+
+/// Where what is mounted comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MountSource {
+    /// A file or folder of the host, absolute.
+    Bind(PathBuf),
+    /// A volume with a name.
+    Volume(NamedVolume),
+}

@@ -40,8 +40,12 @@ pub struct Args {
     pub stay: bool,
 
     /// Undo --stay: remove the replay service and the generated files, and do nothing else
-    #[arg(long, conflicts_with_all = ["classic", "setup", "stay", "version", "force", "wanted"])]
+    #[arg(long, conflicts_with_all = ["classic", "setup", "stay", "version", "force", "wanted", "replace"])]
     pub leave: bool,
+
+    /// Overwrite what lies in the place of files and volumes that are carried
+    #[arg(long)]
+    pub replace: bool,
 
     /// How to print the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]

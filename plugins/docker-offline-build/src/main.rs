@@ -7,5 +7,6 @@ fn main() -> ExitCode {
         .or_else(offline_terminal::proxy_if_asked)
         .or_else(offline_terminal::reach_if_asked)
         .or_else(offline_terminal::step_if_asked)
+        .or_else(offline_terminal::volume_if_asked)
         .unwrap_or_else(offline_terminal::binary::<docker_offline_build::Args>)
 }

@@ -29,6 +29,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         classic: args.classic,
         force: args.force,
         wanted: args.wanted.clone(),
+        replace: args.replace,
         stay: args.stay,
     };
     let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use offline_core::build::stay::{Left, Staying};
 use offline_core::build::{ServiceResult, Summary};
+use offline_core::carried::{Restored, State};
 use offline_terminal::{Table, bytes, seconds};
 
 pub(crate) fn of_leaving(left: &Left) -> String {
@@ -30,6 +31,7 @@ pub(crate) fn of_build(summary: &Summary) -> String {
         0 => "All images were there already; nothing was loaded.\n".to_owned(),
         count => format!("Loaded {count} images ({}).\n", bytes(summary.loaded_bytes)),
     };
+    text += &of_carried(&summary.carried);
     text += &of_services(&summary.services);
     if let Some(network) = summary.network.as_ref().filter(|n| n.requests > 0) {
         text += &format!(
@@ -46,6 +48,22 @@ pub(crate) fn of_build(summary: &Summary) -> String {
         text += &format!(" Next:\n  {}", summary.next);
     }
     text.push('\n');
+    text
+}
+
+/// What was put into its place; what was refused is said by the failure.
+fn of_carried(carried: &[Restored]) -> String {
+    let mut text = String::new();
+    for one in carried {
+        let Restored {
+            kind, name, place, ..
+        } = one;
+        text += &match &one.state {
+            State::Written => format!("Put {kind} {name} to {place}.\n"),
+            State::Kept => format!("{place} holds {kind} {name} already.\n"),
+            State::Refused(_) => continue,
+        };
+    }
     text
 }
 

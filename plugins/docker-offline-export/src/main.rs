@@ -5,5 +5,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     offline_terminal::proxy_if_asked()
         .or_else(offline_terminal::reach_if_asked)
+        .or_else(offline_terminal::volume_if_asked)
         .unwrap_or_else(offline_terminal::binary::<docker_offline_export::Args>)
 }

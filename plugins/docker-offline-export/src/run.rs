@@ -113,9 +113,13 @@ fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(
     for warning in &prepared.warnings {
         terminal.event(Event::Warning(warning.clone()));
     }
+    for proposal in &prepared.proposals {
+        terminal.event(Event::Note(proposal.clone()));
+    }
+    let (closure, carried) = (&prepared.whole, &prepared.carried);
     match args.format {
-        Format::Json => terminal.print_json(&plan::export_json(&prepared.whole))?,
-        Format::Text => terminal.print(&plan::export_text(&prepared.whole))?,
+        Format::Json => terminal.print_json(&plan::export_json(closure, carried))?,
+        Format::Text => terminal.print(&plan::export_text(closure, carried))?,
     }
     Ok(())
 }

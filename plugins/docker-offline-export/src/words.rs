@@ -24,6 +24,9 @@ pub(crate) fn of_export(summary: &Summary) -> String {
             bytes(summary.sizes.fetched)
         );
     }
+    for one in &summary.carried {
+        text += &format!("Carried: {} {} ({})\n", one.kind, one.name, bytes(one.size));
+    }
     if let Some(network) = &summary.network {
         text += &of_recording(network);
     }
@@ -49,10 +52,13 @@ fn of_sizes(summary: &Summary) -> String {
         (summary.sizes.network, "recorded network"),
         (summary.sizes.other, "other"),
     ];
+    let carried = &summary.sizes.carried;
+    let carried = carried.iter().map(|(kind, size)| (*size, kind.as_str()));
     let sizes: Vec<String> = sizes
-        .iter()
+        .into_iter()
+        .chain(carried)
         .filter(|(size, _)| *size > 0)
-        .map(|(size, kind)| format!("{kind} {}", bytes(*size)))
+        .map(|(size, kind)| format!("{kind} {}", bytes(size)))
         .collect();
     format!("Shared layers counted once: {}\n", sizes.join(", "))
 }

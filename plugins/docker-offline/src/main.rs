@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use offline_terminal::{
     Invocation, install_panic_message, proxy_if_asked, reach_if_asked, step_if_asked,
+    volume_if_asked,
 };
 
 fn main() -> ExitCode {
@@ -18,7 +19,8 @@ fn main() -> ExitCode {
     let asked = docker_offline_build::serve_if_asked()
         .or_else(proxy_if_asked)
         .or_else(reach_if_asked)
-        .or_else(step_if_asked);
+        .or_else(step_if_asked)
+        .or_else(volume_if_asked);
     if let Some(code) = asked {
         return code;
     }

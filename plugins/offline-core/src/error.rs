@@ -61,6 +61,10 @@ pub enum Kind {
     /// The bundle was made, or is wanted, for a processor or system that this
     /// engine is not.
     OtherPlatform,
+    /// Something that `x-offline` names does not exist.
+    CarriedMissing,
+    /// What is carried would overwrite something else that is there.
+    TargetDiffers,
     /// What was given was made for another project.
     OtherProject,
     /// The bundle lacks something that this project needs.

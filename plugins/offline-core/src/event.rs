@@ -37,6 +37,20 @@ pub enum Work {
         /// How many images.
         images: usize,
     },
+    /// Putting something that is no image into the layout.
+    Carry {
+        /// What it is, as in `files`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Putting it where the project expects it.
+    Restore {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
     /// Packing the bundle into an archive.
     Pack {
         /// The archive's file name.

@@ -12,11 +12,12 @@
 //! [`engine`] talks to Docker, [`registry`] fetches images with the manifests the
 //! registry serves, [`network`] rewrites Dockerfiles whose steps use our proxy, [`proxy`] runs it beside the engine or in a
 //! container of it, [`layout`] is the OCI image layout on disk, [`bundle`] adds
-//! the record and the archive, and [`export`], [`build`] and [`diagnosis`] are
+//! the record and the archive, [`carried`] is what travels besides images, and [`export`], [`build`] and [`diagnosis`] are
 //! the three commands on top.
 
 pub mod build;
 pub mod bundle;
+pub mod carried;
 pub mod closure;
 pub mod compatibility;
 pub mod diagnosis;

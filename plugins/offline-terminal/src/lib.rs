@@ -30,6 +30,7 @@ mod step;
 mod table;
 mod terminal;
 mod version;
+mod volume;
 
 pub use binary::{Command, binary, execute, parse};
 pub use colour::Colours;
@@ -48,3 +49,4 @@ pub use step::step_if_asked;
 pub use table::Table;
 pub use terminal::Terminal;
 pub use version::version_text;
+pub use volume::volume_if_asked;

@@ -24,6 +24,8 @@ pub struct BuildOptions {
     pub force: bool,
     /// Where to write down what was asked for and is not recorded.
     pub wanted: Option<PathBuf>,
+    /// Overwrite what lies in the place of something that is carried.
+    pub replace: bool,
     /// Leave a replay service running, so that plain Compose replays too.
     pub stay: bool,
 }

@@ -5,6 +5,7 @@ use super::load::{Loaded, load};
 use super::next::after_setup;
 use super::plan::{Plan, Site};
 use super::{BuildOptions, Summary};
+use crate::carried::{self, Restored};
 use crate::closure::{Closure, Unbundled};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
@@ -50,6 +51,7 @@ pub fn run(
     )?;
     docker.check_interrupt()?;
     let mut summary = begun(&plan, options, &loaded);
+    summary.carried = restore(&site, &plan)?;
     let refused = if options.setup {
         summary.next = after_setup(asked, options.classic);
         None
@@ -57,7 +59,22 @@ pub fn run(
         apply(&site, &plan, &mut summary)?
     };
     summary.elapsed = started.elapsed();
+    let refused = refused.or_else(|| carried::failure(&summary.carried));
     Ok((summary, refused))
+}
+
+/// Puts what is carried besides images into its place, before anything needs it.
+fn restore(site: &Site<'_>, plan: &Plan) -> Result<Vec<Restored>, Failure> {
+    let services = plan.closure.services.iter().map(|s| s.name.clone());
+    let here = carried::Site {
+        docker: site.docker,
+        platform: &site.engine.platform,
+        project: &plan.written,
+        services: &services.collect(),
+        layout: &plan.bundle.layout,
+        replace: site.options.replace,
+    };
+    carried::restore(&here, &plan.bundle.record, site.reporter)
 }
 
 /// The summary before anything is built.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::stay::Staying;
 use super::{Asked, PlainMiss};
+use crate::carried::Restored;
 use crate::closure::Unbundled;
 
 /// What a build did.
@@ -20,6 +21,8 @@ pub struct Summary {
     pub setup_only: bool,
     /// What became of each service, by name.
     pub services: Vec<ServiceResult>,
+    /// What was put into its place besides images.
+    pub carried: Vec<Restored>,
     /// What builds, and why.
     pub builder: String,
     /// What plain `docker compose up --build` would run again here, after a build

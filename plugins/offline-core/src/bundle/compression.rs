@@ -52,14 +52,14 @@ impl Compression {
 }
 
 /// Compresses what is written to it.
-pub(super) enum Encoder<W: Write> {
+pub(crate) enum Encoder<W: Write> {
     Zstd(zstd::Encoder<'static, W>),
     Gzip(GzEncoder<W>),
     None(W),
 }
 
 impl<W: Write> Encoder<W> {
-    pub(super) fn new(compression: Compression, inner: W) -> io::Result<Self> {
+    pub(crate) fn new(compression: Compression, inner: W) -> io::Result<Self> {
         Ok(match compression {
             Compression::Zstd => {
                 let mut encoder = zstd::Encoder::new(inner, LEVEL)?;
@@ -80,7 +80,7 @@ impl<W: Write> Encoder<W> {
         })
     }
 
-    pub(super) fn finish(self) -> io::Result<W> {
+    pub(crate) fn finish(self) -> io::Result<W> {
         match self {
             Self::Zstd(encoder) => encoder.finish(),
             Self::Gzip(encoder) => encoder.finish(),

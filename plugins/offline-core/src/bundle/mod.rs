@@ -4,6 +4,7 @@
 
 mod archive;
 mod archive_reader;
+mod carried;
 mod compression;
 mod contexts;
 mod error;
@@ -22,7 +23,9 @@ mod wanted;
 
 pub use archive::{ArchiveSummary, pack, pack_without};
 pub use archive_reader::read_record;
+pub use carried::Carried;
 pub use compression::Compression;
+pub(crate) use compression::Encoder;
 pub use contexts::Contexts;
 pub use error::Error;
 pub use fetched::{FETCHED_ARTIFACT, FETCHED_FILE, FETCHED_FOLDER, FetchedFile, FetchedRecord};

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, FetchedRecord, NetworkRecord};
+use super::{Carried, Error, FetchedRecord, NetworkRecord};
 use crate::compatibility::Engine;
 use crate::engine::Store;
 use crate::layout::{self, Descriptor, Digest, Layout};
@@ -55,6 +55,9 @@ pub struct Record {
     /// recorded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<NetworkRecord>,
+    /// What else is carried: files, volumes; empty where nothing is declared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
     /// The services whose network steps could not be recorded, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unrecorded: BTreeMap<String, Unrecorded>,

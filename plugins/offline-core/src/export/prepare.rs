@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
 use super::{Error, ExportOptions, arguments, emulation, inputs, outputs};
+use crate::carried::{self, Origin, Planned};
 use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
 use crate::diagnosis::{Finding, REMOTE_SOURCE, Severity, before_export};
@@ -38,6 +39,10 @@ pub struct Prepared {
     pub absent: Vec<AbsentInput>,
     /// Whether what the builds fetch is recorded.
     pub recording: RecordingPlan,
+    /// What is carried besides images.
+    pub carried: Vec<Planned>,
+    /// What could be carried and is not declared, in words.
+    pub proposals: Vec<String>,
     /// Where things will be written.
     pub outputs: outputs::Outputs,
 }
@@ -85,6 +90,16 @@ pub fn prepare(
         all.extend(inputs::unseen_loopback(&project, &closure));
     }
     let outputs = outputs::choose(&project, &closure, options)?;
+    let services = service_names(&closure);
+    let origin = Origin {
+        docker,
+        platform: &engine.platform,
+        project: &project,
+        services: &services,
+        bundle: &outputs.cache_dir,
+    };
+    let planned = carried::plan(&origin)?;
+    let proposals = carried::propose(&origin)?;
     Ok(Prepared {
         engine,
         platform,
@@ -98,8 +113,15 @@ pub fn prepare(
         hopeless,
         absent,
         recording,
+        carried: planned,
+        proposals,
         outputs,
     })
+}
+
+/// The services of an export.
+pub(super) fn service_names(closure: &Closure) -> BTreeSet<String> {
+    closure.services.iter().map(|s| s.name.clone()).collect()
 }
 
 /// The services to leave out, as long as there are others: one line that no site can

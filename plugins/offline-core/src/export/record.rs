@@ -183,6 +183,7 @@ pub(super) fn record(
         extra_blobs,
         fetched: None,
         network: network.into_iter().collect(),
+        carried: Vec::new(),
         unrecorded: unrecorded(gathered, &prepared.project.directory),
         adds_to: None,
         more: BTreeMap::new(),

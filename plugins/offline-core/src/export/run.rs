@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use super::fetched::Fetched;
 use super::images::{CarriedImage, fetch_all};
+use super::prepare::service_names;
 use super::record::{Inputs, previous, record, write_index};
 use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
 use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs};
-use crate::bundle::{self, FetchedRecord, Record};
+use crate::bundle::{self, Carried, FetchedRecord, Record};
+use crate::carried::{self, Origin};
 use crate::engine::Docker;
 use crate::error::Failure;
 use crate::event::{Event, Reporter};
@@ -33,6 +35,9 @@ pub fn run(
     inputs::check(&prepared.absent)?;
     for warning in &prepared.warnings {
         reporter.event(Event::Warning(warning.clone()));
+    }
+    for proposal in &prepared.proposals {
+        reporter.event(Event::Note(proposal.clone()));
     }
     if prepared.lost_on_site > 0 && !options.force {
         let site = options.site.as_ref().map(ToString::to_string);
@@ -93,11 +98,13 @@ fn fill(
         reporter,
     };
     let gathered = work.gather(&inputs)?;
+    let carried = carry(docker, prepared, &layout, reporter)?;
     let mut record = record(&layout, prepared, options, &inputs, &gathered)?;
     if let Some(fetched) = &fetched {
         record.extra_blobs.push(fetched.record.manifest.clone());
         record.fetched = Some(fetched.record.clone());
     }
+    record.carry(carried);
     let Gathered {
         images,
         stages,
@@ -149,6 +156,7 @@ fn fill(
             Some(_) => prepared.closure.fetched_services(),
             None => BTreeSet::new(),
         },
+        carried: record.carried.clone(),
         unrecorded: record.unrecorded.clone(),
         network: network
             .map(|n| n.cost)
@@ -277,6 +285,24 @@ fn not_classic(prepared: &Prepared) -> Vec<String> {
         .filter(|(_, obstacles)| !obstacles.is_empty())
         .map(|(name, _)| name.clone())
         .collect()
+}
+
+/// What is carried besides images.
+fn carry(
+    docker: &Docker,
+    prepared: &Prepared,
+    layout: &Layout,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Carried>, Failure> {
+    let services = service_names(&prepared.closure);
+    let origin = Origin {
+        docker,
+        platform: &prepared.engine.platform,
+        project: &prepared.project,
+        services: &services,
+        bundle: layout.path(),
+    };
+    carried::fetch(&origin, &prepared.carried, layout, reporter)
 }
 
 type Packed = (Option<PathBuf>, Option<u64>, Vec<PathBuf>);

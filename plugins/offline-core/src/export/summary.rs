@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::RecordingCost;
-use crate::bundle::{Record, Unrecorded};
+use crate::bundle::{Carried, Record, Unrecorded};
 use crate::error::Failure;
 use crate::layout::{Digest, Error, Layout, Manifest};
 
@@ -44,6 +44,8 @@ pub struct Summary {
     pub network: Option<RecordingCost>,
     /// Services that fetch files by ADD, which are carried.
     pub fetched: BTreeSet<String>,
+    /// What is carried besides images.
+    pub carried: Vec<Carried>,
     /// Services whose network steps could not be recorded, by name.
     pub unrecorded: BTreeMap<String, Unrecorded>,
     /// How long it took.
@@ -71,7 +73,7 @@ pub(super) fn seconds<S: serde::Serializer>(
 
 /// The bytes of a bundle's blobs by kind. What several share counts once, for the
 /// first of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Sizes {
     /// Images from registries: bases, frontends, images that are only run.
     pub images: u64,
@@ -81,6 +83,8 @@ pub struct Sizes {
     pub fetched: u64,
     /// What is recorded of the network.
     pub network: u64,
+    /// What is carried besides, by kind.
+    pub carried: BTreeMap<String, u64>,
     /// Inventories of build contexts.
     pub other: u64,
 }
@@ -113,6 +117,10 @@ impl Sizes {
         let fetched = record.fetched.iter().map(|f| f.manifest.digest);
         let fetched = count(fetched.collect());
         let network = count(record.network.iter().map(|n| n.manifest.digest).collect());
+        let mut carried: BTreeMap<String, u64> = BTreeMap::new();
+        for one in &record.carried {
+            *carried.entry(one.kind.clone()).or_default() += count(vec![one.root.digest]);
+        }
         let all: u64 = layout
             .reachable(record.extra_roots())?
             .values()
@@ -123,7 +131,10 @@ impl Sizes {
             stages,
             fetched,
             network,
-            other: all.saturating_sub(images + stages + fetched + network),
+            other: all.saturating_sub(
+                images + stages + fetched + network + carried.values().sum::<u64>(),
+            ),
+            carried,
         })
     }
 }

@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use crate::carried::Planned;
 use crate::closure::{
     BuildClosure, Closure, FetchedSource, NeededImage, RunStep, ServiceClosure, StageBase,
     StageClosure,
@@ -10,11 +11,12 @@ use crate::project::BuildContext;
 ///
 /// References are fully normalised; services, images and what is not bundled
 /// are sorted, so that two runs on one project print the same bytes.
-pub fn export_json(closure: &Closure) -> Value {
+pub fn export_json(closure: &Closure, carried: &[Planned]) -> Value {
     json!({
         "services": closure.services.iter().map(service).collect::<Vec<_>>(),
         "images": closure.images.iter().map(image).collect::<Vec<_>>(),
         "fetched": closure.fetched.iter().map(fetched).collect::<Vec<_>>(),
+        "carried": carried,
         "unbundled": closure.unbundled,
         "hidden": closure.hidden,
     })

@@ -49,7 +49,7 @@ fn closure() -> Closure {
 #[test]
 fn json_has_the_documented_keys() {
     assert_eq!(
-        export_json(&closure()),
+        export_json(&closure(), &[]),
         serde_json::json!({
             "services": [{"name": "db", "image": "docker.io/library/postgres:16", "build": null}],
             "images": [{
@@ -64,6 +64,7 @@ fn json_has_the_documented_keys() {
                 "kind": "add-url", "what": "https://x.org/y", "service": "web",
                 "file": "/p/Dockerfile", "line": 3,
             }],
+            "carried": [],
             "hidden": [{"name": "debug", "profiles": ["dev"]}],
         })
     );
@@ -72,7 +73,7 @@ fn json_has_the_documented_keys() {
 #[test]
 fn text_is_a_table() {
     assert_eq!(
-        export_text(&closure()),
+        export_text(&closure(), &[]),
         "\
 Images to carry:
   docker.io/library/postgres:16  linux/amd64  copy-from, service  db

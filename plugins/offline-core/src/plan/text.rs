@@ -1,10 +1,11 @@
 use std::fmt::Write;
 
+use crate::carried::Planned;
 use crate::closure::{Closure, ServiceClosure, Unbundled};
 use crate::project::{BuildContext, Location};
 
 /// What an export would carry, for people.
-pub fn export_text(closure: &Closure) -> String {
+pub fn export_text(closure: &Closure, carried: &[Planned]) -> String {
     let mut text = String::new();
     section(&mut text, "Images to carry", &images(closure));
     section(&mut text, "Services", &services(closure));
@@ -28,6 +29,7 @@ pub fn export_text(closure: &Closure) -> String {
         "Fetched for ADD at the export, and carried",
         &fetched,
     );
+    section(&mut text, "Carried besides", &of_carried(carried));
     let (at_start, of_builds): (Vec<_>, Vec<_>) =
         closure.unbundled.iter().partition(|u| u.is_at_start());
     section(
@@ -41,6 +43,21 @@ pub fn export_text(closure: &Closure) -> String {
         &rows(&at_start),
     );
     text
+}
+
+fn of_carried(carried: &[Planned]) -> Vec<Vec<String>> {
+    let row = |one: &Planned| {
+        let at = one.location.as_ref().map(ToString::to_string);
+        let size = one.size.map(|size| format!("{size} bytes"));
+        vec![
+            at.unwrap_or_default(),
+            one.kind.to_owned(),
+            one.name.clone(),
+            one.from.clone(),
+            size.unwrap_or_default(),
+        ]
+    };
+    carried.iter().map(row).collect()
 }
 
 fn rows(unbundled: &[&Unbundled]) -> Vec<Vec<String>> {

@@ -22,6 +22,8 @@ pub(super) fn work(work: &Work) -> String {
             format!("Recording what {} fetch", count(*services, "service"))
         }
         Work::SaveImages { images } => format!("Saving {}", count(*images, "image")),
+        Work::Carry { kind, name } => format!("Carrying {kind} {name}"),
+        Work::Restore { kind, name } => format!("Restoring {kind} {name}"),
         Work::Pack { archive } => format!("Packing {archive}"),
         Work::Unpack { archive } => format!("Unpacking {archive}"),
         Work::Verify => "Verifying the bundle".into(),
@@ -48,6 +50,8 @@ pub(super) fn work_name(work: &Work) -> &'static str {
         Work::BuildStages { .. } => "build_stages",
         Work::RecordNetwork { .. } => "record_network",
         Work::SaveImages { .. } => "save_images",
+        Work::Carry { .. } => "carry",
+        Work::Restore { .. } => "restore",
         Work::Pack { .. } => "pack",
         Work::Unpack { .. } => "unpack",
         Work::Verify => "verify",

@@ -198,6 +198,8 @@ fn ready(
         hopeless: 0,
         absent,
         recording,
+        carried: Vec::new(),
+        proposals: Vec::new(),
         outputs: outputs::Outputs {
             cache_dir: archive.with_file_name(""),
             archive: Some(archive.clone()),

@@ -1,4 +1,5 @@
 use super::super::Situation;
+use crate::bundle::Carried;
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
 use crate::error::Kind;
 
@@ -21,6 +22,21 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
+/// What is in a bundle besides images, with its size.
+fn carried(rule: &Rule, one: &Carried) -> Finding {
+    let Carried {
+        kind, name, size, ..
+    } = one;
+    let megabytes = size.div_ceil(1_000_000);
+    rule.ok(
+        name.clone(),
+        text!(
+            "the bundle carries {kind} {name} ({megabytes} MB)",
+            "离线包带有 {kind} {name}（{megabytes} MB）"
+        ),
+    )
+}
+
 fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     let failure = match situation.bundle {
         Ok(bundle) => {
@@ -34,7 +50,9 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
                 created = record.created,
                 tool = record.tool_version,
             );
-            return vec![rule.ok(subject, message)];
+            let mut findings = vec![rule.ok(subject, message)];
+            findings.extend(record.carried.iter().map(|one| carried(rule, one)));
+            return findings;
         }
         Err(failure) => failure,
     };

@@ -1,0 +1,142 @@
+//! What a kind of thing that is carried has to know.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::bundle::Carried;
+use crate::engine::Docker;
+use crate::error::Failure;
+use crate::layout::{Layout, Progress};
+use crate::project::{Location, Project};
+
+/// A kind of thing that is carried.
+pub trait Kind: Sync {
+    /// Its name in `bundle.json` and in `x-offline`.
+    fn name(&self) -> &'static str;
+
+    /// What of the project is carried. Asks, and changes nothing.
+    fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure>;
+
+    /// What of it could be carried and is not declared: a sentence for each, with the lines
+    /// that would carry it. Nothing is taken that nobody has asked for.
+    fn propose(&self, origin: &Origin<'_>) -> Result<Vec<String>, Failure>;
+
+    /// Puts one thing into the layout.
+    fn fetch(
+        &self,
+        origin: &Origin<'_>,
+        planned: &Planned,
+        layout: &Layout,
+        progress: Progress<'_>,
+    ) -> Result<Carried, Failure>;
+
+    /// Whether the project on site still wants it: a bundle decides for no path and no
+    /// volume of the site by itself.
+    fn is_declared(&self, site: &Site<'_>, carried: &Carried) -> bool;
+
+    /// Puts it where the project expects it. What is there and differs stays.
+    fn restore(
+        &self,
+        site: &Site<'_>,
+        carried: &Carried,
+        progress: Progress<'_>,
+    ) -> Result<Restored, Failure>;
+}
+
+/// The machine that exports.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// Its engine.
+    pub docker: &'a Docker,
+    /// The engine's platform.
+    pub platform: &'a str,
+    /// The project.
+    pub project: &'a Project,
+    /// The services of this export.
+    pub services: &'a BTreeSet<String>,
+    /// The bundle folder, which no folder that is carried may hold.
+    pub bundle: &'a Path,
+}
+
+impl Origin<'_> {
+    /// Whether what is declared for a service, or for the whole project, is carried.
+    pub fn wants(&self, service: Option<&String>) -> bool {
+        service.is_none_or(|service| self.services.contains(service))
+    }
+}
+
+/// The machine that a bundle has come to.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// Its engine.
+    pub docker: &'a Docker,
+    /// The engine's platform.
+    pub platform: &'a str,
+    /// The project as it is there.
+    pub project: &'a Project,
+    /// The services that are built.
+    pub services: &'a BTreeSet<String>,
+    /// The bundle.
+    pub layout: &'a Layout,
+    /// Whether what is there and differs is replaced.
+    pub replace: bool,
+}
+
+impl Site<'_> {
+    /// Whether a service is among those that are built.
+    pub fn has(&self, service: &str) -> bool {
+        self.services.contains(service)
+    }
+}
+
+/// One thing that will be carried.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Planned {
+    /// What it is.
+    pub kind: &'static str,
+    /// Its name in the bundle.
+    pub name: String,
+    /// Where it comes from, for people.
+    pub from: String,
+    /// Its size in bytes as it is now, where known.
+    pub size: Option<u64>,
+    /// The services that want it; empty where the whole project does.
+    pub services: BTreeSet<String>,
+    /// Where it is declared.
+    pub location: Option<Location>,
+}
+
+/// What became of one thing on site.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Restored {
+    /// What it is.
+    pub kind: String,
+    /// Its name in the bundle.
+    pub name: String,
+    /// Where it is: a path, or a volume of the engine.
+    pub place: String,
+    /// What became of it.
+    pub state: State,
+}
+
+/// What became of one thing on site.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It was put there.
+    Written,
+    /// It was there already.
+    Kept,
+    /// Something else is there, and stays.
+    Refused(String),
+}
+
+impl Restored {
+    /// What was refused, and why.
+    pub fn refusal(&self) -> Option<String> {
+        match &self.state {
+            State::Refused(why) => Some(format!("{} {}: {why}", self.kind, self.name)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What is carried besides images and caches: one file or folder for each kind.
+//!
+//! ```text
+//! x-offline -> plan -> fetch -> an artifact of the layout, and a line of bundle.json
+//!                                          |  (the air gap)
+//!                              restore -> where the project expects it
+//! ```
+//!
+//! Nobody outside knows the kinds: the journeys, the sizes and the words go through
+//! [`KINDS`] and the list in `bundle.json`.
+
+mod error;
+mod files;
+mod kind;
+mod layer;
+mod proposals;
+mod tree;
+mod volumes;
+
+use crate::bundle::{Carried, Record};
+use crate::error::Failure;
+use crate::event::{Reporter, Task, Work};
+use crate::layout::Layout;
+
+pub use error::Error;
+pub use kind::{Kind, Origin, Planned, Restored, Site, State};
+pub use volumes::{INSIDE, inside};
+
+/// Every kind, in the order in which they are carried and restored.
+pub static KINDS: [&dyn Kind; 2] = [&files::Files, &volumes::Volumes];
+
+/// The kind of this name; `None` for one of a later version.
+pub fn kind(name: &str) -> Option<&'static dyn Kind> {
+    KINDS.into_iter().find(|kind| kind.name() == name)
+}
+
+/// What an export would carry. Asks, and changes nothing.
+pub fn plan(origin: &Origin<'_>) -> Result<Vec<Planned>, Failure> {
+    let mut all = Vec::new();
+    for kind in KINDS {
+        all.extend(kind.plan(origin)?);
+    }
+    Ok(all)
+}
+
+/// What could be carried and is not declared.
+pub fn propose(origin: &Origin<'_>) -> Result<Vec<String>, Failure> {
+    let mut all = Vec::new();
+    for kind in KINDS {
+        all.extend(kind.propose(origin)?);
+    }
+    Ok(all)
+}
+
+/// Puts what was planned into the layout, in its order.
+pub fn fetch(
+    origin: &Origin<'_>,
+    planned: &[Planned],
+    layout: &Layout,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Carried>, Failure> {
+    let mut all = Vec::new();
+    for one in planned {
+        let Some(kind) = kind(one.kind) else { continue };
+        let work = Work::Carry {
+            kind: one.kind,
+            name: one.name.clone(),
+        };
+        let task = Task::start(reporter, work, one.size);
+        origin.docker.check_interrupt()?;
+        let mut carried = kind.fetch(origin, one, layout, &|bytes| task.advance(bytes))?;
+        carried.services.clone_from(&one.services);
+        all.push(carried);
+    }
+    Ok(all)
+}
+
+/// Puts what a bundle carries, and the project on site declares, where the project
+/// expects it. What is refused is said in what comes back, and keeps nothing else.
+pub fn restore(
+    site: &Site<'_>,
+    record: &Record,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Restored>, Failure> {
+    let mut all = Vec::new();
+    for one in &record.carried {
+        let wanted = one.services.is_empty() || one.services.iter().any(|s| site.has(s));
+        let Some(kind) = kind(&one.kind).filter(|_| wanted) else {
+            continue;
+        };
+        if !kind.is_declared(site, one) {
+            continue;
+        }
+        let work = Work::Restore {
+            kind: kind.name(),
+            name: one.name.clone(),
+        };
+        let task = Task::start(reporter, work, Some(one.size));
+        site.docker.check_interrupt()?;
+        all.push(kind.restore(site, one, &|bytes| task.advance(bytes))?);
+    }
+    Ok(all)
+}
+
+/// The failure of what was refused; `None` where all is in its place.
+pub fn failure(restored: &[Restored]) -> Option<Failure> {
+    let refused: Vec<String> = restored.iter().filter_map(Restored::refusal).collect();
+    (!refused.is_empty()).then(|| Error::Differs { refused }.into())
+}

@@ -1,0 +1,146 @@
+//! Puts a volume's content into the volume of the site.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use serde::Deserialize;
+
+use super::super::{Site, State, layer};
+use super::ARTIFACT;
+use super::engine::{Helper, users};
+use super::marks::Marks;
+use crate::bundle::Carried;
+use crate::engine::{self, Docker};
+use crate::error::Failure;
+use crate::layout::Progress;
+use crate::project::NamedVolume;
+
+/// The label that says what a volume was filled with.
+const LABEL: &str = "docker-offline.carried";
+
+/// One volume on its way.
+pub(super) struct Restoring<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) carried: &'a Carried,
+    pub(super) volume: &'a NamedVolume,
+}
+
+/// What the engine says of a volume.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct There {
+    created_at: String,
+    driver: String,
+    labels: Option<BTreeMap<String, String>>,
+    options: Option<BTreeMap<String, String>>,
+}
+
+impl Restoring<'_> {
+    /// A volume that nobody uses is made anew, with the labels by which Compose knows its
+    /// own; one that Compose did not make is filled as it is.
+    pub(super) fn run(&self, progress: Progress<'_>) -> Result<State, Failure> {
+        let name = &self.volume.name;
+        let docker = self.site.docker;
+        let marks = Marks::of(self.site.layout.path(), name);
+        let Some(there) = inspect(docker, name)? else {
+            let helper = Helper::new(docker, self.site.platform)?;
+            self.anew(&helper, &marks, progress)?;
+            return Ok(State::Written);
+        };
+        let root = self.carried.root.digest.to_string();
+        let done = format!("{root} {}", there.created_at);
+        let labels = there.labels.unwrap_or_default();
+        let ours = labels.get(LABEL) == Some(&root);
+        let begun = marks.is_begun();
+        if !begun && (ours || marks.is_done(&done)) {
+            return Ok(State::Kept);
+        }
+        let users = users(docker, name)?;
+        if !users.is_empty() {
+            let users = users.join(", ");
+            return Ok(State::Refused(format!(
+                "the volume {name} is in use by {users}; first: docker compose down"
+            )));
+        }
+        let helper = Helper::new(docker, self.site.platform)?;
+        let empty = helper.finds_empty(name)?;
+        if !(empty || begun || self.site.replace) {
+            return Ok(State::Refused(format!("the volume {name} holds data")));
+        }
+        let options = there.options.unwrap_or_default();
+        let made_elsewhere = self.volume.external || there.driver != "local" || !options.is_empty();
+        if !made_elsewhere {
+            docker.output(["volume", "rm", name])?;
+            self.anew(&helper, &marks, progress)?;
+            return Ok(State::Written);
+        }
+        if !empty {
+            return Ok(State::Refused(format!(
+                "the volume {name} holds data, and was not made by Compose alone: empty it by hand"
+            )));
+        }
+        marks.begin()?;
+        self.fill(&helper, progress)?;
+        marks.end(&done)?;
+        Ok(State::Written)
+    }
+
+    fn anew(
+        &self,
+        helper: &Helper<'_>,
+        marks: &Marks,
+        progress: Progress<'_>,
+    ) -> Result<(), Failure> {
+        let (docker, name) = (self.site.docker, &self.volume.name);
+        marks.begin()?;
+        docker.output(self.creation())?;
+        if let Err(failure) = self.fill(helper, progress) {
+            // Also after an interrupt, which ends every other command.
+            let remove = ["volume", "rm", name.as_str()];
+            let _ = docker.command(remove).output();
+            return Err(failure);
+        }
+        marks.end("")?;
+        Ok(())
+    }
+
+    fn fill(&self, helper: &Helper<'_>, progress: Progress<'_>) -> Result<(), Failure> {
+        let tar = layer::open(self.site.layout, self.carried, ARTIFACT)?;
+        helper.write(&self.volume.name, tar, progress)
+    }
+
+    /// As Compose makes it, so that it takes the volume for its own (`ensureVolume` in
+    /// `pkg/compose/create.go`).
+    fn creation(&self) -> Vec<OsString> {
+        let volume = self.volume;
+        let mut args = vec!["volume".to_owned(), "create".to_owned()];
+        let mut label = |name: &str, value: &str| {
+            args.extend(["--label".to_owned(), format!("{name}={value}")]);
+        };
+        label(LABEL, &self.carried.root.digest.to_string());
+        if !volume.external {
+            label("com.docker.compose.project", &self.site.project.name);
+            label("com.docker.compose.volume", &volume.key);
+        }
+        if let Some(driver) = &volume.driver {
+            args.extend(["--driver".to_owned(), driver.clone()]);
+        }
+        for (option, value) in &volume.options {
+            args.extend(["--opt".to_owned(), format!("{option}={value}")]);
+        }
+        args.push(volume.name.clone());
+        args.into_iter().map(OsString::from).collect()
+    }
+}
+
+fn inspect(docker: &Docker, name: &str) -> Result<Option<There>, engine::Error> {
+    if !super::engine::names(docker)?.contains(name) {
+        return Ok(None);
+    }
+    let output = docker.output(["volume", "inspect", "--format", "{{json .}}", name])?;
+    let there = serde_json::from_slice(&output.stdout);
+    there.map(Some).map_err(|error| engine::Error::Unexpected {
+        command: "docker volume inspect".into(),
+        why: error.to_string(),
+    })
+}

@@ -4,6 +4,7 @@ mod another_platform;
 mod builds_every_form_of_a_dockerfile;
 mod bundles_of_before;
 mod cache_dir_elsewhere;
+mod carries_files_and_volumes;
 mod carries_git_sources;
 mod carries_what_builds_fetch;
 mod classic_build;

@@ -43,9 +43,9 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["classic", "setup", "stay", "version", "force", "wanted", "replace"])]
     pub leave: bool,
 
-    /// Overwrite what lies in the place of files and volumes that are carried
-    #[arg(long)]
-    pub replace: bool,
+    /// Overwrite what lies in the place of files and volumes that are carried, or of these alone
+    #[arg(long, value_name = "NAME,...", num_args = 0..=1, require_equals = true, value_delimiter = ',', default_missing_value = "")]
+    pub replace: Option<Vec<String>>,
 
     /// How to print the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]

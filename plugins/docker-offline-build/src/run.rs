@@ -2,6 +2,7 @@ use std::path::Path;
 
 use offline_core::Failure;
 use offline_core::build::{self, BuildOptions};
+use offline_core::carried::Replace;
 use offline_terminal::{Format, Terminal};
 
 use crate::{Args, words};
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         classic: args.classic,
         force: args.force,
         wanted: args.wanted.clone(),
-        replace: args.replace,
+        replace: replace(args.replace.as_deref()),
         stay: args.stay,
     };
     let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
@@ -38,4 +39,13 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         Format::Text => terminal.print(&words::of_build(&summary))?,
     }
     refused.map_or(Ok(()), Err)
+}
+
+/// The flag without a name means all.
+fn replace(names: Option<&[String]>) -> Replace {
+    match names {
+        None => Replace::Nothing,
+        Some([none]) if none.is_empty() => Replace::All,
+        Some(names) => Replace::These(names.to_vec()),
+    }
 }

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use crate::carried::Replace;
 use crate::project::ProjectOptions;
 
 /// What to build, from which bundle.
@@ -24,8 +25,8 @@ pub struct BuildOptions {
     pub force: bool,
     /// Where to write down what was asked for and is not recorded.
     pub wanted: Option<PathBuf>,
-    /// Overwrite what lies in the place of something that is carried.
-    pub replace: bool,
+    /// What is overwritten of that which lies in the place of something carried.
+    pub replace: Replace,
     /// Leave a replay service running, so that plain Compose replays too.
     pub stay: bool,
 }

@@ -72,7 +72,7 @@ fn restore(site: &Site<'_>, plan: &Plan) -> Result<Vec<Restored>, Failure> {
         project: &plan.written,
         services: &services.collect(),
         layout: &plan.bundle.layout,
-        replace: site.options.replace,
+        replace: &site.options.replace,
     };
     carried::restore(&here, &plan.bundle.record, site.reporter)
 }

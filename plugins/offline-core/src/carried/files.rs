@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::tree::{self, Choice};
-use super::{Error, Kind, Origin, Planned, Restored, Site, State, layer, proposals};
+use super::{Declared, Error, Kind, Origin, Planned, Restored, Site, State, layer, proposals};
 use crate::bundle::Carried;
 use crate::error::Failure;
 use crate::layout::{Layout, Progress};
-use crate::project::OfflineFiles;
+use crate::project::{OfflineFiles, Project};
 
 /// The kind.
 #[derive(Debug)]
@@ -84,9 +84,14 @@ impl Kind for Files {
         })
     }
 
-    fn is_declared(&self, site: &Site<'_>, carried: &Carried) -> bool {
-        let mut declared = site.project.offline.files.iter();
-        declared.any(|one| one.target == carried.name)
+    fn declared(&self, project: &Project) -> Vec<Declared> {
+        let all = project.offline.files.iter();
+        all.map(|one| Declared {
+            name: one.target.clone(),
+            service: one.service.clone(),
+            location: one.location.clone(),
+        })
+        .collect()
     }
 
     fn restore(
@@ -108,7 +113,7 @@ impl Kind for Files {
             kind: NAME.into(),
             name: carried.name.clone(),
             place: target.display().to_string(),
-            state: laid.restore(site.replace, progress)?,
+            state: laid.restore(site.replace.takes(&carried.name), progress)?,
         })
     }
 }

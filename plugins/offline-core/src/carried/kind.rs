@@ -30,9 +30,9 @@ pub trait Kind: Sync {
         progress: Progress<'_>,
     ) -> Result<Carried, Failure>;
 
-    /// Whether the project on site still wants it: a bundle decides for no path and no
-    /// volume of the site by itself.
-    fn is_declared(&self, site: &Site<'_>, carried: &Carried) -> bool;
+    /// What a project declares, by its name in the bundle: on site, nothing else is put
+    /// anywhere. A bundle decides for no path and no volume by itself.
+    fn declared(&self, project: &Project) -> Vec<Declared>;
 
     /// Puts it where the project expects it. What is there and differs stays.
     fn restore(
@@ -78,8 +78,8 @@ pub struct Site<'a> {
     pub services: &'a BTreeSet<String>,
     /// The bundle.
     pub layout: &'a Layout,
-    /// Whether what is there and differs is replaced.
-    pub replace: bool,
+    /// What of that which is there and differs is replaced.
+    pub replace: &'a Replace,
 }
 
 impl Site<'_> {
@@ -87,6 +87,40 @@ impl Site<'_> {
     pub fn has(&self, service: &str) -> bool {
         self.services.contains(service)
     }
+}
+
+/// What of that which is there and differs is replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Replace {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// All of it.
+    All,
+    /// What has one of these names in the bundle.
+    These(Vec<String>),
+}
+
+impl Replace {
+    /// Whether what lies in the place of this is replaced.
+    pub fn takes(&self, name: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::These(names) => names.iter().any(|one| one == name),
+        }
+    }
+}
+
+/// One thing that a project declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// Its name in the bundle.
+    pub name: String,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// Where it is declared.
+    pub location: Option<Location>,
 }
 
 /// One thing that will be carried.

@@ -19,11 +19,11 @@ mod volumes;
 
 use crate::bundle::{Carried, Record};
 use crate::error::Failure;
-use crate::event::{Reporter, Task, Work};
+use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::layout::Layout;
 
 pub use error::Error;
-pub use kind::{Kind, Origin, Planned, Restored, Site, State};
+pub use kind::{Declared, Kind, Origin, Planned, Replace, Restored, Site, State};
 pub use volumes::{INSIDE, inside};
 
 /// Every kind, in the order in which they are carried and restored.
@@ -83,23 +83,40 @@ pub fn restore(
     reporter: &dyn Reporter,
 ) -> Result<Vec<Restored>, Failure> {
     let mut all = Vec::new();
-    for one in &record.carried {
-        let wanted = one.services.is_empty() || one.services.iter().any(|s| site.has(s));
-        let Some(kind) = kind(&one.kind).filter(|_| wanted) else {
-            continue;
-        };
-        if !kind.is_declared(site, one) {
-            continue;
+    for kind in KINDS {
+        let mut wanted = kind.declared(site.project);
+        wanted.retain(|one| one.service.as_ref().is_none_or(|s| site.has(s)));
+        for one in record.carried.iter().filter(|one| one.kind == kind.name()) {
+            let asked = wanted.len();
+            wanted.retain(|declared| declared.name != one.name);
+            if wanted.len() == asked {
+                continue;
+            }
+            let work = Work::Restore {
+                kind: kind.name(),
+                name: one.name.clone(),
+            };
+            let task = Task::start(reporter, work, Some(one.size));
+            site.docker.check_interrupt()?;
+            all.push(kind.restore(site, one, &|bytes| task.advance(bytes))?);
         }
-        let work = Work::Restore {
-            kind: kind.name(),
-            name: one.name.clone(),
-        };
-        let task = Task::start(reporter, work, Some(one.size));
-        site.docker.check_interrupt()?;
-        all.push(kind.restore(site, one, &|bytes| task.advance(bytes))?);
+        for one in wanted {
+            reporter.event(Event::Warning(not_carried(kind, &one)));
+        }
     }
     Ok(all)
+}
+
+/// What a project declares and a bundle does not hold.
+fn not_carried(kind: &dyn Kind, one: &Declared) -> Warning {
+    Warning {
+        what: format!("the bundle does not hold {} {}", kind.name(), one.name),
+        subject: one.location.as_ref().map(ToString::to_string),
+        why: Some(
+            "it was declared after the export, or for a service that was not exported".into(),
+        ),
+        remedy: Some("export again with these sources, or put it there by other means".into()),
+    }
 }
 
 /// The failure of what was refused; `None` where all is in its place.

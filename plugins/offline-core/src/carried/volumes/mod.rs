@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Error, Kind, Origin, Planned, Restored, Site, layer};
+use super::{Declared, Error, Kind, Origin, Planned, Restored, Site, layer};
 use crate::bundle::Carried;
 use crate::error::Failure;
 use crate::layout::{Layout, Progress};
-use crate::project::{MountSource, OfflineVolume};
+use crate::project::{MountSource, OfflineVolume, Project};
 use engine::{Helper, Paused, Tail};
 
 pub use inside::{INSIDE, inside};
@@ -144,9 +144,14 @@ impl Kind for Volumes {
         })
     }
 
-    fn is_declared(&self, site: &Site<'_>, carried: &Carried) -> bool {
-        let mut volumes = site.project.offline.volumes.iter();
-        volumes.any(|one| one.volume.key == carried.name)
+    fn declared(&self, project: &Project) -> Vec<Declared> {
+        let all = project.offline.volumes.iter();
+        all.map(|one| Declared {
+            name: one.volume.key.clone(),
+            service: one.service.clone(),
+            location: one.location.clone(),
+        })
+        .collect()
     }
 
     fn restore(

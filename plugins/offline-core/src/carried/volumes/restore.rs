@@ -64,7 +64,7 @@ impl Restoring<'_> {
         }
         let helper = Helper::new(docker, self.site.platform)?;
         let empty = helper.finds_empty(name)?;
-        if !(empty || begun || self.site.replace) {
+        if !(empty || begun || self.site.replace.takes(&self.carried.name)) {
             return Ok(State::Refused(format!("the volume {name} holds data")));
         }
         let options = there.options.unwrap_or_default();

@@ -79,9 +79,12 @@ fn says(engine: &Engine, folder: &Path, number: u32) {
     for service in ["app", "gate"] {
         let image = format!("contained-{service}:dev");
         let said = engine.docker(folder, ["run", "--rm", &image]).quietly();
-        let expected = format!("answer of /word\n{BIG}\nwords {number}\n");
-        assert_eq!(said.succeeds().stdout, expected, "{service}");
+        assert_eq!(said.succeeds().stdout, words(number), "{service}");
     }
+}
+
+fn words(number: u32) -> String {
+    format!("answer of /word\n{BIG}\nwords {number}\n")
 }
 
 /// What is ours in the engine.
@@ -102,12 +105,16 @@ def copy(one, other):
         while data := one.recv(65536): other.sendall(data)
         other.shutdown(socket.SHUT_WR)
     except OSError: pass
-server = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
 print('listens', flush=True)
 while True:
     near, _ = server.accept()
-    far = socket.socket(socket.AF_UNIX)
-    far.connect(sys.argv[2])
+    if sys.argv[3].startswith('/'):
+        far = socket.socket(socket.AF_UNIX)
+        far.connect(sys.argv[3])
+    else:
+        host, port = sys.argv[3].split(':')
+        far = socket.create_connection((host, int(port)))
     for pair in (near, far), (far, near): threading.Thread(target=copy, args=pair, daemon=True).start()
 ";
 
@@ -119,7 +126,8 @@ fn free_port() -> u16 {
 /// An engine's socket behind a port of its machine, and the address of that.
 fn over_tcp(engine: &Engine) -> (Running, String) {
     let port = free_port();
-    let forward = ["-c", FORWARD, &port.to_string(), &engine.socket()];
+    let (port_word, socket) = (port.to_string(), engine.socket());
+    let forward = ["-c", FORWARD, "127.0.0.1", &port_word, &socket];
     let mut forward = engine.run("python3").args(forward).quietly().start();
     assert!(forward.wait_for("listens"), "the port is open");
     (forward, format!("tcp://127.0.0.1:{port}"))
@@ -292,6 +300,58 @@ fn an_end_leaves_nothing_behind() {
     project.write("app/Dockerfile", DOCKERFILE);
     by(&connected, &tcp, project.path(), &export).succeeds();
     nothing_is_left(&connected);
+}
+
+/// An engine without root on the machine of another one, with the registry behind the
+/// bridge of that: it has a network namespace of its own.
+const ROOTLESS: &str = "
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rootlesskit slirp4netns uidmap
+echo 'rl:x:4242:4242::/home/rl:/bin/sh' >> /etc/passwd
+echo 'rl:x:4242:' >> /etc/group
+echo 'rl:231072:65536' | tee -a /etc/subuid >> /etc/subgid
+mkdir -p /home/rl /run/user/4242
+chown rl:rl /home/rl /run/user/4242
+chmod 700 /run/user/4242
+mknod -m 666 /run/tun c 10 200
+mount --bind /run/tun /dev/net/tun
+setsid setpriv --reuid rl --regid rl --clear-groups env HOME=/home/rl XDG_RUNTIME_DIR=/run/user/4242 \
+    DOCKERD_ROOTLESS_ROOTLESSKIT_NET=slirp4netns DOCKER_HOST= \
+    sh /usr/share/docker.io/contrib/dockerd-rootless.sh --storage-driver vfs \
+    --registry-mirror http://REGISTRY > /run/rootless.log 2>&1 < /dev/null &
+until curl -sf -o /dev/null --max-time 1 --unix-socket /run/user/4242/docker.sock http://engine/_ping; do sleep 0.2; done
+";
+
+#[test]
+fn an_engine_without_root_is_recorded_and_replayed() {
+    let engine = Engine::with_plugin("28-overlay2-connected");
+    let origin = Origin::answering(&engine, answer);
+    let project = project(&origin);
+    let folder = project.path();
+    let (alone, _) = COMPOSE.split_once("  gate:").unwrap();
+    project.write("compose.yaml", alone);
+    let host = origin.url.trim_start_matches("http://");
+    let host = host.split(':').next().unwrap();
+    let port = free_port();
+    let forward = ["-c", FORWARD, host, &port.to_string(), "127.0.0.1:5000"];
+    let mut forward = engine.run("python3").args(forward).quietly().start();
+    assert!(forward.wait_for("listens"), "the registry is reached");
+    engine.shell(&ROOTLESS.replace("REGISTRY", &format!("{host}:{port}")));
+    let rootless = "unix:///run/user/4242/docker.sock";
+    let export = ["export", "--builder", "buildkit", "--archive", "none"];
+    let exported = by(&engine, rootless, folder, &export)
+        .within(600)
+        .succeeds();
+    assert!(exported.all().contains("2 requests"), "{exported}");
+    says_why(&exported, "the engine is rootless");
+    edit(&project, 1);
+    let built = by(&engine, rootless, folder, &["build"]).succeeds();
+    assert!(built.stdout.contains("Answered 2 requests"), "{built}");
+    says_why(&built, "the engine is rootless");
+    let said = "docker run --rm contained-app:dev; docker ps -aq; docker volume ls -q
+        docker image ls -q 'docker-offline.invalid/*'";
+    let said = engine.shell(&format!("export DOCKER_HOST={rootless}; {said}"));
+    assert_eq!(said.stdout, words(1));
 }
 
 /// A server of ssh on the engine's machine, which its own client reaches by a key.

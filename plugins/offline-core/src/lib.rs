@@ -6,7 +6,7 @@
 //! archive -> OCI layout -> plan -> load, warm, build, tag -> docker compose up
 //! ```
 //!
-//! Modules follow that flow and import leftwards along it:
+//! Modules follow that flow; who may import whom stands in docs/architecture.md:
 //! [`project`] reads Compose, [`dockerfile`] reads Dockerfiles, [`closure`] finds
 //! every image a build or a run will ask for, [`plan`] turns it into data,
 //! [`engine`] talks to Docker, [`registry`] fetches images with the manifests the

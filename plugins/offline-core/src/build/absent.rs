@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::replay::Known;
 use crate::bundle::{Inventory, Record};
 use crate::closure::{AbsentInput, BuildClosure, Closure};
 use crate::compatibility::{Engine, misses};
@@ -12,6 +11,7 @@ use crate::engine::EngineInfo;
 use crate::error::Failure;
 use crate::event::{Event, Warning};
 use crate::layout::Layout;
+use crate::network::Known;
 use crate::project::Project;
 
 /// What an absent input means for the builds.

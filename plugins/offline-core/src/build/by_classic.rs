@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use super::classic::{ClassicRun, PlainCompose, PlainMiss, Plan, PlanInputs, Way, plan};
 use super::failed::{Failed, Stopped};
-use super::levels::{levels, one_name_at_a_time};
 use super::overrides::unresolved_pins;
 use super::warm::Builder;
 use super::{Error, ServiceResult};
@@ -13,6 +12,7 @@ use crate::engine::EngineInfo;
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Warning};
 use crate::stages::{MadeOf, Substitutes, step_keys};
+use crate::stages::{levels, one_name_at_a_time};
 
 /// The journey of `--classic`, with what `BuildKit` does before and after.
 pub(super) struct ByClassic<'a> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::diagnosis::{Disk, KEPT_FREE};
+use crate::engine::{Disk, KEPT_FREE};
 
 /// In words; `root` is where the engine keeps its data.
 ///

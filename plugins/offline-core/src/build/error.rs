@@ -2,7 +2,6 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::StepFailure;
 use crate::error::{Explain, Failure, Kind, io_kind};
-use crate::export::{build_failure, failure_is_full_disk};
 
 /// Why a build failed where no other module's error says it.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +40,7 @@ pub enum Error {
         first: String,
     },
     /// A build failed.
-    #[error("{}", build_failure(failure))]
+    #[error("{}", failure.of_build())]
     Build {
         /// What the builder said.
         failure: Box<StepFailure>,
@@ -75,6 +74,12 @@ pub enum Error {
     NoClassicStages {
         /// The engine that made it.
         builder: String,
+    },
+    /// A platform cannot be read.
+    #[error("{text:?} is no platform such as linux/amd64")]
+    Platform {
+        /// What was given.
+        text: String,
     },
     /// The active builder cannot see the engine's images.
     #[error(
@@ -161,10 +166,10 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::VersionTaken { .. } => Kind::ReferenceInvalid,
-            Self::OtherPlatform { .. } => Kind::OtherPlatform,
+            Self::OtherPlatform { .. } | Self::Platform { .. } => Kind::OtherPlatform,
             Self::MissingImages { .. } | Self::NoClassicStages { .. } => Kind::BundleIncomplete,
             Self::Damaged { .. } => Kind::BundleAltered,
-            Self::Build { failure, .. } if failure_is_full_disk(failure) => Kind::DiskFull,
+            Self::Build { failure, .. } if failure.is_full_disk() => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
             Self::NotAllBuilt { failures, .. } => {
                 let first = failures.first();
@@ -204,6 +209,7 @@ impl Explain for Error {
             Self::NoClassicStages { .. } => {
                 "export again on the connected machine, and carry the new archive".into()
             }
+            Self::Platform { .. } => "name it as os/architecture, e.g. --platform linux/arm64".into(),
             Self::Driver { .. } => "docker buildx use default".into(),
             Self::Write { .. } => "free space or check the folder's rights, then run the same command again".into(),
         })

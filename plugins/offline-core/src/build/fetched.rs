@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::placeholders::{self, clear};
-use super::stay;
-use crate::bundle::Record;
+use super::placeholders::clear;
+use crate::bundle::{Record, copied_dockerfiles, original_dockerfile};
 use crate::closure::{BuildClosure, Closure};
 use crate::error::Failure;
 use crate::layout::Layout;
-use crate::project::{BuildContext, DockerfileSource, Project, existing_dockerfile};
+use crate::project::Project;
 use crate::stages::give_fetched;
-
-/// What is laid for this site, in the folder of generated files.
-pub(super) const FOLDER: &str = "fetched";
 
 /// The services that fetch by ADD what the bundle does not hold, each with the reason
 /// why it cannot be built here.
@@ -76,7 +72,7 @@ impl Copies {
     pub(super) fn write(closure: &Closure, record: &Record, folder: &Path) -> Result<Self, Error> {
         let lacking = not_held(closure, record);
         let mut copies = Self::default();
-        for (name, build, path) in places(closure, folder) {
+        for (name, build, path) in copied_dockerfiles(closure, folder) {
             if !lacking.contains_key(&name) {
                 copies.by_service.insert(name, copy(build, &path)?);
             }
@@ -94,45 +90,8 @@ impl Copies {
     }
 }
 
-/// Where the copies of Dockerfiles lie that fetch by ADD: service, build and file.
-fn places<'a>(closure: &'a Closure, folder: &Path) -> Vec<(String, &'a BuildClosure, PathBuf)> {
-    let names = closure.fetched_services().into_iter().enumerate();
-    let place = |(number, name): (usize, String)| {
-        let build = closure.service(&name)?.build.as_ref()?;
-        let own = folder.join("dockerfiles").join(number.to_string());
-        let original = original(build);
-        let file = original.as_deref().and_then(Path::file_name);
-        Some((name, build, own.join(file.unwrap_or("Dockerfile".as_ref()))))
-    };
-    names.filter_map(place).collect()
-}
-
-/// The services of which Compose builds from a copy that is not what their Dockerfile
-/// would give now; none while a replay service stays, which follows them.
-pub(crate) fn stale_copies(closure: &Closure, bundle: &Path) -> Vec<String> {
-    if stay::stays_in(bundle) {
-        return Vec::new();
-    }
-    let folder = bundle.join(placeholders::FOLDER).join(FOLDER);
-    let stale = |(name, build, path): (String, &BuildClosure, PathBuf)| {
-        let text = std::fs::read_to_string(path).ok()?;
-        (text != build.named_dockerfile).then_some(name)
-    };
-    let all = places(closure, &folder).into_iter();
-    all.filter_map(stale).collect()
-}
-
-fn original(build: &BuildClosure) -> Option<PathBuf> {
-    match (&build.dockerfile, &build.context) {
-        (DockerfileSource::File(path), BuildContext::Directory(_)) => {
-            Some(existing_dockerfile(path).unwrap_or_else(|| path.clone()))
-        }
-        _ => None,
-    }
-}
-
 fn copy(build: &BuildClosure, path: &Path) -> Result<Copy, Error> {
-    let original = original(build);
+    let original = original_dockerfile(build);
     let path = std::path::absolute(path).map_err(Error::write(path))?;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::write(folder))?;

@@ -7,7 +7,7 @@ use super::recorded::Recorded;
 use crate::bundle::{Inventory, Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase};
 use crate::compatibility::{Engine, major_minor, misses, unread_service_contexts};
-use crate::diagnosis::{Disk, KEPT_FREE};
+use crate::engine::{Disk, KEPT_FREE};
 use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
 use crate::event::Warning;

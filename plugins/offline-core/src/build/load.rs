@@ -152,10 +152,7 @@ fn held_layers(
         let manifest: crate::layout::Manifest = layout.read_json_blob(&image.manifest)?;
         let here = local.values().any(|l| is_same(l, image));
         let mut chain: Vec<String> = Vec::new();
-        for (diff_id, layer) in crate::export::diff_ids(layout, &image.config)?
-            .iter()
-            .zip(&manifest.layers)
-        {
+        for (diff_id, layer) in layout.diff_ids(&image.config)?.iter().zip(&manifest.layers) {
             chain.push(diff_id.to_string());
             if here || chains.contains(&chain) {
                 held.insert(layer.digest);

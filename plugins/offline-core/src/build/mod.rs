@@ -16,7 +16,6 @@ mod error;
 mod failed;
 mod fetched;
 mod foresight;
-mod levels;
 mod load;
 mod next;
 mod old_compose;
@@ -39,10 +38,7 @@ mod warm;
 
 pub use classic::PlainMiss;
 pub use error::Error;
-pub(crate) use fetched::stale_copies;
-pub(crate) use levels::levels;
 pub use options::BuildOptions;
-pub(crate) use replay::Known;
 use replay::loopback;
 pub use replay::{Asked, Error as ReplayError};
 pub use run::run;

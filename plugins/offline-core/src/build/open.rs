@@ -2,10 +2,10 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildOptions, Error};
 use crate::bundle::{self, Located, Record, additions, locate_both};
+use crate::bundle::{beside, swallows};
 use crate::closure::{Closure, Platform};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
-use crate::export::{beside, swallows};
 use crate::layout::Layout;
 use crate::project::Project;
 
@@ -115,7 +115,7 @@ fn target(
     project: &Project,
     closure: &Closure,
     options: &BuildOptions,
-) -> Result<PathBuf, crate::export::Error> {
+) -> Result<PathBuf, bundle::Error> {
     if let Some(dir) = &options.cache_dir {
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
         return swallows(closure, &dir).map_or(Ok(dir), Err);

@@ -11,9 +11,6 @@ use super::Error;
 use crate::closure::{Absence, AbsentInput};
 use crate::project::{BuildTarget, NamedContext, Project, SecretSource};
 
-/// Where generated files of this site lie in the bundle folder.
-pub(super) const FOLDER: &str = ".site";
-
 /// What a token is on a site that has none.
 const TOKEN: &str = "docker-offline-placeholder";
 

@@ -13,14 +13,15 @@ use super::open::{Bundle, open};
 use super::placeholders::{self, with_placeholders};
 use super::recorded::Recorded;
 use super::tell_compose::ComposeTold;
-use super::{BuildOptions, fetched, version};
+use super::{BuildOptions, Error, fetched, version};
+use crate::bundle::{FETCHED_ON_SITE, swallows};
 use crate::bundle::{Inventory, Record};
 use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Warning};
-use crate::export::{inventories, swallows};
 use crate::project::{self, MissingEnvFile, Project, ProjectOptions};
+use crate::stages::inventories;
 
 /// This machine, and what its user asks for.
 pub(super) struct Site<'a> {
@@ -207,7 +208,7 @@ fn told<'a>(
 
 /// Where the files lie that ADD fetches, within our folder for this site.
 pub(super) fn fetched_folder(folder: &Path) -> PathBuf {
-    folder.join(fetched::FOLDER)
+    folder.join(FETCHED_ON_SITE)
 }
 
 /// A request file where a build would take it into an image, and change a key by it.
@@ -240,7 +241,7 @@ fn with_arguments(
 }
 
 fn parse_platform(text: &str) -> Result<Platform, Failure> {
-    Ok(text.parse().map_err(|_| crate::export::Error::Platform {
+    Ok(text.parse().map_err(|_| Error::Platform {
         text: text.to_owned(),
     })?)
 }

@@ -2,11 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::BuildOptions;
 use super::choice::NoBuildKit;
-use super::replay::Known;
 use crate::bundle::Record;
 use crate::closure::Closure;
 use crate::compatibility::can_watch_builds;
 use crate::engine::EngineInfo;
+use crate::network::Known;
 
 /// What the bundle's recordings are good for in this build.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use super::Error;
 use crate::closure::{Closure, StageRef};
 use crate::engine::{Docker, LocalImage};
 use crate::error::Failure;
-use crate::export::{LocalBase, known_by_manifest};
 use crate::layout::{Digest, Layout};
+use crate::stages::{KnownBase, known_by_manifest};
 
 /// Cache sources of stages upon the images of other services, on a containerd store.
 ///
@@ -56,7 +56,7 @@ impl SiblingSources {
             else {
                 continue;
             };
-            let bases: Vec<LocalBase> = siblings
+            let bases: Vec<KnownBase> = siblings
                 .iter()
                 .filter_map(|(name, platform)| local_base(images.get(name)?, platform))
                 .collect();
@@ -100,10 +100,10 @@ impl SiblingSources {
     }
 }
 
-fn local_base(image: &LocalImage, platform: &str) -> Option<LocalBase> {
+fn local_base(image: &LocalImage, platform: &str) -> Option<KnownBase> {
     let layers = image.root_fs.as_ref()?.layers.as_ref()?;
     let diff_ids: Result<Vec<Digest>, _> = layers.iter().map(|l| l.parse()).collect();
-    Some(LocalBase {
+    Some(KnownBase {
         root: image.id.parse().ok()?,
         diff_ids: diff_ids.ok()?,
         platform: platform.to_owned(),

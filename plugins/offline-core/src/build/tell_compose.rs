@@ -7,9 +7,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, placeholders};
+use super::Error;
+use crate::bundle::{SITE_FOLDER, beside, swallows};
 use crate::closure::Closure;
-use crate::export::{beside, swallows};
 use crate::project::{
     GENERATED, GENERATED_STAY, Project, ProjectOptions, finds_files_itself, is_generated,
     names_file,
@@ -119,7 +119,7 @@ impl ComposeTold<'_> {
 
     /// What Compose is told is in the bundle's folder for this site.
     pub(super) fn folder(&self) -> PathBuf {
-        self.bundle.join(placeholders::FOLDER)
+        self.bundle.join(SITE_FOLDER)
     }
 
     /// Whether Compose reads a file of this name by itself, it is nobody else's, and no
@@ -169,7 +169,7 @@ pub(super) fn after_stay(over: &Path, bundle: &Path) -> Result<Option<PathBuf>, 
     if !text.starts_with(GENERATED_STAY) {
         return Ok(None);
     }
-    let site = bundle.join(placeholders::FOLDER).join(SITE_FILE);
+    let site = bundle.join(SITE_FOLDER).join(SITE_FILE);
     match std::fs::read_to_string(site) {
         Ok(text) => write(over, &text)?,
         Err(_) => remove(over)?,

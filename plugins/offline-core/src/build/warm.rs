@@ -9,20 +9,20 @@ use super::Error;
 use super::dropped::dropped_because;
 use super::failed::{BuildSome, Failed, Stopped};
 use super::foresight::Foresight;
-use super::levels::{Level, levels, one_name_at_a_time};
 use super::own_waves::own_waves;
 use super::replay::{Make, Replayer, Rounds};
 use super::sibling_sources::SiblingSources;
 use super::steps::StepCount;
 use crate::bundle::Record;
 use crate::closure::{Closure, StageRef};
-use crate::diagnosis::{Disk, KEPT_FREE};
 use crate::engine::{BakeFile, BuildLog, Docker, Store, local_cache_source};
+use crate::engine::{Disk, KEPT_FREE};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{Digest, Layout};
 use crate::project::{NamedContext, Project};
 use crate::stages::{DIRECT, Dockerfiles, StageTargets, Through};
+use crate::stages::{Level, levels, one_name_at_a_time};
 
 /// Warms the cache and builds, level by level.
 #[derive(Clone, Copy)]

@@ -13,6 +13,18 @@ pub enum Error {
         /// The places.
         looked: Vec<String>,
     },
+    /// The bundle would end up in a build context.
+    #[error("{path} lies in the build context of service {service} ({context}), and COPY at {copy} would take it into the image", path = path.display(), context = context.display())]
+    InContext {
+        /// What would be written.
+        path: PathBuf,
+        /// The service.
+        service: String,
+        /// Its context.
+        context: PathBuf,
+        /// `file:line` of the COPY.
+        copy: String,
+    },
     /// A file or folder is no bundle.
     #[error("{path} is not a bundle: {why}", path = path.display())]
     NotABundle {
@@ -185,6 +197,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound { .. } | Self::NothingToAddTo { .. } => Kind::BundleNotFound,
+            Self::InContext { .. } => Kind::BundleInContext,
             Self::NotABundle { .. } | Self::UnknownFormat { .. } | Self::WantedMalformed { .. } => {
                 Kind::NotABundle
             }
@@ -208,6 +221,9 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotFound { .. } => "carry the archive (build-cache-*.tar.zst) into the project folder, or name it with --bundle FILE; it is made on a connected machine with: docker offline export".into(),
+            Self::InContext { .. } => {
+                "add build-cache* to the .dockerignore of that context, or choose a folder outside of it with --cache-dir and --archive".into()
+            }
             Self::NotABundle { .. } => "name the folder build-cache or an archive build-cache-*.tar.zst that docker offline export has written".into(),
             Self::WantedMalformed { .. } => "copy the file again from the site, where docker offline build --wanted wanted.json writes it".into(),
             Self::NothingToAddTo { .. } => "carry the whole bundle (build-cache-*.tar.zst, or the folder build-cache) into the project folder first, and name this archive again then".into(),

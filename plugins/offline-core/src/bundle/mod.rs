@@ -15,7 +15,9 @@ mod inventory;
 mod locate;
 mod merge;
 mod network;
+mod place;
 mod record;
+mod site;
 mod sums;
 mod unpack;
 mod verified;
@@ -39,9 +41,14 @@ pub use network::{
     ASKED, EXCHANGES, NETWORK_ARTIFACT, NETWORK_BODY, NetworkContents, NetworkRecord, NetworkStep,
     ServiceNetwork, StepRequests,
 };
+pub(crate) use place::{beside, swallows};
 pub use record::{
     AddsTo, ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
     ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord, Unrecorded,
+};
+pub(crate) use site::{
+    FETCHED_ON_SITE, SITE_FOLDER, STAY_FOLDER, copied_dockerfiles, original_dockerfile,
+    stale_copies,
 };
 pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};
 pub use unpack::{Unpacked, unpack};

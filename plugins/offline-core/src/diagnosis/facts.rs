@@ -1,7 +1,7 @@
 use serde::Deserialize;
 
 use super::containers::{Container, containers};
-use super::disk::Disk;
+use crate::engine::Disk;
 use crate::engine::{Docker, EngineInfo, Error};
 
 /// What is known of the engine and of the tools beside it.

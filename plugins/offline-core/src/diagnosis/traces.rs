@@ -6,11 +6,11 @@ use super::facts::Facts;
 use super::rules::{Here, is_here};
 use super::sources::Sources;
 use super::trace::{Inputs, ServiceTrace, trace};
-use crate::build::Known;
 use crate::bundle::{Contexts, Difference, Inventory, Record};
 use crate::closure::BuildClosure;
 use crate::compatibility::{Engine, can_watch_builds, misses};
 use crate::engine::LocalImage;
+use crate::network::Known;
 use crate::project::BuildContext;
 use crate::reference::ImageReference;
 

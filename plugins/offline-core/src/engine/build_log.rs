@@ -67,6 +67,29 @@ impl StepFailure {
         }
         text
     }
+
+    /// The words for a build that failed by it, the same on both sides.
+    pub(crate) fn of_build(&self) -> String {
+        let mut text = "the build failed".to_owned();
+        if let Some(step) = &self.step {
+            text += &format!(
+                " at [{} {}] {}",
+                step.scope.join(" "),
+                step.position,
+                step.instruction
+            );
+        }
+        if let Some((file, line)) = &self.source {
+            text += &format!(" ({file}:{line})");
+        }
+        text + ": " + &self.words()
+    }
+
+    /// Whether it failed for want of space.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        let full = |text: &String| text.contains("no space left on device");
+        full(&self.message) || self.tail.iter().any(full)
+    }
 }
 
 impl Step {

@@ -8,18 +8,6 @@ use crate::error::{Explain, Failure, Kind, io_kind};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bundle would end up in a build context.
-    #[error("{path} lies in the build context of service {service} ({context}), and COPY at {copy} would take it into the image", path = path.display(), context = context.display())]
-    InContext {
-        /// What would be written.
-        path: PathBuf,
-        /// The service.
-        service: String,
-        /// Its context.
-        context: PathBuf,
-        /// `file:line` of the COPY.
-        copy: String,
-    },
     /// An image could not be fetched.
     #[error("an image cannot be fetched that is wanted by service {}", wanted_by.join(", "))]
     Image {
@@ -29,7 +17,7 @@ pub enum Error {
         source: Box<crate::registry::Error>,
     },
     /// A build failed.
-    #[error("{}", build_failure(failure))]
+    #[error("{}", failure.of_build())]
     Build {
         /// What BuildKit said.
         failure: Box<StepFailure>,
@@ -47,7 +35,7 @@ pub enum Error {
         why: String,
     },
     /// A build failed when it was run once more to record what it fetches.
-    #[error("what service {} fetches cannot be recorded: {}", services.join(", "), build_failure(failure))]
+    #[error("what service {} fetches cannot be recorded: {}", services.join(", "), failure.of_build())]
     RecordingBuild {
         /// The services; several where their builds are the same.
         services: Vec<String>,
@@ -137,30 +125,12 @@ pub enum Error {
     },
 }
 
-/// The words for a failed build, the same on both sides.
-pub(crate) fn build_failure(failure: &StepFailure) -> String {
-    let mut text = "the build failed".to_owned();
-    if let Some(step) = &failure.step {
-        text += &format!(
-            " at [{} {}] {}",
-            step.scope.join(" "),
-            step.position,
-            step.instruction
-        );
-    }
-    if let Some((file, line)) = &failure.source {
-        text += &format!(" ({file}:{line})");
-    }
-    text + ": " + &failure.words()
-}
-
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::InContext { .. } => Kind::BundleInContext,
             Self::Image { source, .. } => source.kind(),
             Self::Build { failure } | Self::RecordingBuild { failure, .. }
-                if failure_is_full_disk(failure) =>
+                if failure.is_full_disk() =>
             {
                 Kind::DiskFull
             }
@@ -185,9 +155,6 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Image { source, .. } => return source.hint(),
-            Self::InContext { .. } => {
-                "add build-cache* to the .dockerignore of that context, or choose a folder outside of it with --cache-dir and --archive".into()
-            }
             Self::Build { .. } => {
                 "the project must build on this connected machine first; see it alone with: docker compose build --progress plain".into()
             }
@@ -236,12 +203,4 @@ impl Explain for Error {
             Self::Write { .. } => "free space or choose another folder with --cache-dir and --archive, then run the same command again: it goes on where it was".into(),
         })
     }
-}
-
-pub(crate) fn failure_is_full_disk(failure: &StepFailure) -> bool {
-    failure.message.contains("no space left on device")
-        || failure
-            .tail
-            .iter()
-            .any(|l| l.contains("no space left on device"))
 }

@@ -3,12 +3,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Error, Prepared};
-use crate::closure::NeededImage;
+use crate::closure::{BuildClosure, NeededImage, StageBase};
 use crate::engine::Docker;
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Reporter};
 use crate::layout::{Descriptor, Digest, KnownLayers, Layout, Manifest};
 use crate::registry::Registry;
+use crate::stages::KnownBase;
 
 /// How many images are fetched at once; each fetches several layers at once.
 const AT_ONCE: usize = 2;
@@ -72,7 +73,7 @@ fn fetch(
     layout: &Layout,
     reporter: &dyn Reporter,
 ) -> Result<CarriedImage, Failure> {
-    let platform = platform(&needed.platform);
+    let platform = crate::layout::Platform::of(&needed.platform);
     let failure: Failure = match registry.fetch(&needed.reference, &platform, layout, reporter) {
         Ok(image) => {
             return Ok(CarriedImage {
@@ -141,14 +142,15 @@ fn from_engine(
     if docker.local_images(std::slice::from_ref(&name))?.is_empty() {
         return Ok(None);
     }
-    let wanted = platform(&needed.platform);
+    let wanted = crate::layout::Platform::of(&needed.platform);
     let saved = docker.save(&[name], |reader| {
         layout.import_save(reader, &wanted, &KnownLayers::new(), &|_| {})
     })??;
     let Some(image) = saved.into_iter().next() else {
         return Ok(None);
     };
-    let layers = diff_ids(layout, &image.config)?
+    let layers = layout
+        .diff_ids(&image.config)?
         .into_iter()
         .zip(image.layers)
         .collect();
@@ -162,24 +164,6 @@ fn from_engine(
     }))
 }
 
-/// The diff ids in an image's config, lowest first.
-pub(crate) fn diff_ids(
-    layout: &Layout,
-    config: &Digest,
-) -> Result<Vec<Digest>, crate::layout::Error> {
-    #[derive(serde::Deserialize)]
-    struct Config {
-        rootfs: RootFs,
-    }
-    #[derive(serde::Deserialize)]
-    struct RootFs {
-        #[serde(default)]
-        diff_ids: Vec<Digest>,
-    }
-    let config: Config = layout.read_json_blob(config)?;
-    Ok(config.rootfs.diff_ids)
-}
-
 /// The compressed blobs that stand for uncompressed layers of the same content.
 pub(super) fn known_layers(images: &[CarriedImage]) -> KnownLayers {
     images
@@ -187,6 +171,16 @@ pub(super) fn known_layers(images: &[CarriedImage]) -> KnownLayers {
         .flat_map(|image| image.layers.iter())
         .map(|(diff_id, blob)| (*diff_id, blob.clone()))
         .collect()
+}
+
+/// What cache records name the images by.
+pub(super) fn known_bases(images: &[CarriedImage]) -> Vec<KnownBase> {
+    let known = images.iter().map(|image| KnownBase {
+        root: image.root.digest,
+        diff_ids: image.layers.iter().map(|(diff_id, _)| *diff_id).collect(),
+        platform: image.needed.platform.clone(),
+    });
+    known.collect()
 }
 
 /// The bytes of an image's own blobs: manifest, config and layers.
@@ -198,11 +192,24 @@ pub(super) fn size(layout: &Layout, manifest: &Descriptor) -> u64 {
     manifest.size + blobs
 }
 
-pub(crate) fn platform(text: &str) -> crate::layout::Platform {
-    let mut parts = text.split('/').map(str::to_owned);
-    crate::layout::Platform {
-        os: parts.next().unwrap_or_default(),
-        architecture: parts.next().unwrap_or_default(),
-        variant: parts.next(),
+/// How many of each stage's layers come from its base, by number of stage;
+/// `None` where the base is not known to the layout.
+pub(super) fn base_layers(
+    build: &BuildClosure,
+    bases: &[CarriedImage],
+) -> BTreeMap<usize, Option<usize>> {
+    let mut counts: BTreeMap<usize, Option<usize>> = BTreeMap::new();
+    for stage in &build.stages {
+        let count = match &stage.base {
+            StageBase::Scratch => Some(0),
+            StageBase::Image(reference) => bases
+                .iter()
+                .find(|b| b.needed.reference == *reference)
+                .map(|b| b.layers.len()),
+            StageBase::Stage(index) => counts.get(index).copied().flatten(),
+            StageBase::SiblingService(_) | StageBase::Context(_) => None,
+        };
+        counts.insert(stage.index, count);
     }
+    counts
 }

@@ -7,15 +7,15 @@ use super::run::Gathered;
 use super::stage_images::StageImage;
 use super::{ExportOptions, Prepared};
 use crate::bundle::{
-    self, Contexts, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine,
-    SourcesRecord, StageRecord, StepRecord, Unrecorded,
+    self, FORMAT, ImageRecord, Inventory, Record, ServiceRecord, SourceEngine, SourcesRecord,
+    StageRecord, StepRecord, Unrecorded,
 };
-use crate::closure::{BuildClosure, Closure, KeyStep, StageClosure, StageRef};
+use crate::closure::{BuildClosure, KeyStep, StageClosure, StageRef};
 use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
 use crate::layout::{Descriptor, Digest, IndexEntry, Layout, Manifest, media_type};
-use crate::project::{BuildContext, Project};
-use crate::stages::{MadeOf, StepKeys, step_keys};
+use crate::project::Project;
+use crate::stages::{MadeOf, StepKeys, inventories, stage_reference, step_keys};
 
 /// Writes `index.json` and `manifest.json` for all images and stages.
 pub(super) fn write_index(
@@ -68,38 +68,6 @@ pub(super) fn write_index(
                 .sum::<usize>()
     );
     Ok(layout.write_index(&entries)?)
-}
-
-/// The name a stage's image has in the layout and after a plain `docker load`.
-pub(crate) fn stage_reference(project: &str, service: &str, stage: &str) -> String {
-    let clean = |text: &str| -> String {
-        let lower = text.to_lowercase();
-        let kept: String = lower
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect();
-        kept.trim_matches('-').to_owned()
-    };
-    let tag: String = stage
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    format!(
-        "docker-offline.invalid/{}/{}:{tag}",
-        clean(project),
-        clean(service)
-    )
-}
-
-/// The name of the image that the classic builder goes on from in a stage.
-pub(crate) fn classic_reference(project: &str, service: &str, stage: &str) -> String {
-    stage_reference(project, service, &format!("classic-{stage}"))
 }
 
 /// What the builds depend on, as it was before they began.
@@ -266,23 +234,6 @@ pub(super) fn engine_of(engine: &EngineInfo) -> SourceEngine {
         compose: engine.compose.clone(),
         ..SourceEngine::default()
     }
-}
-
-/// What the contexts hold now, by service.
-pub(crate) fn inventories(
-    closure: &Closure,
-) -> Result<BTreeMap<String, Arc<Inventory>>, bundle::Error> {
-    let mut contexts = Contexts::default();
-    let mut inventories = BTreeMap::new();
-    for service in &closure.services {
-        if let Some(build) = &service.build
-            && let BuildContext::Directory(context) = &build.context
-        {
-            let found = contexts.of(context, &build.dockerfile_path)?;
-            inventories.insert(service.name.clone(), found);
-        }
-    }
-    Ok(inventories)
 }
 
 /// Kept, so that a miss can be explained by file.

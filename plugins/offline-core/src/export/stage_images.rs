@@ -3,17 +3,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::cache_records::{Checked, base_layers, complete};
-use super::images::{CarriedImage, known_layers};
+use super::images::{CarriedImage, base_layers, known_bases, known_layers};
 use super::{Error, Prepared};
-use crate::build::levels;
 use crate::bundle::Record;
 use crate::closure::StageRef;
 use crate::engine::{BakeFile, Docker};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::layout::{Digest, KnownLayers, Layout, Manifest};
-use crate::stages::{DIRECT, Dockerfiles, StageTargets};
+use crate::stages::{Checked, DIRECT, Dockerfiles, StageTargets, complete, levels};
 
 /// Attempts at a build that fails because a registry does not answer.
 const ATTEMPTS: u32 = 4;
@@ -286,7 +284,7 @@ impl StageBuilder<'_> {
                 None => missing.push(one),
             }
         }
-        let known = known_layers(bases);
+        let (known, below) = (known_layers(bases), known_bases(bases));
         let mut new_bytes = 0;
         for attempt in 1..=CACHE_ATTEMPTS {
             if missing.is_empty() {
@@ -296,7 +294,7 @@ impl StageBuilder<'_> {
             new_bytes += bytes;
             let mut lost = Vec::new();
             for (one, mut image) in missing.into_iter().zip(saved) {
-                let checked = complete(layout, &image.manifest, bases)?;
+                let checked = complete(layout, &image.manifest, &below)?;
                 image.manifest = checked.manifest;
                 if self.has_cache(&one.stage, &checked, bases) {
                     images.push(image);
@@ -326,7 +324,7 @@ impl StageBuilder<'_> {
         };
         let task = Task::start(self.reporter, work, None);
         let names: Vec<String> = missing.iter().map(|b| b.tag.clone()).collect();
-        let platform = super::images::platform(&self.prepared.platform.to_string());
+        let platform = crate::layout::Platform::of(&self.prepared.platform.to_string());
         let saved = self.docker.save(&names, |reader| {
             layout.import_save(reader, &platform, known, &|bytes| task.advance(bytes))
         })??;

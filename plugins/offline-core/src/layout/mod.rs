@@ -8,6 +8,7 @@ mod artifact;
 mod descriptor;
 mod digest;
 mod error;
+mod image;
 mod index;
 mod load;
 mod replace;

@@ -34,7 +34,7 @@ impl LoadImage {
             media_type: media_type(&parsed),
             manifest: bytes,
             config,
-            diff_ids: crate::export::diff_ids(layout, &parsed.config.digest)?,
+            diff_ids: layout.diff_ids(&parsed.config.digest)?,
             layers: parsed.layers,
         })
     }

@@ -6,9 +6,8 @@ use super::cut::{LoadImage, config, cut};
 use crate::bundle::{Record, ServiceRecord};
 use crate::closure::{BuildClosure, Closure, StageBase, StageClosure, StageRef};
 use crate::error::Failure;
-use crate::export::classic_reference;
 use crate::layout::{Digest, Layout, Manifest};
-use crate::stages::StepKeys;
+use crate::stages::{StepKeys, classic_reference};
 
 /// Where the build of a stage goes on.
 #[derive(Debug, Clone)]

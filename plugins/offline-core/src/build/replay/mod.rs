@@ -16,7 +16,6 @@
 mod cleaning;
 mod error;
 mod groups;
-mod known;
 mod looking;
 mod memory;
 mod misses;
@@ -31,6 +30,5 @@ mod wanted;
 pub(super) use cleaning::cleaner_of;
 pub use error::{Asked, Error};
 pub(super) use groups::{Make, Rounds};
-pub(crate) use known::Known;
 pub(super) use proxies::recordings;
 pub(super) use replayer::{Needs, Replayer, loopback};

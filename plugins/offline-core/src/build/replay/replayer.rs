@@ -3,10 +3,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Error;
 use super::cleaning::{Cleaned, OwnImage};
 use super::places::{Place, Places};
 use super::proxies::{Proxies, Served};
-use super::{Error, Known};
 use crate::bundle::{Inventory, Record};
 use crate::closure::{BuildClosure, Closure, StageBase};
 use crate::compatibility::can_watch_builds;
@@ -15,6 +15,7 @@ use crate::engine::{Docker, EngineInfo, StepFailure};
 use crate::error::Failure;
 use crate::event::{Event, Reporter};
 use crate::layout::Layout;
+use crate::network::Known;
 use crate::network::{
     Caches, Cleaner, Content, LineMap, Loopback, Proxy, RewriteFrom, Rewritten, Secret, Variables,
     afresh, first_network_steps, proxy_arguments, rewrite_and_clean,

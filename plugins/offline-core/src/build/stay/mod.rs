@@ -26,4 +26,3 @@ pub use leave::{Left, leave};
 pub use serve::{SERVE, serve};
 pub use set_up::Staying;
 pub(super) use set_up::{SetUp, set_up};
-pub(super) use state::stays_in;

@@ -1,9 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Error;
-
-/// What `--stay` keeps in the bundle folder.
-const FOLDER: &str = ".stay";
+use crate::bundle::STAY_FOLDER;
 
 /// The folder with the rewritten Dockerfiles and what their steps mount.
 #[derive(Debug)]
@@ -11,16 +9,11 @@ pub(super) struct State {
     folder: PathBuf,
 }
 
-/// Whether a replay service stays for this bundle.
-pub(in crate::build) fn stays_in(bundle: &Path) -> bool {
-    bundle.join(FOLDER).is_dir()
-}
-
 impl State {
     /// Of this bundle folder; nothing is made yet.
     pub(super) fn of(bundle: &Path) -> Self {
         Self {
-            folder: bundle.join(FOLDER),
+            folder: bundle.join(STAY_FOLDER),
         }
     }
 

@@ -242,13 +242,13 @@ fn a_copy_that_compose_builds_from_may_be_older_than_the_dockerfile() {
     let bundle = scene.folder.path().join("build-cache");
     let copy = bundle.join(".site/fetched/dockerfiles/0/Dockerfile");
     let closure = scene.sources.closure().unwrap();
-    assert_eq!(crate::build::stale_copies(closure, &bundle), [""; 0]);
+    assert_eq!(crate::bundle::stale_copies(closure, &bundle), [""; 0]);
     std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
     std::fs::write(&copy, "FROM debian:11\n").unwrap();
-    assert_eq!(crate::build::stale_copies(closure, &bundle), ["api"]);
+    assert_eq!(crate::bundle::stale_copies(closure, &bundle), ["api"]);
     let build = closure.service("api").unwrap().build.as_ref().unwrap();
     std::fs::write(&copy, &build.named_dockerfile).unwrap();
-    assert_eq!(crate::build::stale_copies(closure, &bundle), [""; 0]);
+    assert_eq!(crate::bundle::stale_copies(closure, &bundle), [""; 0]);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::super::bundle_view::{BundleView, Wholeness};
 use super::super::contexts::contexts;
-use super::super::disk::Disk;
 use super::super::facts::{Builder, EngineFacts, Facts};
 use super::super::finding::{Finding, Severity};
 use super::super::sources::Sources;
@@ -14,6 +13,7 @@ use super::*;
 use crate::bundle::{self, ImageRecord, Inventory, Record, ServiceRecord};
 use crate::closure;
 use crate::diagnosis::Machine;
+use crate::engine::Disk;
 use crate::engine::{EngineInfo, Error, LocalImage, Store};
 use crate::error::Failure;
 use crate::layout::{Damage, Digest, Finding as Blob};

@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::model::{StepNetwork, Verdict};
-use crate::build::Known;
 use crate::closure::{BuildClosure, KeyStep, StageClosure};
 use crate::dockerfile::{self, InstructionKind};
+use crate::network::Known;
 use crate::network::{Network, may_use};
 
 /// What is known of the requests of one service's steps.

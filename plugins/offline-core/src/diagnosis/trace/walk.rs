@@ -4,10 +4,10 @@ use super::alignment::{Alignment, one_line};
 use super::model::{Reason, ServiceTrace, StageTrace, StepTrace, Verdict};
 use super::recording::Recording;
 use super::sources::takes;
-use crate::build::Known;
 use crate::bundle::{Difference, ServiceRecord, Unrecorded};
 use crate::closure::{BuildClosure, KeyStep, StageBase, StageClosure};
 use crate::compatibility::{self, Engine, Miss};
+use crate::network::Known;
 
 /// What is known of one service's build.
 pub(crate) struct Inputs<'a> {

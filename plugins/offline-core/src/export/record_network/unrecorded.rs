@@ -9,7 +9,6 @@ use crate::bundle::Unrecorded;
 use crate::error::Failure;
 use crate::event::Warning;
 use crate::export::Error;
-use crate::export::error::failure_is_full_disk;
 
 /// The longest reason that is written into a bundle, in characters.
 const LONGEST: usize = 600;
@@ -86,7 +85,7 @@ pub(super) fn failure(
         let Some(stopped) = &attempted.stopped else {
             continue;
         };
-        if !strict && !failure_is_full_disk(stopped) {
+        if !strict && !stopped.is_full_disk() {
             continue;
         }
         let build = Error::RecordingBuild {

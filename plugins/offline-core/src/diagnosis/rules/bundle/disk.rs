@@ -1,5 +1,6 @@
 use super::super::Situation;
-use crate::diagnosis::{Disk, Finding, Group, Rule, Severity, Text, text};
+use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
+use crate::engine::Disk;
 
 const MIB: u64 = 1024 * 1024;
 

@@ -1,5 +1,6 @@
 use super::super::Situation;
-use crate::diagnosis::{Finding, Group, KEPT_FREE, Rule, Severity, Text, text};
+use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
+use crate::engine::KEPT_FREE;
 use crate::reference::ImageReference;
 
 const MIB: u64 = 1024 * 1024;

@@ -1,5 +1,6 @@
 use super::super::Situation;
-use crate::diagnosis::{Disk, Finding, Group, Rule, Severity, Text, text};
+use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
+use crate::engine::Disk;
 
 /// An image of an application brings some ten thousand files.
 const LEAST: u64 = 50_000;

@@ -1,5 +1,5 @@
 use super::super::Situation;
-use crate::build::stale_copies;
+use crate::bundle::stale_copies;
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
 use crate::project::Location;
 

@@ -1,7 +1,7 @@
+use super::{Network, may_use};
 use crate::bundle::{NetworkStep, Record};
 use crate::closure::{KeyStep, StageClosure};
 use crate::dockerfile::Run;
-use crate::network::{Network, may_use};
 
 /// What a bundle's recordings say of the steps of a build.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ impl<'a> Known<'a> {
 
     /// Whether a RUN that is about to run needs the network: as the recording says,
     /// and for a step that was written since, as its text does.
-    pub(in crate::build) fn needs_network(
+    pub(crate) fn needs_network(
         self,
         service: &str,
         stage: &StageClosure,

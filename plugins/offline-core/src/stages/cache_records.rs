@@ -4,12 +4,11 @@
 //! `cache/remotecache/v1` (`CacheRecord`): a key's digest, the keys it comes
 //! after, and the layers that are its results.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::images::CarriedImage;
-use crate::layout::{Descriptor, Digest, Error, Layout, Manifest};
+use crate::layout::{Descriptor, Digest, Error, Layout, Manifest, Platform};
 
 /// Where BuildKit keeps the inline cache in an image's config.
 const FIELD: &str = "moby.buildkit.cache.v0";
@@ -26,10 +25,10 @@ struct BaseKeys {
     chain: String,
 }
 
-/// The image of a service as an engine holds it.
+/// An image that stages are built upon, as an engine or a registry has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LocalBase {
-    /// The digest by which the engine resolves its name.
+pub(crate) struct KnownBase {
+    /// The digest by which its name is resolved.
     pub(crate) root: Digest,
     /// Its layers' diff ids, lowest first.
     pub(crate) diff_ids: Vec<Digest>,
@@ -43,7 +42,7 @@ pub(crate) struct LocalBase {
 pub(crate) fn known_by_manifest(
     layout: &Layout,
     manifest_digest: &Digest,
-    bases: &[LocalBase],
+    bases: &[KnownBase],
 ) -> Result<Option<(Value, Manifest)>, Error> {
     let manifest: Manifest = layout.read_json_blob(manifest_digest)?;
     let mut config: Value = layout.read_json_blob(&manifest.config.digest)?;
@@ -60,21 +59,21 @@ pub(crate) fn known_by_manifest(
 
 /// What a stage's image says of its cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Checked {
+pub(crate) struct Checked {
     /// The manifest with completed records.
-    pub(super) manifest: Digest,
+    pub(crate) manifest: Digest,
     /// The layers, from 0, that are results of some key.
-    pub(super) covered: BTreeSet<usize>,
+    pub(crate) covered: BTreeSet<usize>,
     /// How many layers the image has.
-    pub(super) layers: usize,
+    pub(crate) layers: usize,
 }
 
 /// Completes the records of a stage image, writing a new config and manifest
 /// where something was missing.
-pub(super) fn complete(
+pub(crate) fn complete(
     layout: &Layout,
     manifest_digest: &Digest,
-    bases: &[CarriedImage],
+    bases: &[KnownBase],
 ) -> Result<Checked, Error> {
     let mut manifest: Manifest = layout.read_json_blob(manifest_digest)?;
     let mut config: Value = layout.read_json_blob(&manifest.config.digest)?;
@@ -86,7 +85,7 @@ pub(super) fn complete(
     };
     let mut changed = false;
     for base in bases {
-        if let Some(keys) = base_keys(layout, base)? {
+        if let Some(keys) = keys_of(&base.root, &base.diff_ids, &base.platform) {
             changed |= link_both(&mut records, &keys.manifest, &keys.chain);
             changed |= link_both(&mut records, &keys.chain, &keys.manifest);
         }
@@ -111,18 +110,9 @@ pub(super) fn complete(
 /// `builder/builder-next/adapters/containerimage` (moby) and
 /// `source/containerimage` (BuildKit) give the manifest key and the chain;
 /// `solver/llbsolver/ops/source.go` and `solver/cachekey.go` turn them into keys.
-fn base_keys(layout: &Layout, image: &CarriedImage) -> Result<Option<BaseKeys>, Error> {
-    let diff_ids = super::images::diff_ids(layout, &image.config)?;
-    Ok(keys_of(
-        &image.root.digest,
-        &diff_ids,
-        &image.needed.platform,
-    ))
-}
-
 fn keys_of(root: &Digest, diff_ids: &[Digest], platform: &str) -> Option<BaseKeys> {
     let chain = chain_id(diff_ids)?;
-    let platform = super::images::platform(platform);
+    let platform = Platform::of(platform);
     let variant = platform.variant.filter(|v| !v.is_empty());
     let variant = variant.map_or(String::new(), |v| format!(r#","Variant":"{v}""#));
     let key = format!(
@@ -217,29 +207,6 @@ fn encode(records: &[Value]) -> String {
     base64::Engine::encode(&base64::prelude::BASE64_STANDARD, json)
 }
 
-/// How many of each stage's layers come from its base, by number of stage;
-/// `None` where the base is not known to the layout.
-pub(super) fn base_layers(
-    build: &crate::closure::BuildClosure,
-    bases: &[CarriedImage],
-) -> BTreeMap<usize, Option<usize>> {
-    use crate::closure::StageBase;
-    let mut counts: BTreeMap<usize, Option<usize>> = BTreeMap::new();
-    for stage in &build.stages {
-        let count = match &stage.base {
-            StageBase::Scratch => Some(0),
-            StageBase::Image(reference) => bases
-                .iter()
-                .find(|b| b.needed.reference == *reference)
-                .map(|b| b.layers.len()),
-            StageBase::Stage(index) => counts.get(index).copied().flatten(),
-            StageBase::SiblingService(_) | StageBase::Context(_) => None,
-        };
-        counts.insert(stage.index, count);
-    }
-    counts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,7 +227,7 @@ mod tests {
     fn a_record_after_an_images_layers_comes_after_its_manifest() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::create(folder.path()).unwrap();
-        let base = LocalBase {
+        let base = KnownBase {
             root: Digest::of(b"manifest"),
             diff_ids: vec![Digest::of(b"one"), Digest::of(b"two")],
             platform: "linux/amd64".into(),

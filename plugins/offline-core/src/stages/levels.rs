@@ -12,7 +12,7 @@ pub(crate) struct Level {
 
 /// Services in groups of which each may be built at once: a containerd store fails
 /// with "already exists" when two builds create one name (28.5, fact 27).
-pub(super) fn one_name_at_a_time(
+pub(crate) fn one_name_at_a_time(
     closure: &Closure,
     services: impl IntoIterator<Item = String>,
 ) -> Vec<BTreeSet<String>> {

@@ -1,11 +1,15 @@
 //! Engines whose builds do not reach a process beside the command: the proxy runs in a
 //! container of theirs, for recording and for replay, and nothing of it is left behind.
 
+mod servers;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use docker_offline_tests::{Engine, Invocation, Origin, Ran, Running, Signal, Workspace, say};
+
+use servers::{FORWARD, NAMES, ROOTLESS, SERVE_TLS, SSHD, TLS};
 
 /// With a service that is built on the network of the engine's machine, and asks its
 /// loopback.
@@ -98,26 +102,6 @@ fn nothing_is_left(engine: &Engine) {
     assert_eq!(left(engine).trim(), "");
 }
 
-const FORWARD: &str = r"
-import socket, sys, threading
-def copy(one, other):
-    try:
-        while data := one.recv(65536): other.sendall(data)
-        other.shutdown(socket.SHUT_WR)
-    except OSError: pass
-server = socket.create_server((sys.argv[1], int(sys.argv[2])))
-print('listens', flush=True)
-while True:
-    near, _ = server.accept()
-    if sys.argv[3].startswith('/'):
-        far = socket.socket(socket.AF_UNIX)
-        far.connect(sys.argv[3])
-    else:
-        host, port = sys.argv[3].split(':')
-        far = socket.create_connection((host, int(port)))
-    for pair in (near, far), (far, near): threading.Thread(target=copy, args=pair, daemon=True).start()
-";
-
 fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().port()
@@ -175,7 +159,7 @@ fn engines_behind_tcp_are_recorded_and_replayed() {
     let archive_folder = Workspace::empty("carried");
     let archive = archive_folder.join("build-cache-20260101.tar.zst");
     let archive = archive.to_str().unwrap();
-    let export = ["export", "--builder", "buildkit", "--archive", archive];
+    let export = ["export", "--archive", archive];
     let running = by(&connected, &tcp, project.path(), &export)
         .within(600)
         .start();
@@ -243,7 +227,7 @@ fn a_firewall_keeps_nothing_from_being_recorded() {
     let folder = project.path();
     let export = |way: &str| {
         say(way);
-        let export = ["export", "--builder", "buildkit", "--archive", "none"];
+        let export = ["export", "--archive", "none"];
         let exported = connected.offline(folder, export).within(600).succeeds();
         assert!(exported.all().contains("4 requests"), "{exported}");
         nothing_is_left(&connected);
@@ -271,7 +255,7 @@ fn an_end_leaves_nothing_behind() {
     let slow = DOCKERFILE.replace("$ORIGIN/big", "$ORIGIN/slow");
     project.write("app/Dockerfile", slow);
     let (_forward, tcp) = over_tcp(&connected);
-    let export = ["export", "--builder", "buildkit", "--archive", "none"];
+    let export = ["export", "--archive", "none"];
     for signal in [Signal::INT, Signal::KILL] {
         say(format!("{signal:?}"));
         let running = by(&connected, &tcp, project.path(), &export).start();
@@ -302,25 +286,98 @@ fn an_end_leaves_nothing_behind() {
     nothing_is_left(&connected);
 }
 
-/// An engine without root on the machine of another one, with the registry behind the
-/// bridge of that: it has a network namespace of its own.
-const ROOTLESS: &str = "
-apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rootlesskit slirp4netns uidmap
-echo 'rl:x:4242:4242::/home/rl:/bin/sh' >> /etc/passwd
-echo 'rl:x:4242:' >> /etc/group
-echo 'rl:231072:65536' | tee -a /etc/subuid >> /etc/subgid
-mkdir -p /home/rl /run/user/4242
-chown rl:rl /home/rl /run/user/4242
-chmod 700 /run/user/4242
-mknod -m 666 /run/tun c 10 200
-mount --bind /run/tun /dev/net/tun
-setsid setpriv --reuid rl --regid rl --clear-groups env HOME=/home/rl XDG_RUNTIME_DIR=/run/user/4242 \
-    DOCKERD_ROOTLESS_ROOTLESSKIT_NET=slirp4netns DOCKER_HOST= \
-    sh /usr/share/docker.io/contrib/dockerd-rootless.sh --storage-driver vfs \
-    --registry-mirror http://REGISTRY > /run/rootless.log 2>&1 < /dev/null &
-until curl -sf -o /dev/null --max-time 1 --unix-socket /run/user/4242/docker.sock http://engine/_ping; do sleep 0.2; done
+const FETCHES: &str = "FROM python:3.11-slim
+ARG ORIGIN
+COPY words .
+RUN python -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())' \"$ORIGIN/word\" > got
+CMD [\"cat\", \"got\", \"words\"]
 ";
+
+#[test]
+fn what_only_the_engines_own_names_lead_to_is_recorded() {
+    let engine = Engine::with_plugin("28-overlay2-connected");
+    let origin = Origin::answering(&engine, answer);
+    let (host, port) = origin
+        .url
+        .trim_start_matches("http://")
+        .split_once(':')
+        .unwrap();
+    engine.restart_with_daemon_options(&format!(r#"{{"dns": ["{host}"]}}"#));
+    let names = ["-c", NAMES, host];
+    let mut names = engine.run("python3").args(names).quietly().start();
+    assert!(names.wait_for("listens"), "names are known");
+    let project = project(&origin);
+    let (alone, _) = COMPOSE.split_once("  gate:").unwrap();
+    project.write("compose.yaml", alone);
+    project.write(".env", format!("ORIGIN=http://wheels.engine:{port}\n"));
+    project.write("app/Dockerfile", FETCHES);
+    let (_forward, tcp) = over_tcp(&engine);
+    let export = ["export", "--archive", "none"];
+    let exported = by(&engine, &tcp, project.path(), &export).within(600);
+    let exported = exported.succeeds();
+    assert!(exported.all().contains("1 requests"), "{exported}");
+    nothing_is_left(&engine);
+}
+
+/// The step itself looks at no certificate; who records for it does.
+const FETCHES_BY_TLS: &str = "FROM python:3.11-slim
+ARG ORIGIN
+COPY words .
+RUN python -c 'import ssl, sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], context=ssl._create_unverified_context()).read())' \"$ORIGIN/ca.pem\" > got
+CMD [\"cat\", \"got\", \"words\"]
+";
+
+#[test]
+fn what_the_command_trusts_is_trusted_in_the_container() {
+    let engine = Engine::with_plugin("28-overlay2-connected");
+    let origin = Origin::answering(&engine, answer);
+    let (host, _) = origin
+        .url
+        .trim_start_matches("http://")
+        .split_once(':')
+        .unwrap();
+    let served = Workspace::empty("tls");
+    let folder = served.path();
+    engine.shell(&format!(
+        "cd '{}'\n{}",
+        folder.display(),
+        TLS.replace("HOST", host)
+    ));
+    let port = free_port().to_string();
+    let serve = ["-c", SERVE_TLS, host, &port];
+    let mut serving = engine
+        .run_in(folder, "python3")
+        .args(serve)
+        .quietly()
+        .start();
+    assert!(serving.wait_for("listens"), "it serves");
+    let project = project(&origin);
+    let (alone, _) = COMPOSE.split_once("  gate:").unwrap();
+    project.write("compose.yaml", alone);
+    project.write(".env", format!("ORIGIN=https://{host}:{port}\n"));
+    project.write("app/Dockerfile", FETCHES_BY_TLS);
+    let (_forward, tcp) = over_tcp(&engine);
+    let ca = served.join("ca.pem");
+    let ca = ca.to_str().unwrap();
+    let export = ["export", "--archive", "none"];
+    let exported = by(&engine, &tcp, project.path(), &export).run();
+    exported.assert_failure(54, &["UnknownIssuer"]);
+
+    say("as an authority of the system");
+    let system = format!("SSL_CERT_FILE={ca}");
+    let host = format!("DOCKER_HOST={tcp}");
+    let words = [system.as_str(), host.as_str(), "docker", "offline"];
+    let run = engine.run_in(project.path(), "env").args(words);
+    let exported = run.args(export).succeeds();
+    assert!(exported.all().contains("1 requests"), "{exported}");
+
+    say("by --ca-file");
+    edit(&project, 1);
+    let export = [&export[..], &["--ca-file", ca]].concat();
+    let exported = by(&engine, &tcp, project.path(), &export).succeeds();
+    assert!(exported.all().contains("1 requests"), "{exported}");
+    nothing_is_left(&engine);
+}
 
 #[test]
 fn an_engine_without_root_is_recorded_and_replayed() {
@@ -338,7 +395,7 @@ fn an_engine_without_root_is_recorded_and_replayed() {
     assert!(forward.wait_for("listens"), "the registry is reached");
     engine.shell(&ROOTLESS.replace("REGISTRY", &format!("{host}:{port}")));
     let rootless = "unix:///run/user/4242/docker.sock";
-    let export = ["export", "--builder", "buildkit", "--archive", "none"];
+    let export = ["export", "--archive", "none"];
     let exported = by(&engine, rootless, folder, &export)
         .within(600)
         .succeeds();
@@ -354,18 +411,6 @@ fn an_engine_without_root_is_recorded_and_replayed() {
     assert_eq!(said.stdout, words(1));
 }
 
-/// A server of ssh on the engine's machine, which its own client reaches by a key.
-const SSHD: &str = "
-apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openssh-server openssh-client
-mkdir -p /run/sshd /root/.ssh
-chmod 700 /root/.ssh
-ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
-cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
-/usr/sbin/sshd -o ListenAddress=127.0.0.1:PORT -o PermitRootLogin=yes -o UsePAM=no -o StrictModes=no -E /run/sshd.log
-until ssh-keyscan -p PORT 127.0.0.1 > /root/.ssh/known_hosts && [ -s /root/.ssh/known_hosts ]; do sleep 0.2; done
-";
-
 #[test]
 fn an_engine_behind_ssh_is_recorded_and_replayed() {
     let engine = Engine::with_plugin("28-overlay2-connected");
@@ -375,7 +420,7 @@ fn an_engine_behind_ssh_is_recorded_and_replayed() {
     let port = free_port();
     engine.shell(&SSHD.replace("PORT", &port.to_string()));
     let ssh = format!("ssh://root@127.0.0.1:{port}");
-    let export = ["export", "--builder", "buildkit", "--archive", "none"];
+    let export = ["export", "--archive", "none"];
     let exported = by(&engine, &ssh, folder, &export).within(600).succeeds();
     assert!(exported.all().contains("4 requests"), "{exported}");
     says_why(&exported, &ssh);

@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
-use docker_offline_tests::{Carried, Engine, Ran, Workspace, on_machine, say, sites};
+use docker_offline_tests::{Carried, Engine, Ran, Signal, Workspace, on_machine, say, sites};
 
 const CONNECTED: &str = "28-overlay2-connected";
 
@@ -358,6 +359,20 @@ fn a_volume_is_carried_with_its_content() {
     }
     assert!(plan.stdout.contains("the volume seeded_store"), "{plan}");
 
+    say("an interrupt leaves nobody paused, and no container and no image");
+    let mut export = connected
+        .offline(folder, ["export", "--no-record", "--archive", "none"])
+        .start();
+    assert!(export.wait_for("Carrying volumes store"));
+    std::thread::sleep(Duration::from_secs(1));
+    export.signal_all(Signal::INT);
+    assert_eq!(export.finish().code, 130);
+    assert_eq!(connected.images(), images);
+    let left = connected.shell("docker ps -a --format '{{.Names}} {{.Status}}'");
+    assert!(left.stdout.starts_with("seeded-db-1 Up"), "{left}");
+    assert!(!left.stdout.contains("Paused"), "{left}");
+    assert_eq!(left.stdout.lines().count(), 1, "{left}");
+
     let carried = Carried::export(&connected, project, &["--no-record"]);
     assert!(
         carried.told.contains("Carried: volumes store"),
@@ -397,6 +412,26 @@ fn seeded_on_site(carried: &Carried, kind: &str, before: &str) {
     let refused = build(&site, &project, carried, &[]);
     refused.assert_failure(55, &["the volume seeded_store holds data", "--replace"]);
     assert!(volume(&site, "seeded_store").contains("mine"));
+
+    say("a run that is killed leaves a half filled one, which the next run fills anew");
+    site.shell("docker volume rm seeded_store");
+    let mut killed = site
+        .offline(folder, ["build", "--bundle"])
+        .arg(carried.archive())
+        .start();
+    assert!(killed.wait_for("Restoring volumes store"));
+    let created = "until docker volume inspect seeded_store >/dev/null 2>&1; do sleep 0.05; done";
+    site.shell(created);
+    killed.signal_all(Signal::KILL);
+    killed.finish();
+    let gone = "for n in $(seq 100); do test -z \"$(docker ps -aq)\" && break; sleep 0.1; done";
+    site.shell(gone);
+    let filled = build(&site, &project, carried, &[]);
+    assert!(
+        filled.ok() && filled.stdout.contains("Put volumes store"),
+        "{filled}"
+    );
+    assert_eq!(volume(&site, "seeded_store"), before);
 
     say("an empty one is filled before anything is up");
     site.shell("docker volume rm seeded_store; docker volume create seeded_store");

@@ -25,7 +25,12 @@ pub(crate) fn of_export(summary: &Summary) -> String {
         );
     }
     for one in &summary.carried {
-        text += &format!("Carried: {} {} ({})\n", one.kind, one.name, bytes(one.size));
+        let left_out = match one.detail["leftOut"].as_u64() {
+            None | Some(0) => String::new(),
+            Some(number) => format!(", without {number} sockets, pipes or devices"),
+        };
+        let size = bytes(one.size);
+        text += &format!("Carried: {} {} ({size}{left_out})\n", one.kind, one.name);
     }
     if let Some(network) = &summary.network {
         text += &of_recording(network);

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::tree::{self, Choice};
-use super::{Declared, Error, Kind, Origin, Planned, Restored, Site, State, layer, proposals};
+use super::{
+    Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, State, layer, proposals,
+};
 use crate::bundle::Carried;
+use crate::engine::Docker;
 use crate::error::Failure;
 use crate::layout::{Layout, Progress};
 use crate::project::{OfflineFiles, Project};
@@ -61,26 +64,30 @@ impl Kind for Files {
 
     fn fetch(
         &self,
-        _: &Origin<'_>,
+        origin: &Origin<'_>,
         planned: &Planned,
         layout: &Layout,
         progress: Progress<'_>,
-    ) -> Result<Carried, Failure> {
+    ) -> Result<Fetched, Failure> {
         let source = Path::new(&planned.from);
-        let (written, root, size) = layer::store(layout, ARTIFACT, |out| {
+        let stored = layer::store(origin.docker, layout, ARTIFACT, |out| {
             Ok(tree::write(source, top(&planned.name), out, progress)?)
         })?;
-        Ok(Carried {
-            kind: NAME.into(),
-            name: planned.name.clone(),
-            size,
-            root,
-            services: planned.services.clone(),
-            detail: json!({
-                "entries": written.entries,
-                "bytes": written.bytes,
-                "leftOut": written.left_out.len(),
-            }),
+        let written = stored.given;
+        Ok(Fetched {
+            new_bytes: stored.new_bytes,
+            carried: Carried {
+                kind: NAME.into(),
+                name: planned.name.clone(),
+                size: stored.size,
+                root: stored.root,
+                services: planned.services.clone(),
+                detail: json!({
+                    "entries": written.entries,
+                    "bytes": written.bytes,
+                    "leftOut": written.left_out.len(),
+                }),
+            },
         })
     }
 
@@ -102,6 +109,7 @@ impl Kind for Files {
     ) -> Result<Restored, Failure> {
         let target = site.project.directory.join(&carried.name);
         let laid = Laid {
+            docker: site.docker,
             layout: site.layout,
             carried,
             target: &target,
@@ -161,6 +169,7 @@ fn size(path: &Path) -> u64 {
 
 /// One tree on its way to its target.
 struct Laid<'a> {
+    docker: &'a Docker,
     layout: &'a Layout,
     carried: &'a Carried,
     target: &'a Path,
@@ -220,7 +229,7 @@ impl Laid<'_> {
     }
 
     fn open(&self) -> Result<impl Read + use<>, Failure> {
-        let stored = layer::open(self.layout, self.carried, ARTIFACT)?;
+        let stored = layer::open(self.docker, self.layout, self.carried, ARTIFACT)?;
         Ok(layer::decoded(stored).map_err(|source| Error::Unreadable {
             what: self.what.clone(),
             source,

@@ -28,7 +28,7 @@ pub trait Kind: Sync {
         planned: &Planned,
         layout: &Layout,
         progress: Progress<'_>,
-    ) -> Result<Carried, Failure>;
+    ) -> Result<Fetched, Failure>;
 
     /// What a project declares, by its name in the bundle: on site, nothing else is put
     /// anywhere. A bundle decides for no path and no volume by itself.
@@ -138,6 +138,15 @@ pub struct Planned {
     pub services: BTreeSet<String>,
     /// Where it is declared.
     pub location: Option<Location>,
+}
+
+/// What was put into the layout.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The line of `bundle.json`.
+    pub carried: Carried,
+    /// Bytes that the layout did not have before.
+    pub new_bytes: u64,
 }
 
 /// What became of one thing on site.

@@ -17,13 +17,13 @@ mod proposals;
 mod tree;
 mod volumes;
 
-use crate::bundle::{Carried, Record};
+use crate::bundle::Record;
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::layout::Layout;
 
 pub use error::Error;
-pub use kind::{Declared, Kind, Origin, Planned, Replace, Restored, Site, State};
+pub use kind::{Declared, Fetched, Kind, Origin, Planned, Replace, Restored, Site, State};
 pub use volumes::{INSIDE, inside};
 
 /// Every kind, in the order in which they are carried and restored.
@@ -58,7 +58,7 @@ pub fn fetch(
     planned: &[Planned],
     layout: &Layout,
     reporter: &dyn Reporter,
-) -> Result<Vec<Carried>, Failure> {
+) -> Result<Vec<Fetched>, Failure> {
     let mut all = Vec::new();
     for one in planned {
         let Some(kind) = kind(one.kind) else { continue };
@@ -68,9 +68,10 @@ pub fn fetch(
         };
         let task = Task::start(reporter, work, one.size);
         origin.docker.check_interrupt()?;
-        let mut carried = kind.fetch(origin, one, layout, &|bytes| task.advance(bytes))?;
-        carried.services.clone_from(&one.services);
-        all.push(carried);
+        let fetched = kind.fetch(origin, one, layout, &|bytes| task.advance(bytes));
+        // What an interrupt has broken is not its reason.
+        origin.docker.check_interrupt()?;
+        all.push(fetched?);
     }
     Ok(all)
 }
@@ -98,7 +99,10 @@ pub fn restore(
             };
             let task = Task::start(reporter, work, Some(one.size));
             site.docker.check_interrupt()?;
-            all.push(kind.restore(site, one, &|bytes| task.advance(bytes))?);
+            let restored = kind.restore(site, one, &|bytes| task.advance(bytes));
+            // What an interrupt has broken is not its reason.
+            site.docker.check_interrupt()?;
+            all.push(restored?);
         }
         for one in wanted {
             reporter.event(Event::Warning(not_carried(kind, &one)));

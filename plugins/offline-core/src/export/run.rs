@@ -11,7 +11,7 @@ use super::record::{Inputs, previous, record, write_index};
 use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
 use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs};
-use crate::bundle::{self, Carried, FetchedRecord, Record};
+use crate::bundle::{self, FetchedRecord, Record};
 use crate::carried::{self, Origin};
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -104,7 +104,8 @@ fn fill(
         record.extra_blobs.push(fetched.record.manifest.clone());
         record.fetched = Some(fetched.record.clone());
     }
-    record.carry(carried);
+    let new_of_carried: u64 = carried.iter().map(|one| one.new_bytes).sum();
+    record.carry(carried.into_iter().map(|one| one.carried).collect());
     let Gathered {
         images,
         stages,
@@ -114,7 +115,7 @@ fn fill(
     new_bytes += fetched.as_ref().map_or(0, |f| f.new_bytes);
     // The builds are done.
     drop(fetched);
-    new_bytes += images.iter().map(|i| i.new_bytes).sum::<u64>();
+    new_bytes += images.iter().map(|i| i.new_bytes).sum::<u64>() + new_of_carried;
     write_index(&layout, &images, &stages, &record)?;
     record.write(&layout)?;
     if let Some(previous) = previous
@@ -293,7 +294,7 @@ fn carry(
     prepared: &Prepared,
     layout: &Layout,
     reporter: &dyn Reporter,
-) -> Result<Vec<Carried>, Failure> {
+) -> Result<Vec<carried::Fetched>, Failure> {
     let services = service_names(&prepared.closure);
     let origin = Origin {
         docker,

@@ -120,6 +120,12 @@ impl<'a> Helper<'a> {
         Ok(Self { docker, image, new })
     }
 
+    /// The image may be one that a killed run has left: it is taken away too. The engine
+    /// keeps one that a container uses.
+    pub(super) fn of_killed_run(&mut self) {
+        self.new = true;
+    }
+
     /// Reads a volume's tar.
     pub(super) fn read<T>(
         &self,

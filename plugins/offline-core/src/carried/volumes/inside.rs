@@ -4,6 +4,9 @@ use std::ffi::OsStr;
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
 use super::super::tree::{self, Choice};
 use super::super::{Error, layer};
 
@@ -23,6 +26,7 @@ pub(super) const EMPTY: &str = "empty";
 
 /// Does what is asked for.
 pub fn inside(what: &OsStr) -> Result<(), Error> {
+    end_when_told();
     let place = Path::new(PLACE);
     match what.to_str() {
         Some(GET) => {
@@ -44,6 +48,17 @@ pub fn inside(what: &OsStr) -> Result<(), Error> {
             let word = if is_empty(place)? { EMPTY } else { "filled" };
             writeln!(io::stdout(), "{word}").map_err(Error::io("write", Path::new("stdout")))
         }
+    }
+}
+
+/// The first process of a container is not ended by a signal that it does not ask for,
+/// and would go on reading for nobody.
+fn end_when_told() {
+    if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) {
+        std::thread::spawn(move || {
+            let _ = signals.forever().next();
+            std::process::exit(130);
+        });
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Declared, Error, Kind, Origin, Planned, Restored, Site, layer};
+use super::{Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, layer};
 use crate::bundle::Carried;
 use crate::error::Failure;
 use crate::layout::{Layout, Progress};
@@ -108,7 +108,7 @@ impl Kind for Volumes {
         planned: &Planned,
         layout: &Layout,
         progress: Progress<'_>,
-    ) -> Result<Carried, Failure> {
+    ) -> Result<Fetched, Failure> {
         let several = declared(origin).remove(planned.name.as_str());
         let several = several.unwrap_or_default();
         let Some(first) = several.first() else {
@@ -124,7 +124,7 @@ impl Kind for Volumes {
         let paused = pause
             .then(|| Paused::those_with(origin.docker, name))
             .transpose()?;
-        let (bytes, root, size) = layer::store(layout, ARTIFACT, |mut out| {
+        let stored = layer::store(origin.docker, layout, ARTIFACT, |mut out| {
             let bytes = helper.read(name, &mut |from| {
                 let mut tail = Tail::new(from, progress);
                 std::io::copy(&mut tail, &mut out).map_err(Error::io("write", layout.path()))?;
@@ -134,13 +134,16 @@ impl Kind for Volumes {
             Ok((bytes, out))
         })?;
         drop(paused);
-        Ok(Carried {
-            kind: NAME.into(),
-            name: planned.name.clone(),
-            root,
-            size,
-            services: planned.services.clone(),
-            detail: json!({"volume": name, "bytes": bytes}),
+        Ok(Fetched {
+            new_bytes: stored.new_bytes,
+            carried: Carried {
+                kind: NAME.into(),
+                name: planned.name.clone(),
+                root: stored.root,
+                size: stored.size,
+                services: planned.services.clone(),
+                detail: json!({"volume": name, "bytes": stored.given}),
+            },
         })
     }
 

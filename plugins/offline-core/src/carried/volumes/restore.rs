@@ -42,8 +42,9 @@ impl Restoring<'_> {
         let name = &self.volume.name;
         let docker = self.site.docker;
         let marks = Marks::of(self.site.layout.path(), name);
+        let begun = marks.is_begun();
         let Some(there) = inspect(docker, name)? else {
-            let helper = Helper::new(docker, self.site.platform)?;
+            let helper = self.helper(begun)?;
             self.anew(&helper, &marks, progress)?;
             return Ok(State::Written);
         };
@@ -51,7 +52,6 @@ impl Restoring<'_> {
         let done = format!("{root} {}", there.created_at);
         let labels = there.labels.unwrap_or_default();
         let ours = labels.get(LABEL) == Some(&root);
-        let begun = marks.is_begun();
         if !begun && (ours || marks.is_done(&done)) {
             return Ok(State::Kept);
         }
@@ -62,7 +62,7 @@ impl Restoring<'_> {
                 "the volume {name} is in use by {users}; first: docker compose down"
             )));
         }
-        let helper = Helper::new(docker, self.site.platform)?;
+        let helper = self.helper(begun)?;
         let empty = helper.finds_empty(name)?;
         if !(empty || begun || self.site.replace.takes(&self.carried.name)) {
             return Ok(State::Refused(format!("the volume {name} holds data")));
@@ -85,6 +85,14 @@ impl Restoring<'_> {
         Ok(State::Written)
     }
 
+    fn helper(&self, after_killed_run: bool) -> Result<Helper<'_>, Failure> {
+        let mut helper = Helper::new(self.site.docker, self.site.platform)?;
+        if after_killed_run {
+            helper.of_killed_run();
+        }
+        Ok(helper)
+    }
+
     fn anew(
         &self,
         helper: &Helper<'_>,
@@ -105,7 +113,7 @@ impl Restoring<'_> {
     }
 
     fn fill(&self, helper: &Helper<'_>, progress: Progress<'_>) -> Result<(), Failure> {
-        let tar = layer::open(self.site.layout, self.carried, ARTIFACT)?;
+        let tar = layer::open(self.site.docker, self.site.layout, self.carried, ARTIFACT)?;
         helper.write(&self.volume.name, tar, progress)
     }
 

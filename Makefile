@@ -50,11 +50,13 @@ bench: ## time, size and memory against docker save; of diagnose, and against sh
 	tests/bench.sh
 	tests/bench_diagnose.sh
 
-lint: deps ## formatting, clippy, licences and advisories, generated documentation
+lint: deps ## formatting, clippy, licences and advisories, unused dependencies, generated documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check; \
 	else echo "note: cargo-deny is not installed; licences and advisories were not checked (cargo install cargo-deny)" >&2; fi
+	@if command -v cargo-machete >/dev/null; then cargo machete; \
+	else echo "note: cargo-machete is not installed; dependencies that nothing uses were not looked for (cargo install cargo-machete)" >&2; fi
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	cargo run --quiet --locked -p docker-offline -- __docs "$$fresh"; \
 	if ! diff -r docs/cli "$$fresh/cli" || ! diff -r -x "*schema.json" docs/diagnosis "$$fresh/diagnosis" \

@@ -194,6 +194,47 @@ fn engines_behind_tcp_are_recorded_and_replayed() {
     }
 }
 
+/// What the site lacks is fetched and brought by the same way.
+#[test]
+fn a_second_trip_goes_that_way_too() {
+    let connected = Engine::with_plugin("28-containerd-connected");
+    let origin = Origin::answering(&connected, answer);
+    let project = project(&origin);
+    let (_forward, tcp) = over_tcp(&connected);
+    let archive_folder = Workspace::empty("carried");
+    let archive = archive_folder.join("build-cache-20260101.tar.zst");
+    let archive = archive.to_str().unwrap();
+    let export = ["export", "--archive", archive];
+    by(&connected, &tcp, project.path(), &export).succeeds();
+
+    let site = Engine::start("28-overlay2-airgapped");
+    site.run(archive_folder.join("install.sh")).succeeds();
+    let there = Workspace::copy_of(project.path(), "site");
+    let (_second, site_tcp) = over_tcp(&site);
+    let build = |flags: &[&str]| {
+        let words = [&["build"], flags].concat();
+        by(&site, &site_tcp, there.path(), &words)
+    };
+    build(&["--bundle", archive]).succeeds();
+    let dockerfile = DOCKERFILE.replace("$ORIGIN/word", "$ORIGIN/other");
+    there.write("app/Dockerfile", dockerfile);
+    build(&["--wanted", "wanted.json"]).fails_with(52, &["/other"]);
+    project.write("wanted.json", there.read("wanted.json"));
+    let fetch = ["export", "--fetch", "wanted.json"];
+    let fetched = by(&connected, &tcp, project.path(), &fetch).succeeds();
+    says_why(&fetched, &tcp);
+    nothing_is_left(&connected);
+    let entries = std::fs::read_dir(project.path()).unwrap();
+    let mut names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
+    let added = names.find(|name| name.starts_with("build-cache-add-"));
+    let added = project.join(added.expect("an archive was written"));
+    build(&["--bundle", added.to_str().unwrap()]).succeeds();
+    let run = ["run", "--rm", "contained-app:dev"];
+    let said = site.docker(there.path(), run).succeeds().stdout;
+    assert_eq!(said, words(0).replace("/word", "/other"));
+    nothing_is_left(&site);
+}
+
 /// What containers of an engine send to the machine is dropped, but for one port.
 struct Firewall<'a> {
     engine: &'a Engine,

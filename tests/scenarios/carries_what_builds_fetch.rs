@@ -107,7 +107,7 @@ fn what_add_fetches_is_carried_and_read_on_site() {
     }
 
     let carried = Carried::export(&connected, project, &[]);
-    for words in ["Fetched for ADD in app, plain", "fetched by ADD"] {
+    for words in ["Fetched for ADD in app, plain", "fetched by builds"] {
         assert!(carried.told.contains(words), "{}", carried.told);
     }
     connected.compose_up(carried.project.path());

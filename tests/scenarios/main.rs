@@ -6,6 +6,7 @@ mod bundles_of_before;
 mod cache_dir_elsewhere;
 mod carries_files_and_volumes;
 mod carries_git_sources;
+mod carries_remote_contexts;
 mod carries_what_builds_fetch;
 mod classic_build;
 mod classic_export;

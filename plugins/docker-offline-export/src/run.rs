@@ -68,6 +68,7 @@ fn options(args: &Args) -> ExportOptions {
             .iter()
             .map(|arg| (arg.name.clone(), arg.value.clone()))
             .collect(),
+        dry_run: args.dry_run,
         http_proxy: args.http_proxy.clone(),
         ca_file: args.ca_file.clone(),
         record_network: !args.no_record,

@@ -24,6 +24,10 @@ pub(crate) fn of_export(summary: &Summary) -> String {
             bytes(summary.sizes.fetched)
         );
     }
+    if !summary.contexts.is_empty() {
+        let services: Vec<&str> = summary.contexts.iter().map(String::as_str).collect();
+        text += &format!("Build contexts fetched for {}\n", services.join(", "));
+    }
     for one in &summary.carried {
         let left_out = match one.detail["leftOut"].as_u64() {
             None | Some(0) => String::new(),
@@ -53,7 +57,7 @@ fn of_sizes(summary: &Summary) -> String {
     let sizes = [
         (summary.sizes.images, "images"),
         (summary.sizes.stages, "stages"),
-        (summary.sizes.fetched, "fetched by ADD"),
+        (summary.sizes.fetched, "fetched by builds"),
         (summary.sizes.network, "recorded network"),
         (summary.sizes.other, "other"),
     ];

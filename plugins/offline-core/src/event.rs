@@ -17,9 +17,9 @@ pub enum Work {
         /// The normalised reference.
         image: String,
     },
-    /// Fetching what ADD fetches.
+    /// Fetching what builds fetch by themselves.
     FetchSources {
-        /// How many files.
+        /// How many.
         sources: usize,
     },
     /// Building one wave of stages or services.

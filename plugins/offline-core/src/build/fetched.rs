@@ -1,6 +1,6 @@
 //! What ADD fetches comes from the bundle here: to our builds, and to plain Compose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -47,7 +47,8 @@ pub(super) fn lay(
         .filter(|_| !closure.fetched.is_empty())
     {
         let files = std::path::absolute(folder.join("files")).map_err(Error::write(folder))?;
-        held.lay(layout, &files)?;
+        let wanted: BTreeSet<&str> = closure.fetched.iter().map(|f| f.id.as_str()).collect();
+        held.lay(layout, &files, |id| wanted.contains(id))?;
         give_fetched(project, closure, &files);
     }
     Ok(())

@@ -11,6 +11,7 @@ mod by_classic;
 mod choice;
 mod classic;
 mod compose_yaml;
+mod contexts;
 mod dropped;
 mod error;
 mod failed;

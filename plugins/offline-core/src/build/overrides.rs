@@ -9,7 +9,9 @@ use super::fetched::{Copies, Copy};
 use crate::bundle::Record;
 use crate::closure::Closure;
 use crate::engine::Store;
-use crate::project::{BuildTarget, NamedContext, Project, SecretSource};
+use crate::project::{
+    BuildContext, BuildTarget, DockerfileSource, NamedContext, Project, SecretSource,
+};
 use crate::reference::ImageReference;
 
 /// What Compose must know on this site and the project's own files do not say.
@@ -101,6 +103,25 @@ pub(super) fn overrides(
     overrides
 }
 
+/// A context that the bundle carries, with its Dockerfile, takes the place of one that the
+/// build would fetch.
+fn of_context(own: &mut Map<String, Value>, build: &BuildTarget, here: &BuildTarget) {
+    let BuildContext::Directory(context) = &here.context else {
+        return;
+    };
+    if build.context == here.context {
+        return;
+    }
+    own.insert("context".into(), json!(escaped(&context.to_string_lossy())));
+    let DockerfileSource::File(file) = &here.dockerfile else {
+        return;
+    };
+    own.insert("dockerfile".into(), json!(escaped(&file.to_string_lossy())));
+    if matches!(build.dockerfile, DockerfileSource::Inline(_)) {
+        own.insert("dockerfile_inline".into(), json!({ RESET: null }));
+    }
+}
+
 /// A Dockerfile that reads what was fetched takes the place of the project's.
 fn from_copy(own: &mut Map<String, Value>, copy: Option<&Copy>) {
     let Some(copy) = copy else { return };
@@ -148,6 +169,7 @@ impl Overrides {
         here: &BuildTarget,
     ) -> Map<String, Value> {
         let mut own = Map::new();
+        of_context(&mut own, build, here);
         if build.secrets != here.secrets {
             own.insert("secrets".into(), self.secrets_of(service, build, here));
         }

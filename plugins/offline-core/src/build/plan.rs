@@ -13,7 +13,7 @@ use super::open::{Bundle, open};
 use super::placeholders::{self, with_placeholders};
 use super::recorded::Recorded;
 use super::tell_compose::ComposeTold;
-use super::{BuildOptions, Error, fetched, version};
+use super::{BuildOptions, Error, contexts, fetched, version};
 use crate::bundle::{FETCHED_ON_SITE, swallows};
 use crate::bundle::{Inventory, Record};
 use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs};
@@ -69,8 +69,16 @@ impl Site<'_> {
         let (bundle, missing) = self.bundle(&project, &closure, &platform, missing)?;
         let (written, closure) =
             with_arguments(project, closure, &bundle.record, self.options, &platform)?;
-        let lacking = absent_inputs(&written, &closure);
-        let project = self.as_built_here(&written, &closure, &bundle, &lacking)?;
+        let folder = told(&written, &closure, self.asked, &bundle).folder();
+        let carried = contexts::Carried {
+            record: &bundle.record,
+            layout: &bundle.layout,
+            folder: &folder,
+        };
+        let services = &self.options.services;
+        let (project, closure) = carried.lay(written.clone(), closure, services, &platform)?;
+        let lacking = absent_inputs(&project, &closure);
+        let project = self.as_built_here(&project, &closure, &bundle, &lacking)?;
         let inventories = inventories(&closure)?;
         let mut foresight = foresee(
             &project,

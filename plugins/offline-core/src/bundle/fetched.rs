@@ -82,8 +82,15 @@ impl FetchedRecord {
 
     /// Lays the files into a folder, each below its ID, with the permissions and the
     /// date that ADD gives them.
-    pub fn lay(&self, layout: &Layout, folder: &Path) -> Result<(), Error> {
-        for file in &self.files {
+    ///
+    /// Only those are laid whose ID is wanted.
+    pub fn lay(
+        &self,
+        layout: &Layout,
+        folder: &Path,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        for file in self.files.iter().filter(|file| wanted(&file.id)) {
             file.lay(layout, folder)?;
         }
         Ok(())
@@ -184,7 +191,7 @@ mod tests {
         let layout = Layout::create(folder.path().join("l")).unwrap();
         let record = FetchedRecord::write(&layout, vec![file(&layout, "y")]).unwrap();
         let there = folder.path().join("f");
-        record.lay(&layout, &there).unwrap();
+        record.lay(&layout, &there, |_| true).unwrap();
         let metadata = std::fs::metadata(there.join("1a/y")).unwrap();
         assert_eq!(std::fs::read(there.join("1a/y")).unwrap(), b"body");
         assert_eq!(metadata.permissions().mode() & 0o7777, 0o600);
@@ -199,10 +206,13 @@ mod tests {
         let layout = Layout::create(folder.path().join("l")).unwrap();
         for name in ["../y", "/y", "..", "", "a/b", "."] {
             let record = FetchedRecord::write(&layout, vec![file(&layout, name)]).unwrap();
-            assert!(record.lay(&layout, folder.path()).is_err(), "{name}");
+            assert!(
+                record.lay(&layout, folder.path(), |_| true).is_err(),
+                "{name}"
+            );
         }
         let record = FetchedRecord::write(&layout, vec![file(&layout, "y")]).unwrap();
         std::fs::write(layout.blob_path(&record.files[0].digest), "bodY").unwrap();
-        assert!(record.lay(&layout, folder.path()).is_err());
+        assert!(record.lay(&layout, folder.path(), |_| true).is_err());
     }
 }

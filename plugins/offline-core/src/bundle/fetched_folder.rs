@@ -1,7 +1,7 @@
 //! Folders that ADD fetches, laid as the builder gave them.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -11,33 +11,39 @@ use tar::{Archive, EntryType};
 use super::{Error, FetchedFile, RECORD_FILE};
 use crate::layout::{self, Layout};
 
-/// Unpacks a carried folder below `own`: files, folders and links of its name alone.
+/// Lays a carried folder below `own`, once its blob is found to be whole.
+pub(super) fn lay_folder(layout: &Layout, file: &FetchedFile, own: &Path) -> Result<(), Error> {
+    verify(layout, file)?;
+    let archive = layout.open_blob(&file.digest)?.take(file.size);
+    unpack_folder(archive, &file.name, &file.url, own)
+}
+
+/// Unpacks the folder `name` below `own`: files, folders and links of its name alone.
+/// `url` says in messages where it was fetched from.
 ///
 /// Folders get their permissions and dates last, as what is written into them changes
 /// these.
-pub(super) fn lay_folder(layout: &Layout, file: &FetchedFile, own: &Path) -> Result<(), Error> {
-    verify(layout, file)?;
+pub fn unpack_folder(archive: impl Read, name: &str, url: &str, own: &Path) -> Result<(), Error> {
     let failed = |source| Error::Io {
         action: "write",
-        path: own.join(&file.name),
+        path: own.join(name),
         source,
     };
     let strange = |what: &Path| Error::NotABundle {
         path: RECORD_FILE.into(),
         why: format!(
-            "what was fetched from {:?} holds {}, which is no part of a folder",
-            file.url,
+            "what was fetched from {url:?} holds {}, which is no part of a folder",
             what.display()
         ),
     };
-    let mut archive = Archive::new(layout.open_blob(&file.digest)?.take(file.size));
+    let mut archive = Archive::new(archive);
     archive.set_preserve_permissions(true);
     let mut folders: Vec<(PathBuf, u32, u64)> = Vec::new();
     for entry in archive.entries().map_err(failed)? {
         let mut entry = entry.map_err(failed)?;
         // Without a slash at the end, by which a link would be followed.
         let path: PathBuf = entry.path().map_err(failed)?.components().collect();
-        if !is_within(&path, &file.name) {
+        if !is_within(&path, name) {
             return Err(strange(&path));
         }
         match entry.header().entry_type() {

@@ -31,6 +31,7 @@ pub(crate) use compression::Encoder;
 pub use contexts::Contexts;
 pub use error::Error;
 pub use fetched::{FETCHED_ARTIFACT, FETCHED_FILE, FETCHED_FOLDER, FetchedFile, FetchedRecord};
+pub use fetched_folder::unpack_folder;
 pub use ignore::IgnoreRules;
 pub use inventory::{
     Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules, walk_context,

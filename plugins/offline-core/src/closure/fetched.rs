@@ -48,16 +48,28 @@ impl FetchedSource {
 
     /// The address without the credentials that it may hold.
     pub fn shown(&self) -> String {
-        // `git@host:path` names a user of ssh and no secret.
-        match self.url.split_once("://") {
-            Some((scheme, rest)) => {
-                let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-                let start = rest[..end].rfind('@').map_or(0, |at| at + 1);
-                format!("{scheme}://{}", &rest[start..])
-            }
-            None => self.url.clone(),
-        }
+        without_credentials(&self.url)
     }
+}
+
+/// An address without the credentials that it may hold; `git@host:path` names a user of
+/// ssh, and no secret.
+pub fn without_credentials(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let start = rest[..end].rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}://{}", &rest[start..])
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// What stands in a bundle for all that says what is fetched.
+pub(super) fn id_of(whole: &str) -> String {
+    let digest = Sha256::digest(whole.as_bytes());
+    let id = digest.iter().take(12).map(|byte| format!("{byte:02x}"));
+    id.collect()
 }
 
 impl Walker<'_, '_> {
@@ -89,9 +101,7 @@ impl Walker<'_, '_> {
             if keep_git_dir {
                 whole += "\nkeep-git-dir";
             }
-            let digest = Sha256::digest(whole.as_bytes());
-            let id = digest.iter().take(12).map(|byte| format!("{byte:02x}"));
-            let id: String = id.collect();
+            let id = id_of(&whole);
             let found = FetchedSource {
                 id,
                 url: url.clone(),

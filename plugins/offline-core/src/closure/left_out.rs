@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Closure, Unbundled};
+use super::{Closure, RemoteContext, Unbundled};
 use crate::project::Location;
 
 impl Closure {
@@ -36,12 +36,23 @@ impl Closure {
         self.fetched.iter().map(|f| f.service.clone()).collect()
     }
 
+    /// Takes contexts that an export fetches from among what cannot be carried.
+    pub fn name_contexts(&mut self, contexts: Vec<RemoteContext>) {
+        let is_named = |one: &Unbundled| {
+            let mut all = contexts.iter();
+            all.any(|c| c.service == one.service && c.url == one.what)
+        };
+        self.unbundled.retain(|one| !is_named(one));
+        self.contexts = contexts;
+    }
+
     /// The same without these services, and without the images that only they need.
     #[must_use]
     pub fn without(&self, services: &BTreeSet<String>) -> Self {
         let mut rest = self.clone();
         rest.services.retain(|s| !services.contains(&s.name));
         rest.fetched.retain(|one| !services.contains(&one.service));
+        rest.contexts.retain(|one| !services.contains(&one.service));
         for image in &mut rest.images {
             image.services = &image.services - services;
         }

@@ -18,6 +18,7 @@ mod left_out;
 mod model;
 mod needs;
 mod network_tools;
+mod remote_contexts;
 mod resolve;
 mod run_text;
 mod siblings;
@@ -35,12 +36,13 @@ pub use absent::{Absence, AbsentInput, absent_inputs};
 pub use arguments::is_predefined;
 pub use at_start::AT_START;
 pub use error::Error;
-pub use fetched::FetchedSource;
+pub use fetched::{FetchedSource, without_credentials};
 pub use model::{
     BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure,
     StageBase, StageClosure, StageRef, Unbundled,
 };
 pub(crate) use network_tools::{is_assignment, network_tool, one_a_line, words};
+pub use remote_contexts::{KEEP_GIT_DIR, RemoteContext, give_contexts, remote_contexts};
 pub use resolve::{resolve, resolve_to_build};
 pub(crate) use run_text::executed;
 pub use waves::waves;

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::FetchedSource;
+use super::{FetchedSource, RemoteContext};
 use crate::dockerfile::RemoteSource;
 use crate::project::{BuildContext, DockerfileSource, HiddenService, Location};
 use crate::reference::ImageReference;
@@ -17,6 +17,8 @@ pub struct Closure {
     pub unbundled: Vec<Unbundled>,
     /// What ADD fetches and a bundle carries.
     pub fetched: Vec<FetchedSource>,
+    /// Contexts that an export fetches and carries, where nothing has fetched them yet.
+    pub contexts: Vec<RemoteContext>,
     /// Services that no active profile enables.
     pub hidden: Vec<HiddenService>,
 }

@@ -76,6 +76,7 @@ fn find_all(
         images,
         unbundled,
         fetched,
+        contexts: Vec::new(),
         hidden: project.hidden.clone(),
     })
 }

@@ -185,21 +185,38 @@ impl BuildLog {
         })
     }
 
-    /// Why it failed; `None` if it did not.
-    pub fn failure(&self) -> Option<StepFailure> {
-        if self.succeeded {
-            return None;
-        }
+    /// The last lines that everything printed, each with the name of what did: a step, or
+    /// what BuildKit does beside the steps.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vertices.values().flat_map(|vertex| {
+            let lines = vertex.output.iter().map(String::as_str);
+            lines.map(move |line| (vertex.name.as_str(), line))
+        })
+    }
+
+    /// The name of what failed: a step, or what BuildKit does beside the steps.
+    pub fn failed(&self) -> Option<&str> {
+        self.failed_vertex().map(|vertex| vertex.name.as_str())
+    }
+
+    fn failed_vertex(&self) -> Option<&Vertex> {
         // A step that another one's failure cancelled is not the cause.
-        let failed = self
-            .vertices
+        self.vertices
             .values()
             .filter(|v| {
                 v.error
                     .as_deref()
                     .is_some_and(|e| !e.contains("context canceled") && e != "CANCELED")
             })
-            .min_by_key(|v| v.step.is_none());
+            .min_by_key(|v| v.step.is_none())
+    }
+
+    /// Why it failed; `None` if it did not.
+    pub fn failure(&self) -> Option<StepFailure> {
+        if self.succeeded {
+            return None;
+        }
+        let failed = self.failed_vertex();
         let message = failed
             .and_then(|v| v.error.clone())
             .or_else(|| self.error_line.clone())

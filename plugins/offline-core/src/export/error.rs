@@ -22,11 +22,13 @@ pub enum Error {
         /// What BuildKit said.
         failure: Box<StepFailure>,
     },
-    /// What an ADD fetches could not be fetched.
-    #[error("{what} cannot be fetched, which the ADD of service {service} names{}: {why}", at.as_ref().map_or_else(String::new, |at| format!(" ({at})")))]
+    /// What a build fetches by itself could not be fetched.
+    #[error("{what} cannot be fetched, which {by} of service {service} names{}: {why}", at.as_ref().map_or_else(String::new, |at| format!(" ({at})")))]
     Source {
         /// The address, without credentials.
         what: String,
+        /// What names it: `the ADD` or `the build`.
+        by: &'static str,
         /// The service.
         service: String,
         /// `file:line`.

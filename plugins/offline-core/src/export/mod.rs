@@ -6,6 +6,8 @@
 
 mod arguments;
 mod bootstrap;
+mod by_builder;
+mod contexts;
 mod emulation;
 mod error;
 mod fetch;

@@ -36,6 +36,8 @@ pub struct ExportOptions {
     pub http_proxy: Option<String>,
     /// A PEM file of authorities to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// Whether nothing is done but to decide.
+    pub dry_run: bool,
     /// Whether what the builds fetch is recorded.
     pub record_network: bool,
     /// Whether a service that cannot be recorded ends the export.

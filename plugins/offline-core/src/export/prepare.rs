@@ -1,10 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::contexts::FetchedContexts;
 use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
 use super::{Error, ExportOptions, arguments, emulation, inputs, outputs};
 use crate::carried::{self, Origin, Planned};
-use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs};
+use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs, remote_contexts};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
 use crate::diagnosis::{Finding, REMOTE_SOURCE, Severity, before_export};
 use crate::engine::{Docker, EngineInfo};
@@ -43,11 +45,14 @@ pub struct Prepared {
     pub carried: Vec<Planned>,
     /// What could be carried and is not declared, in words.
     pub proposals: Vec<String>,
+    /// Contexts that builds fetch, from where the project is built.
+    pub contexts: Option<Arc<FetchedContexts>>,
     /// Where things will be written.
     pub outputs: outputs::Outputs,
 }
 
-/// Reads the project and decides; changes nothing.
+/// Reads the project and decides; changes nothing. What builds have as remote contexts is
+/// fetched for it, but for a dry run.
 pub fn prepare(
     docker: &Docker,
     options: &ExportOptions,
@@ -59,7 +64,12 @@ pub fn prepare(
     if engine.platform.parse().as_ref() != Ok(&platform) {
         emulation::build_for(&mut project, &platform);
     }
-    let whole = closure::resolve(&project, &options.services, &platform)?;
+    let contexts = contexts(docker, &mut project, options, &engine, &platform, reporter)?;
+    let mut whole = closure::resolve(&project, &options.services, &platform)?;
+    if options.dry_run {
+        let named = remote_contexts(&project, &whole);
+        whole.name_contexts(named);
+    }
     let left_out = left_out(&whole, options);
     let closure = whole.without(&left_out.keys().cloned().collect());
     check_builder(docker, &closure, &engine)?;
@@ -80,6 +90,7 @@ pub fn prepare(
     };
     let hopeless = diagnosis.findings.iter().filter(said);
     let hopeless = hopeless.filter(|f| f.severity == Severity::Error).count();
+    all.extend(contexts.iter().flat_map(|c| c.warnings.clone()));
     all.extend(left_out.iter().map(leaving_out));
     all.extend(diagnosis.warnings_of(said));
     all.extend(arguments::warnings(options, &closure));
@@ -115,6 +126,7 @@ pub fn prepare(
         recording,
         carried: planned,
         proposals,
+        contexts: contexts.map(Arc::new),
         outputs,
     })
 }
@@ -122,6 +134,22 @@ pub fn prepare(
 /// The services of an export.
 pub(super) fn service_names(closure: &Closure) -> BTreeSet<String> {
     closure.services.iter().map(|s| s.name.clone()).collect()
+}
+
+/// Fetches the contexts that builds fetch.
+fn contexts(
+    docker: &Docker,
+    project: &mut Project,
+    options: &ExportOptions,
+    engine: &EngineInfo,
+    platform: &Platform,
+    reporter: &dyn Reporter,
+) -> Result<Option<FetchedContexts>, Failure> {
+    if options.dry_run || engine.buildx.is_none() {
+        return Ok(None);
+    }
+    let docker = &project.with_secret_variables(docker);
+    FetchedContexts::get(docker, project, &options.services, platform, reporter)
 }
 
 /// The services to leave out, as long as there are others: one line that no site can

@@ -153,11 +153,17 @@ fn fill(
         archive,
         archive_bytes,
         beside,
-        fetched: match &record.fetched {
-            Some(_) => prepared.closure.fetched_services(),
-            None => BTreeSet::new(),
+        fetched: if record.fetched.is_some() {
+            prepared.closure.fetched_services()
+        } else {
+            BTreeSet::new()
         },
         carried: record.carried.clone(),
+        contexts: prepared
+            .contexts
+            .iter()
+            .flat_map(|c| c.services().clone())
+            .collect(),
         unrecorded: record.unrecorded.clone(),
         network: network
             .map(|n| n.cost)

@@ -46,6 +46,8 @@ pub struct Summary {
     pub fetched: BTreeSet<String>,
     /// What is carried besides images.
     pub carried: Vec<Carried>,
+    /// Services with contexts that their builds fetch, which are carried.
+    pub contexts: BTreeSet<String>,
     /// Services whose network steps could not be recorded, by name.
     pub unrecorded: BTreeMap<String, Unrecorded>,
     /// How long it took.

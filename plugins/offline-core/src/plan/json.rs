@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use crate::carried::Planned;
 use crate::closure::{
-    BuildClosure, Closure, FetchedSource, NeededImage, RunStep, ServiceClosure, StageBase,
-    StageClosure,
+    BuildClosure, Closure, FetchedSource, NeededImage, RemoteContext, RunStep, ServiceClosure,
+    StageBase, StageClosure,
 };
 use crate::project::BuildContext;
 
@@ -16,6 +16,7 @@ pub fn export_json(closure: &Closure, carried: &[Planned]) -> Value {
         "services": closure.services.iter().map(service).collect::<Vec<_>>(),
         "images": closure.images.iter().map(image).collect::<Vec<_>>(),
         "fetched": closure.fetched.iter().map(fetched).collect::<Vec<_>>(),
+        "contexts": closure.contexts.iter().map(context).collect::<Vec<_>>(),
         "carried": carried,
         "unbundled": closure.unbundled,
         "hidden": closure.hidden,
@@ -23,6 +24,16 @@ pub fn export_json(closure: &Closure, carried: &[Planned]) -> Value {
 }
 
 fn fetched(one: &FetchedSource) -> Value {
+    json!({
+        "what": one.shown(),
+        "name": one.name,
+        "service": one.service,
+        "file": one.file,
+        "line": one.line,
+    })
+}
+
+fn context(one: &RemoteContext) -> Value {
     json!({
         "what": one.shown(),
         "name": one.name,

@@ -39,6 +39,7 @@ fn closure() -> Closure {
             file: PathBuf::from("/p/Dockerfile"),
             line: Some(3),
         }],
+        contexts: Vec::new(),
         hidden: vec![HiddenService {
             name: "debug".into(),
             profiles: vec!["dev".into()],
@@ -60,6 +61,7 @@ fn json_has_the_documented_keys() {
                 "what": "https://x.org/z.tgz", "name": "z.tgz", "service": "web",
                 "file": "/p/Dockerfile", "line": 4,
             }],
+            "contexts": [],
             "unbundled": [{
                 "kind": "add-url", "what": "https://x.org/y", "service": "web",
                 "file": "/p/Dockerfile", "line": 3,

@@ -29,6 +29,16 @@ pub fn export_text(closure: &Closure, carried: &[Planned]) -> String {
         "Fetched for ADD at the export, and carried",
         &fetched,
     );
+    let contexts: Vec<Vec<String>> = closure
+        .contexts
+        .iter()
+        .map(|c| vec![c.location().to_string(), c.shown(), c.service.clone()])
+        .collect();
+    section(
+        &mut text,
+        "Contexts that are fetched at the export, and carried; what they ask for is found then",
+        &contexts,
+    );
     section(&mut text, "Carried besides", &of_carried(carried));
     let (at_start, of_builds): (Vec<_>, Vec<_>) =
         closure.unbundled.iter().partition(|u| u.is_at_start());

@@ -15,7 +15,7 @@ pub(super) fn work(work: &Work) -> String {
         Work::ReadProject => "Reading the project".into(),
         Work::FetchImage { image } => format!("Fetching {image}"),
         Work::FetchSources { sources } => {
-            format!("Fetching {} that ADD names", count(*sources, "source"))
+            format!("Fetching {} that builds name", count(*sources, "source"))
         }
         Work::BuildStages { stages } => format!("Building {}", count(*stages, "stage")),
         Work::RecordNetwork { services } => {

@@ -200,6 +200,7 @@ fn ready(
         recording,
         carried: Vec::new(),
         proposals: Vec::new(),
+        contexts: None,
         outputs: outputs::Outputs {
             cache_dir: archive.with_file_name(""),
             archive: Some(archive.clone()),

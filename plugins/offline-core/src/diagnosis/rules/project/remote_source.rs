@@ -1,5 +1,5 @@
 use super::super::Situation;
-use crate::closure::FetchedSource;
+use crate::closure::{FetchedSource, RemoteContext, Unbundled, remote_contexts};
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
 use crate::project::Location;
 
@@ -12,8 +12,8 @@ pub(super) static RULE: Rule = Rule {
         "没有构建从外部获取上下文、ADD 的文件或命名上下文，离线包携带的除外。",
     ),
     why: Text::fixed(
-        "BuildKit asks the server of an https or git source in every build, cached or not, so that no cache can hold it. What ADD fetches over https or from a git repository the bundle carries by itself; a remote context and ADD --unpack it does not.",
-        "对 https 或 git 来源，无论是否有缓存，BuildKit 每次构建都会访问服务器，因此缓存无法代替它。ADD 通过 https 或从 git 仓库获取的内容由离线包携带；远程上下文和 ADD --unpack 则不能。",
+        "BuildKit asks the server of an https or git source in every build, cached or not, so that no cache can hold it. What ADD fetches over https or from a git repository the bundle carries by itself, as it does git contexts; a context that is a URL and ADD --unpack it does not.",
+        "对 https 或 git 来源，无论是否有缓存，BuildKit 每次构建都会访问服务器，因此缓存无法代替它。ADD 通过 https 或从 git 仓库获取的内容，以及 git 上下文由离线包携带；URL 上下文和 ADD --unpack 则不能。",
     ),
     remedy: Text::fixed(
         "Put the file or the clone into the build context and COPY it.",
@@ -26,7 +26,20 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     let Some(closure) = situation.sources.closure() else {
         return Vec::new();
     };
+    let contexts = situation.sources.project();
+    let contexts = contexts.map(|project| remote_contexts(project, closure));
+    let contexts = contexts.unwrap_or_default();
+    // An export fetches them, and a bundle that it made holds them.
+    let is_held = |id: &str| {
+        let bundle = situation.bundle.as_ref();
+        bundle.map_or(true, |bundle| bundle.record().holds_fetched(id))
+    };
+    let is_carried = |one: &&Unbundled| {
+        let is = |c: &RemoteContext| c.service == one.service && c.url == one.what;
+        contexts.iter().any(|c| is(c) && is_held(&c.id))
+    };
     let of_builds = closure.unbundled.iter().filter(|one| !one.is_at_start());
+    let of_builds = of_builds.filter(|one| !is_carried(one));
     let unbundled = of_builds.map(|one| {
         let (service, what) = (&one.service, &one.what);
         let location = Location::new(&one.file, one.line);

@@ -1,0 +1,183 @@
+//! Fetches the contexts that builds fetch, before anything is decided: their Dockerfiles
+//! lie in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::Error;
+use super::by_builder::{Fetching, fetch};
+use crate::bundle::{FetchedFile, unpack_folder};
+use crate::closure::{self, KEEP_GIT_DIR, Platform, RemoteContext, give_contexts, remote_contexts};
+use crate::dockerfile::GIT_TREE;
+use crate::engine::Docker;
+use crate::error::Failure;
+use crate::event::{Reporter, Warning};
+use crate::layout::Layout;
+use crate::project::{Project, escape};
+
+/// Contexts that were fetched, in a folder that goes with this value.
+#[derive(Debug)]
+pub struct FetchedContexts {
+    folder: TempDir,
+    held: BTreeMap<String, RemoteContext>,
+    services: BTreeSet<String>,
+    /// What was fetched and cannot be carried all the same.
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl FetchedContexts {
+    /// Fetches what builds have as contexts, and builds from there; nothing where none
+    /// has one. What a Dockerfile in such a context asks for is found after it.
+    pub(super) fn get(
+        docker: &Docker,
+        project: &mut Project,
+        services: &[String],
+        platform: &Platform,
+        reporter: &dyn Reporter,
+    ) -> Result<Option<Self>, Failure> {
+        let folder = std::env::temp_dir();
+        let made = tempfile::Builder::new()
+            .prefix("docker-offline-contexts-")
+            .tempdir();
+        let mut all = Self {
+            folder: made.map_err(write_error(&folder))?,
+            held: BTreeMap::new(),
+            services: BTreeSet::new(),
+            warnings: Vec::new(),
+        };
+        let mut tried: BTreeSet<RemoteContext> = BTreeSet::new();
+        loop {
+            let closure = closure::resolve(project, services, platform)?;
+            let mut new = remote_contexts(project, &closure);
+            new.retain(|one| tried.insert(one.clone()));
+            if new.is_empty() {
+                break;
+            }
+            all.fetch(docker, project, &new, reporter)?;
+            let laid = all.laid();
+            let refused = give_contexts(project, &new, &laid).map_err(write_error(&laid))?;
+            all.services
+                .extend(new.iter().map(|one| one.service.clone()));
+            all.warnings.extend(refused.iter().map(refusal));
+        }
+        Ok((!all.held.is_empty()).then_some(all))
+    }
+
+    /// The services that are built from them.
+    pub(super) fn services(&self) -> &BTreeSet<String> {
+        &self.services
+    }
+
+    fn laid(&self) -> PathBuf {
+        self.folder.path().join("laid")
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    fn fetch(
+        &mut self,
+        docker: &Docker,
+        project: &Project,
+        contexts: &[RemoteContext],
+        reporter: &dyn Reporter,
+    ) -> Result<(), Failure> {
+        let mut new: BTreeMap<&str, &RemoteContext> = BTreeMap::new();
+        for one in contexts
+            .iter()
+            .filter(|one| !self.held.contains_key(&one.id))
+        {
+            new.entry(&one.id).or_insert(one);
+        }
+        let empty = self.folder.path().join("empty");
+        std::fs::create_dir_all(&empty).map_err(write_error(&empty))?;
+        let fetching = new.values().map(|one| Fetching {
+            id: &one.id,
+            url: &one.url,
+            service: &one.service,
+            by: "the build",
+            at: one.location(),
+            git: true,
+            archive: true,
+            target: target(one, &empty),
+        });
+        let fetching: Vec<Fetching<'_>> = fetching.collect();
+        if fetching.is_empty() {
+            return Ok(());
+        }
+        fetch(docker, project, &fetching, self.folder.path(), reporter)?;
+        for one in new.into_values() {
+            let own = self.laid().join(&one.id);
+            std::fs::create_dir_all(&own).map_err(write_error(&own))?;
+            let path = self.out().join(&one.id);
+            let archive = File::open(&path).map_err(write_error(&path))?;
+            unpack_folder(archive, GIT_TREE, &one.url, &own)?;
+            self.held.insert(one.id.clone(), one.clone());
+        }
+        Ok(())
+    }
+
+    /// Puts them into a layout; gives them with the bytes that are new there.
+    pub(super) fn stored(&self, layout: &Layout) -> Result<(Vec<FetchedFile>, u64), Failure> {
+        let (mut files, mut new_bytes) = (Vec::new(), 0);
+        for one in self.held.values() {
+            let path = self.out().join(&one.id);
+            let mut from = File::open(&path).map_err(write_error(&path))?;
+            let mut writer = layout.blob_writer()?;
+            std::io::copy(&mut from, &mut writer).map_err(write_error(&path))?;
+            let blob = writer.commit(None)?;
+            new_bytes += if blob.new { blob.size } else { 0 };
+            files.push(FetchedFile {
+                id: one.id.clone(),
+                url: one.shown(),
+                name: GIT_TREE.into(),
+                folder: true,
+                digest: blob.digest,
+                size: blob.size,
+                mode: 0,
+                modified: 0,
+            });
+        }
+        Ok((files, new_bytes))
+    }
+}
+
+fn write_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Write { path, source }
+}
+
+/// An image of nothing but the context: what `COPY .` takes of it.
+fn target(one: &RemoteContext, empty: &Path) -> Value {
+    let url = escape(&one.url);
+    let name = "docker-offline-context";
+    if one.name.is_some() {
+        return json!({
+            "context": empty,
+            "contexts": {name: url},
+            "dockerfile-inline": format!("FROM scratch\nCOPY --from={name} . /{GIT_TREE}/\n"),
+        });
+    }
+    let keep = one.keep_git_dir.as_deref();
+    let keep = keep.map(|value| (KEEP_GIT_DIR, escape(value)));
+    json!({
+        "context": url,
+        "dockerfile-inline": format!("FROM scratch\nCOPY . /{GIT_TREE}/\n"),
+        "args": keep.into_iter().collect::<BTreeMap<_, _>>(),
+    })
+}
+
+fn refusal((one, why): &(RemoteContext, &'static str)) -> Warning {
+    let (what, service) = (one.shown(), &one.service);
+    Warning {
+        what: format!("service {service}: {what} is not carried, though it was fetched"),
+        subject: Some(one.location().to_string()),
+        why: Some((*why).to_owned()),
+        remedy: Some("clone it beside the project, and name that folder".into()),
+    }
+}

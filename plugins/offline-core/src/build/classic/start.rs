@@ -132,7 +132,7 @@ impl Starts<'_> {
 }
 
 /// The manifest of a stage's image: as BuildKit built it, with one history entry an
-/// instruction and one layer for each that makes one (engine fact 58); as the classic
+/// instruction and one layer for each that makes one (engine fact 61); as the classic
 /// builder did, in bundles that hold such images.
 fn stage_image(service: &ServiceRecord, name: &str) -> Option<Digest> {
     let by_classic = service.classic.iter().flat_map(|c| &c.stages);

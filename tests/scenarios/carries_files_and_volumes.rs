@@ -482,3 +482,54 @@ fn seeded_on_site(carried: &Carried, kind: &str, before: &str) {
         site.shell("docker image ls --format '{{.Repository}}' docker-offline.invalid/replay");
     assert_eq!(left.stdout.trim(), "", "no image of ours stays");
 }
+
+const OLD: &str = r#"version: "3.8"
+services:
+  db:
+    image: busybox:1.36
+    command: sleep 600
+    stop_grace_period: 1s
+    volumes: ["store:/data"]
+volumes:
+  store:
+x-offline:
+  volumes: [store]
+"#;
+
+#[test]
+fn an_old_compose_takes_the_volume_for_its_own() {
+    let connected = Engine::with_plugin(CONNECTED);
+    let files = [
+        ("compose.yaml", OLD),
+        (".env", "COMPOSE_PROJECT_NAME=older\n"),
+    ];
+    let project = Workspace::of_files("older", &files);
+    connected.compose_up(project.path());
+    let fill = [
+        "compose",
+        "exec",
+        "-T",
+        "db",
+        "sh",
+        "-c",
+        "echo hi > /data/hi",
+    ];
+    connected.docker(project.path(), fill).succeeds();
+    let carried = Carried::export(&connected, project, &["--no-record"]);
+    drop(connected);
+
+    let (site, project) = carried.arrive("20-overlay2-airgapped");
+    let built = build(&site, &project, &carried, &["--classic"]);
+    assert!(
+        built.ok() && built.stdout.contains("Put volumes store"),
+        "{built}"
+    );
+    let up = site.run_in(project.path(), "docker-compose");
+    let up = up.args(["up", "-d"]).succeeds();
+    for words in ["has changed", "not created", "WARN"] {
+        assert!(!up.all().contains(words), "{words}: {up}");
+    }
+    let read = ["exec", "older_db_1", "cat", "/data/hi"];
+    let read = site.docker(project.path(), read).succeeds();
+    assert_eq!(read.stdout, "hi\n");
+}

@@ -15,8 +15,9 @@ use crate::error::Failure;
 use crate::layout::Progress;
 use crate::project::NamedVolume;
 
-/// The label that says what a volume was filled with.
-const LABEL: &str = "docker-offline.carried";
+/// The label that says what a volume was filled with. docker-compose 1 warns of every label
+/// that its file does not have, but for those that begin like this (fact 63).
+const LABEL: &str = "com.docker.offline.carried";
 
 /// One volume on its way.
 pub(super) struct Restoring<'a> {

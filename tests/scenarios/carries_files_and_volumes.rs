@@ -424,8 +424,6 @@ fn seeded_on_site(carried: &Carried, kind: &str, before: &str) {
     site.shell(created);
     killed.signal_all(Signal::KILL);
     killed.finish();
-    let gone = "for n in $(seq 100); do test -z \"$(docker ps -aq)\" && break; sleep 0.1; done";
-    site.shell(gone);
     let filled = build(&site, &project, carried, &[]);
     assert!(
         filled.ok() && filled.stdout.contains("Put volumes store"),

@@ -72,6 +72,28 @@ pub(super) fn users(docker: &Docker, volume: &str) -> Result<Vec<String>, engine
     Ok(text.lines().map(str::to_owned).collect())
 }
 
+/// The label of containers of ours.
+const LABEL: &str = "docker-offline.volume";
+
+/// Takes away the containers that a killed run has left with a volume: one that was made
+/// and not begun is removed by nobody else.
+pub(super) fn remove_ours(docker: &Docker, volume: &str) -> Result<(), engine::Error> {
+    let filter = format!("volume={volume}");
+    let ours = format!("label={LABEL}");
+    let list = [
+        "ps", "--all", "--quiet", "--filter", &filter, "--filter", &ours,
+    ];
+    let output = docker.output(list)?;
+    for id in String::from_utf8_lossy(&output.stdout).lines() {
+        match docker.output(["rm", "--force", id]) {
+            // The engine may be about to remove it by itself.
+            Ok(_) | Err(engine::Error::Failed { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Containers that are paused until this value goes.
 pub(super) struct Paused<'a> {
     docker: &'a Docker,
@@ -173,7 +195,7 @@ impl<'a> Helper<'a> {
         let end = if reads { ",readonly" } else { "" };
         let mount = format!("type=volume,src={volume},dst={PLACE}{end}");
         let entry = format!("/{}", own_image::PROGRAM);
-        let mut args = vec!["run", "--rm"];
+        let mut args = vec!["run", "--rm", "--label", LABEL];
         if what == PUT {
             args.push("--interactive");
         }

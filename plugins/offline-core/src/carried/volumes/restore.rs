@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::super::{Site, State, layer};
 use super::ARTIFACT;
-use super::engine::{Helper, users};
+use super::engine::{Helper, remove_ours, users};
 use super::marks::Marks;
 use crate::bundle::Carried;
 use crate::engine::{self, Docker};
@@ -55,6 +55,9 @@ impl Restoring<'_> {
         let ours = labels.get(LABEL) == Some(&root);
         if !begun && (ours || marks.is_done(&done)) {
             return Ok(State::Kept);
+        }
+        if begun {
+            remove_ours(docker, name)?;
         }
         let users = users(docker, name)?;
         if !users.is_empty() {

@@ -35,7 +35,7 @@ FROM busybox:1.36
 ARG ORIGIN
 WORKDIR /srv
 COPY --from=tools /srv /srv
-ADD ["${ORIGIN}/list.tar.gz?raw=1", "$ORIGIN/two", "got/"]
+ADD --unpack=false ["${ORIGIN}/list.tar.gz?raw=1", "$ORIGIN/two", "got/"]
 ADD --checksum=sha256:d779852b66b02e95733f11691878a2ec71ec385a69e52ce3d7789f0bd57cf6ee $ORIGIN/pinned pinned
 RUN wget -q -O fetched "$ORIGIN/app"
 COPY words .

@@ -11,7 +11,14 @@ use super::{Copy, Dockerfile, InstructionKind, RemoteSource};
 pub const FETCHED_CONTEXT: &str = "docker-offline-fetched";
 
 /// Flags of ADD that COPY has too, or that say nothing once the file is there.
-const KEPT: [&str; 5] = ["chown", "chmod", "link", "checksum", "keep-git-dir"];
+const KEPT: [&str; 6] = [
+    "chown",
+    "chmod",
+    "link",
+    "checksum",
+    "keep-git-dir",
+    "unpack",
+];
 
 /// The folder that the files of a git repository are carried in.
 pub const GIT_TREE: &str = "tree";
@@ -29,7 +36,7 @@ pub fn fetched_names(add: &Copy, sources: &[String]) -> Option<Vec<String>> {
 /// Whether COPY does the same with what an ADD fetches.
 pub fn is_like_copy(add: &Copy) -> bool {
     let alone = !add.sources.is_empty() && add.heredocs.is_empty();
-    alone && add.flags.iter().all(|flag| KEPT.contains(&flag.as_str()))
+    alone && !add.unpack && add.flags.iter().all(|flag| KEPT.contains(&flag.as_str()))
 }
 
 /// What tells a source of an ADD from others before its ARGs are expanded.
@@ -168,6 +175,8 @@ mod tests {
             ("ADD https://x.org/a.git https://x.org/b /a/", true),
             ("ADD --exclude=x https://x.org/a.git /a", false),
             ("ADD --unpack=true https://x.org/a.tar /a", false),
+            ("ADD --unpack https://x.org/a.tar /a", false),
+            ("ADD --unpack=false https://x.org/a.tar /a", true),
             ("ADD https://x.org/a b /a/", false),
         ] {
             let file = parse(&format!("FROM a\n{line}\n"), Path::new("D")).unwrap();

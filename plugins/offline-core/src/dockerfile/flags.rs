@@ -28,6 +28,7 @@ pub(super) fn copy_flags(flags: &[Flag<'_>], copy: &mut Copy) {
             "chmod" => copy.chmod = value,
             "chown" => copy.chown = value,
             "checksum" => copy.checksum = value,
+            "unpack" => copy.unpack = is_set(value.as_deref()),
             "keep-git-dir" => copy.keep_git_dir = is_set(value.as_deref()),
             "link" => {
                 copy.link = is_set(value.as_deref());

@@ -135,6 +135,8 @@ pub struct Copy {
     pub chown: Option<String>,
     /// `--checksum`; ADD only.
     pub checksum: Option<String>,
+    /// Whether `--unpack` is given and not `false`; ADD only.
+    pub unpack: bool,
     /// `--keep-git-dir`; ADD only.
     pub keep_git_dir: bool,
     /// The names of all its flags, in order.

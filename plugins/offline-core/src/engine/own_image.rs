@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -93,20 +94,46 @@ pub(crate) fn load_as(
         "Layers": ["layer.tar"],
     }]);
     let manifest = manifest.to_string();
+    let documents = [
+        ("manifest.json", manifest.as_bytes()),
+        ("config.json", config.as_bytes()),
+        ("layer.tar", &layer[..]),
+    ];
+    let loaded = hand_over(docker, &name, &documents);
+    if loaded.is_err() && docker.check_interrupt().is_err() {
+        // The engine may have had all of it when we were told to end.
+        remove(docker, &name);
+    }
+    loaded.map(|()| (name, true))
+}
+
+fn hand_over(docker: &Docker, name: &str, documents: &[(&str, &[u8])]) -> Result<(), Failure> {
     docker.write_to(["image", "load", "--quiet"], |out: &mut dyn Write| {
         let mut tar = tar::Builder::new(out);
-        for (name, bytes) in [
-            ("manifest.json", manifest.as_bytes()),
-            ("config.json", config.as_bytes()),
-            ("layer.tar", &layer),
-        ] {
-            append_entry(&mut tar, name, bytes.len() as u64, bytes)?;
+        for (name, bytes) in documents {
+            append_entry(&mut tar, name, bytes.len() as u64, *bytes)?;
         }
         tar.finish().map_err(crate::layout::write_failed)
     })??;
     // A containerd store may say that it loaded what it did not (fact 37).
-    docker.output(["image", "inspect", &name])?;
-    Ok((name, true))
+    docker.output(["image", "inspect", name])?;
+    Ok(())
+}
+
+/// How often an image is tried to be removed, and how long is waited between.
+const REMOVALS: u32 = 10;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(200);
+
+/// Takes an image of ours away, also after an interrupt, which ends every other command:
+/// the engine may be about to load it, or to end the last container of it.
+pub(crate) fn remove(docker: &Docker, name: &str) {
+    for _ in 0..REMOVALS {
+        let removal = docker.command(["image", "rm", name]).output();
+        if removal.is_ok_and(|output| output.status.success()) {
+            return;
+        }
+        std::thread::sleep(BETWEEN_REMOVALS);
+    }
 }
 
 /// The names of all images of ours.

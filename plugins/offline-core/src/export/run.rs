@@ -10,6 +10,7 @@ use super::prepare::service_names;
 use super::record::{Inputs, previous, record, write_index};
 use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
+use super::warnings::has_buildkit;
 use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs};
 use crate::bundle::{self, FetchedRecord, Record};
 use crate::carried::{self, Origin};
@@ -140,7 +141,7 @@ fn fill(
         left_out: prepared.left_out.keys().cloned().collect(),
         images: images.len(),
         stages: stages.len(),
-        not_classic: not_classic(prepared),
+        not_classic: not_classic(prepared, options),
         sizes: Sizes::of(&layout, &record)?,
         bundle: layout.path().to_owned(),
         bundle_bytes: layout
@@ -285,8 +286,11 @@ fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// The services with steps that the classic builder does not know.
-fn not_classic(prepared: &Prepared) -> Vec<String> {
+/// The services with steps that the classic builder does not know, where that matters.
+fn not_classic(prepared: &Prepared, options: &ExportOptions) -> Vec<String> {
+    if has_buildkit(options.site.as_ref()) {
+        return Vec::new();
+    }
     let known = prepared.obstacles.iter();
     known
         .filter(|(_, obstacles)| !obstacles.is_empty())

@@ -17,7 +17,9 @@ pub(super) fn warnings(
 ) -> (Vec<Warning>, usize) {
     let mut all: Vec<Warning> = Vec::from_iter(project.reading_warning());
     all.extend(not_understood(closure));
-    all.extend(refusals(closure, carried));
+    if !has_buildkit(site) {
+        all.extend(refusals(closure, carried));
+    }
     if let Some(site) = site {
         let (found, lost) = named_site(closure, carried, made, site);
         all.extend(found);
@@ -26,6 +28,15 @@ pub(super) fn warnings(
         all.extend(unknown_site(closure, carried, made));
         (all, 0)
     }
+}
+
+/// Since when an engine builds with BuildKit by itself.
+const BUILDKIT_SINCE: u32 = 23;
+
+/// Whether the site is known, and builds with BuildKit: what the classic builder does not
+/// know is nothing to it.
+pub(super) fn has_buildkit(site: Option<&Engine>) -> bool {
+    site.is_some_and(|site| site.generation() >= BUILDKIT_SINCE)
 }
 
 /// What the bundle will hold.

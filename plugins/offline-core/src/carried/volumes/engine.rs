@@ -210,8 +210,7 @@ impl<'a> Helper<'a> {
 impl Drop for Helper<'_> {
     fn drop(&mut self) {
         if self.new {
-            let remove = ["image", "rm", self.image.as_str()];
-            let _ = self.docker.command(remove).output();
+            own_image::remove(self.docker, &self.image);
         }
     }
 }

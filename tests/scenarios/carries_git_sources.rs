@@ -124,10 +124,8 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
     let (site, project) = carried.arrive(kind);
     let folder = project.path();
     let archive = carried.archive().display().to_string();
-    let found = site.diagnose(folder, &["--bundle", &archive]);
-    let mut all = found.found.iter();
-    let wrong = all.find(|f| f.id == "remote-source" && f.severity != "ok");
-    assert!(wrong.is_none(), "{found}");
+    site.diagnose(folder, &["--bundle", &archive])
+        .finds_no_fault("remote-source");
     site.offline(folder, ["build", "--bundle", &archive])
         .succeeds();
     assert_same("app", &held(&site), ordinary);

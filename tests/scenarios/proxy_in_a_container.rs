@@ -338,11 +338,7 @@ CMD [\"cat\", \"got\", \"words\"]
 fn what_only_the_engines_own_names_lead_to_is_recorded() {
     let engine = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::answering(&engine, answer);
-    let (host, port) = origin
-        .url
-        .trim_start_matches("http://")
-        .split_once(':')
-        .unwrap();
+    let (host, port) = origin.host_and_port();
     engine.restart_with_daemon_options(&format!(r#"{{"dns": ["{host}"]}}"#));
     let names = ["-c", NAMES, host];
     let mut names = engine.run("python3").args(names).quietly().start();
@@ -372,11 +368,7 @@ CMD [\"cat\", \"got\", \"words\"]
 fn what_the_command_trusts_is_trusted_in_the_container() {
     let engine = Engine::with_plugin("28-overlay2-connected");
     let origin = Origin::answering(&engine, answer);
-    let (host, _) = origin
-        .url
-        .trim_start_matches("http://")
-        .split_once(':')
-        .unwrap();
+    let (host, _) = origin.host_and_port();
     let served = Workspace::empty("tls");
     let folder = served.path();
     engine.shell(&format!(
@@ -428,8 +420,7 @@ fn an_engine_without_root_is_recorded_and_replayed() {
     let folder = project.path();
     let (alone, _) = COMPOSE.split_once("  gate:").unwrap();
     project.write("compose.yaml", alone);
-    let host = origin.url.trim_start_matches("http://");
-    let host = host.split(':').next().unwrap();
+    let (host, _) = origin.host_and_port();
     let port = free_port();
     let forward = ["-c", FORWARD, host, &port.to_string(), "127.0.0.1:5000"];
     let mut forward = engine.run("python3").args(forward).quietly().start();

@@ -126,6 +126,14 @@ impl Diagnosed {
         self
     }
 
+    /// Fails if this rule has found anything amiss.
+    pub fn finds_no_fault(&self, id: &str) -> &Self {
+        let mut all = self.found.iter();
+        let found = all.find(|f| f.id == id && f.severity != "ok");
+        assert!(found.is_none(), "{found:?}: {self}");
+        self
+    }
+
     /// Fails unless nothing was found at all.
     pub fn finds_nothing(&self) -> &Self {
         let found = self.besides("");

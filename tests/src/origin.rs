@@ -49,6 +49,12 @@ impl Origin {
         Self { url, requests }
     }
 
+    /// The two parts of its address.
+    pub fn host_and_port(&self) -> (&str, &str) {
+        let address = self.url.trim_start_matches("http://");
+        address.split_once(':').unwrap()
+    }
+
     /// The requests so far, each with its headers.
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()

@@ -82,7 +82,7 @@ fn rules_are_explained_in_both_languages() {
 fn a_log_is_read_without_an_engine() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("build.log");
-    let text = "#5 [2/3] RUN apt-get update\n#5 1.2 Err:1 http://deb.debian.org/debian bookworm InRelease\n#5 1.3   Temporary failure resolving 'deb.debian.org'\n#5 ERROR: process \"/bin/sh -c apt-get update\" did not complete successfully: exit code: 100\n";
+    let text = "#5 [2/3] RUN apt-get update\n#5 1.2 Err:1 http://mirror.example/debian bookworm InRelease\n#5 1.3   Temporary failure resolving 'mirror.example'\n#5 ERROR: process \"/bin/sh -c apt-get update\" did not complete successfully: exit code: 100\n";
     std::fs::write(&log, text).unwrap();
     let ran = offline(&[
         "diagnose",

@@ -9,7 +9,7 @@ const TAIL: usize = 40;
 /// What the classic builder printed.
 ///
 /// `builder/dockerfile/builder.go`: `Step 3/9 : RUN x`, then ` ---> Using cache`
-/// where it is found, at its end ` ---> <12 digits of the image>`.
+/// where it is found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClassicLog {
     /// The steps it came to: ARGs before the first FROM, FROMs, instructions.
@@ -27,8 +27,6 @@ pub struct ClassicStep {
     pub instruction: String,
     /// Whether it came from the cache.
     pub cached: bool,
-    /// The short ID of the image after it; none for an empty stage or a failure.
-    pub image: Option<String>,
 }
 
 impl ClassicLog {
@@ -39,16 +37,8 @@ impl ClassicLog {
                 instruction: instruction.to_owned(),
                 ..ClassicStep::default()
             });
-        } else if let (Some(result), Some(step)) =
-            (line.strip_prefix(" ---> "), self.steps.last_mut())
-        {
-            let is_id = result.len() == 12 && result.bytes().all(|b| b.is_ascii_hexdigit());
-            if is_id {
-                // What a RUN prints may look the same; the builder's own comes last.
-                step.image = Some(result.to_owned());
-            } else if result == "Using cache" {
-                step.cached = true;
-            }
+        } else if let (" ---> Using cache", Some(step)) = (line, self.steps.last_mut()) {
+            step.cached = true;
         }
         if !line.is_empty() {
             if self.tail.len() == TAIL {
@@ -64,22 +54,6 @@ impl ClassicLog {
         let (_, instruction) = rest.split_once(" : ")?;
         let number: usize = number.parse().ok()?;
         (number == self.steps.len() + 1).then_some(instruction)
-    }
-
-    /// The last image of each stage, in the order of the file; `None` for empty ones.
-    pub fn stage_images(&self) -> Vec<Option<String>> {
-        let mut images: Vec<Option<String>> = Vec::new();
-        for step in &self.steps {
-            if is_from(step) {
-                images.push(None);
-            }
-            if let Some(last) = images.last_mut()
-                && step.image.is_some()
-            {
-                last.clone_from(&step.image);
-            }
-        }
-        images
     }
 
     /// The RUN steps that were run, not found in the cache.
@@ -107,11 +81,6 @@ fn without_colours(line: &str) -> String {
         text.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
     }
     text
-}
-
-fn is_from(step: &ClassicStep) -> bool {
-    let keyword = step.instruction.split_whitespace().next();
-    keyword.is_some_and(|k| k.eq_ignore_ascii_case("FROM"))
 }
 
 impl Docker {
@@ -159,10 +128,9 @@ mod tests {
     const LOG: &str = "DEPRECATED: The legacy builder is deprecated.\nSending build context to Docker daemon  3.072kB\nStep 1/6 : ARG V=1\nStep 2/6 : FROM scratch AS no\n ---> \nStep 3/6 : FROM debian:bookworm-slim\nbookworm-slim: Pulling from library/debian\n ---> 01d901dc14c2\nStep 4/6 : RUN echo one\n ---> Using cache\n ---> 069f89c260e4\nStep 5/6 : RUN echo Step 9/9 : FROM x\n ---> Running in 34692ba6f93f\nStep 9/9 : FROM x\n ---> aaaaaaaaaaaa\n ---> Removed intermediate container 34692ba6f93f\n ---> 1169dbbdc14b\nStep 6/6 : CMD [\"x\"]\n ---> 3f96d4b9f61c\nSuccessfully built 3f96d4b9f61c\n";
 
     #[test]
-    fn stages_end_with_their_last_image() {
+    fn steps_that_were_run_are_told_from_those_found() {
         let mut log = ClassicLog::default();
         LOG.lines().for_each(|line| log.read_line(line));
-        assert_eq!(log.stage_images(), [None, Some("3f96d4b9f61c".to_owned())]);
         assert_eq!(log.runs(), ["RUN echo Step 9/9 : FROM x"]);
         assert!(log.steps[3].cached);
         assert_eq!(log.message(), "Successfully built 3f96d4b9f61c");

@@ -101,7 +101,6 @@ pub(crate) fn load_as(
     ];
     let loaded = hand_over(docker, &name, &documents);
     if loaded.is_err() && docker.check_interrupt().is_err() {
-        // The engine may have had all of it when we were told to end.
         remove(docker, &name);
     }
     loaded.map(|()| (name, true))
@@ -124,10 +123,12 @@ fn hand_over(docker: &Docker, name: &str, documents: &[(&str, &[u8])]) -> Result
 const REMOVALS: u32 = 10;
 const BETWEEN_REMOVALS: Duration = Duration::from_millis(200);
 
-/// Takes an image of ours away, also after an interrupt, which ends every other command:
-/// the engine may be about to load it, or to end the last container of it.
+/// Takes an image of ours away, unless a container needs it; also after an interrupt, which
+/// ends every other command. The engine may then be about to load it, or to end the last
+/// container of it: the removal is tried again.
 pub(crate) fn remove(docker: &Docker, name: &str) {
-    for _ in 0..REMOVALS {
+    let interrupted = docker.check_interrupt().is_err();
+    for _ in 0..if interrupted { REMOVALS } else { 1 } {
         let removal = docker.command(["image", "rm", name]).output();
         if removal.is_ok_and(|output| output.status.success()) {
             return;

@@ -70,8 +70,7 @@ impl Docker {
         };
         let tried = self.tries_from(&image, address);
         if new {
-            // Another command may be using it.
-            let _ = self.output(["image", "rm", &image]);
+            own_image::remove(self, &image);
         }
         tried
     }

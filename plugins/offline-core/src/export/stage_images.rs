@@ -439,9 +439,8 @@ pub(super) fn is_weak_network(message: &str) -> bool {
     WORDS.iter().any(|w| message.contains(w))
 }
 
-/// Predefined proxy arguments are part of no cache key (fact 7), of the
-/// classic builder neither unless a Dockerfile declares them.
-pub(super) fn proxy_args() -> Vec<(String, String)> {
+/// Predefined proxy arguments are part of no cache key (fact 7).
+fn proxy_args() -> Vec<(String, String)> {
     const NAMES: [&str; 5] = [
         "HTTP_PROXY",
         "HTTPS_PROXY",

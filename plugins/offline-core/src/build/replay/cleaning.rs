@@ -30,7 +30,7 @@ impl OwnImage {
 impl Drop for OwnImage {
     fn drop(&mut self) {
         if self.new {
-            let _ = self.docker.output(["image", "rm", &self.name]);
+            own_image::remove(&self.docker, &self.name);
         }
     }
 }

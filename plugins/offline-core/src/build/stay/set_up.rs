@@ -88,7 +88,7 @@ pub(in crate::build) fn set_up(needs: &SetUp<'_>) -> Result<Staying, Failure> {
         // A container that nobody reaches is of no use.
         container.remove()?;
         if new {
-            let _ = needs.docker.output(["image", "rm", &image]);
+            own_image::remove(needs.docker, &image);
         }
         return Err(ReplayError::Unreached(unreached).into());
     }

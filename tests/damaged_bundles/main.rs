@@ -3,6 +3,8 @@
 // What is shared by the tests is test code too, but clippy does not know it.
 #![allow(clippy::unwrap_used)]
 
+mod parts;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -134,10 +136,11 @@ fn the_same_bundle_gives_the_same_archive_and_is_not_packed_twice() {
     let site = Site::new("a.tar.zst");
     let again = pack(&site.source(), &site.path("b.tar.zst"), &Silent).unwrap();
     let bytes = fs::read(site.path("a.tar.zst")).unwrap();
-    assert_eq!(again.sha256, Digest::of(&bytes));
+    assert_eq!(again.files[0].sha256, Digest::of(&bytes));
     assert_eq!(again.bytes, bytes.len() as u64);
     assert!(!again.reused);
-    write_sums(site.dir.path(), &[("b.tar.zst".into(), Some(again.sha256))]).unwrap();
+    let sum = Some(again.files[0].sha256);
+    write_sums(site.dir.path(), &[("b.tar.zst".into(), sum)]).unwrap();
     let third = pack(&site.source(), &site.path("b.tar.zst"), &Silent).unwrap();
     assert!(third.reused);
     // An archive that was damaged since is written anew.

@@ -4,4 +4,4 @@ mod args;
 mod run;
 mod words;
 
-pub use args::{Archive, Args, BuildArg, SiteEngine, SiteEngineError, SiteStore};
+pub use args::{Archive, Args, BuildArg, SiteEngine, SiteEngineError, SiteStore, Split};

@@ -23,6 +23,10 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         let words = "--builder has no effect any more: one set of stages serves both builders";
         terminal.reporter().event(Event::Note(words.into()));
     }
+    if args.split.is_some() && args.archive == Some(Archive::None) {
+        let words = "--split has no effect with --archive none: the folder is carried as it is";
+        terminal.reporter().event(Event::Note(words.into()));
+    }
     if let Some(file) = &args.fetch {
         let summary = export::fetch(&docker, &options, file, terminal.reporter())?;
         match args.format {
@@ -54,6 +58,7 @@ fn options(args: &Args) -> ExportOptions {
             Some(Archive::None) => ArchiveChoice::None,
             Some(Archive::File(path)) => ArchiveChoice::File(path.clone()),
         },
+        split: args.split.map(|split| split.0),
         platform: args.platform.clone(),
         site: args.site_engine.as_ref().map(|site| Engine {
             version: site.version.clone(),

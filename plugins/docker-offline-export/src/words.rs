@@ -1,5 +1,7 @@
 //! What an export says at its end.
 
+use std::path::PathBuf;
+
 use offline_core::export::{FetchSummary, RecordingCost, Summary};
 use offline_terminal::{bytes, seconds};
 
@@ -109,13 +111,29 @@ fn of_carrying(summary: &Summary) -> String {
         .filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned()))
         .collect();
     format!(
-        "Archive: {} ({})\nBeside it: {}\n\nCarry {} and the project folder, then on the other side, in the carried folder:\n  ./install.sh\nand in the project folder, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
+        "Archive: {} ({}{})\nBeside it: {}\n\nCarry {} and the project folder, then on the other side, in the carried folder:\n  ./install.sh\nand in the project folder, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
         archive.display(),
         bytes(size),
+        in_parts(&summary.parts),
         names.join(", "),
         archive.parent().unwrap_or(archive).display(),
         archive.file_name().unwrap_or_default().to_string_lossy(),
     )
+}
+
+/// ` in 3 parts, .001 to .003`
+fn in_parts(parts: &[PathBuf]) -> String {
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
+        return String::new();
+    };
+    let number = |path: &PathBuf| {
+        let number = path.extension().unwrap_or_default();
+        number.to_string_lossy().into_owned()
+    };
+    match parts.len() {
+        1 => format!(" in 1 part, .{}", number(first)),
+        of => format!(" in {of} parts, .{} to .{}", number(first), number(last)),
+    }
 }
 
 /// What recording the network cost.

@@ -4,10 +4,12 @@ mod archive;
 mod build_arg;
 mod network;
 mod site_engine;
+mod split;
 
 pub use archive::Archive;
 pub use build_arg::BuildArg;
 pub use site_engine::{SiteEngine, SiteEngineError, SiteStore};
+pub use split::Split;
 
 use std::path::PathBuf;
 
@@ -29,6 +31,10 @@ pub struct Args {
     /// Archive to write (.tar.zst, .tar.gz or .tar), or "none" (default: build-cache-YYYYMMDD.tar.zst; beside a --cache-dir of your own, of its name)
     #[arg(long, value_name = "FILE|none", value_hint = ValueHint::FilePath)]
     pub archive: Option<Archive>,
+
+    /// Write the archive in numbered parts of at most this size: 3900M, 4G, or fat32, dvd or cd
+    #[arg(long, value_name = "SIZE|fat32|dvd|cd", conflicts_with = "fetch")]
+    pub split: Option<Split>,
 
     /// Without effect: every bundle serves both builders
     #[arg(long, hide = true, value_name = "BUILDER", value_parser = ["buildkit", "classic", "both"])]

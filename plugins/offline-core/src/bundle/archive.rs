@@ -1,23 +1,42 @@
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use super::compression::{Compression, Encoder};
+use super::parts::{Output, Parts, Written};
 use super::{Error, NETWORK_ARTIFACT, NETWORK_BODY, RECORD_FILE, Record, archive_reader, sums};
 use crate::event::{Reporter, Task, Work};
-use crate::layout::{Digest, Hashed, Layout, Replacement, hash_reader, media_type, read_bounded};
+use crate::layout::{Digest, Layout, media_type, read_bounded};
 
 /// The documents at the root of a bundle, in the order of the archive.
 pub(super) const DOCUMENTS: [&str; 4] = [RECORD_FILE, "index.json", "manifest.json", "oci-layout"];
 
+/// Where an archive goes, and in what.
+#[derive(Debug, Clone, Copy)]
+pub struct Packing<'a> {
+    /// Its name, which says how it is compressed.
+    pub archive: &'a Path,
+    /// The most bytes that a file of it may have: then it is written in parts.
+    pub split: Option<u64>,
+}
+
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Packing<'a> {
+    fn from(archive: &'a P) -> Self {
+        Self {
+            archive: archive.as_ref(),
+            split: None,
+        }
+    }
+}
+
 /// An archive that has been written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveSummary {
     /// Its size in bytes.
     pub bytes: u64,
-    /// Its digest.
-    pub sha256: Digest,
+    /// Its file, or its parts in their order.
+    pub files: Vec<Written>,
     /// Whether the archive of an earlier export served as it was.
     pub reused: bool,
 }
@@ -27,21 +46,22 @@ pub struct ArchiveSummary {
 /// The same bundle gives the same bytes. An archive that is already there stays
 /// until the new one is whole; one that holds this very bundle, by its first
 /// files and by `SHA256SUMS` beside it, is not written again.
-pub fn pack(
+pub fn pack<'a>(
     folder: &Path,
-    archive: &Path,
+    to: impl Into<Packing<'a>>,
     reporter: &dyn Reporter,
 ) -> Result<ArchiveSummary, Error> {
-    pack_without(folder, archive, &BTreeSet::new(), reporter)
+    pack_without(folder, to, &BTreeSet::new(), reporter)
 }
 
 /// The same without these blobs: the bundle that it adds to has them.
-pub fn pack_without(
+pub fn pack_without<'a>(
     folder: &Path,
-    archive: &Path,
+    to: impl Into<Packing<'a>>,
     held: &BTreeSet<Digest>,
     reporter: &dyn Reporter,
 ) -> Result<ArchiveSummary, Error> {
+    let Packing { archive, split } = to.into();
     let compression = Compression::of_name(archive)?;
     let layout = Layout::open(folder)?;
     let record = Record::read(folder)?;
@@ -56,15 +76,13 @@ pub fn pack_without(
         },
         Some(total),
     );
-    if let Some(summary) = reusable(folder, archive)? {
+    if let Some(summary) = reusable(folder, archive, split)? {
         task.advance(total);
         return Ok(summary);
     }
-    let write = |e: io::Error| Error::io("write", archive)(e);
-    let mut replacement = Replacement::of(archive)?;
-    let out = replacement.file().try_clone().map_err(write)?;
-    let hashed = Hashed::new(BufWriter::with_capacity(1 << 18, out));
-    let encoder = Encoder::new(compression, hashed).map_err(write)?;
+    let write = |e: io::Error| failed(archive, e);
+    let output = Output::of(archive, split)?;
+    let encoder = Encoder::new(compression, output).map_err(write)?;
     let mut tar = tar::Builder::new(encoder);
     for name in DOCUMENTS {
         let bytes = read_bounded(&folder.join(name), name)?;
@@ -78,15 +96,20 @@ pub fn pack_without(
         let name = format!("blobs/sha256/{}", digest.hex());
         append(&mut tar, &name, *size, file).map_err(write)?;
     }
-    let hashed = tar.into_inner().and_then(Encoder::finish).map_err(write)?;
-    let (mut out, sha256, bytes) = hashed.finish();
-    out.flush().map_err(write)?;
-    replacement.commit()?;
+    let output = tar.into_inner().and_then(Encoder::finish).map_err(write)?;
+    let (files, bytes) = output.commit()?;
     Ok(ArchiveSummary {
         bytes,
-        sha256,
+        files,
         reused: false,
     })
+}
+
+/// What an [`Output`] refused by itself is said in its own words.
+fn failed(archive: &Path, error: io::Error) -> Error {
+    error
+        .downcast::<Error>()
+        .unwrap_or_else(|error| Error::io("write", archive)(error))
 }
 
 /// Every blob with its size: what names other blobs comes first, so that a
@@ -133,8 +156,12 @@ fn archive_order(layout: &Layout, record: &Record) -> Result<Vec<(Digest, u64)>,
         .collect()
 }
 
-fn reusable(folder: &Path, archive: &Path) -> Result<Option<ArchiveSummary>, Error> {
-    let Some(expected) = sums::recorded(archive) else {
+fn reusable(
+    folder: &Path,
+    archive: &Path,
+    split: Option<u64>,
+) -> Result<Option<ArchiveSummary>, Error> {
+    let Some(files) = recorded(archive, split) else {
         return Ok(None);
     };
     let Ok(documents) = archive_reader::read_documents(archive) else {
@@ -146,14 +173,31 @@ fn reusable(folder: &Path, archive: &Path) -> Result<Option<ArchiveSummary>, Err
             return Ok(None);
         }
     }
-    let (sha256, bytes) = File::open(archive)
-        .and_then(|file| hash_reader(file, &|_| ()))
-        .map_err(Error::io("read", archive))?;
-    Ok((sha256 == expected).then_some(ArchiveSummary {
+    let mut bytes = 0;
+    for file in &files {
+        let (sha256, size) = sums::hash_file(&file.path, &|_| ())?;
+        if sha256 != file.sha256 {
+            return Ok(None);
+        }
+        bytes += size;
+    }
+    Ok(Some(ArchiveSummary {
         bytes,
-        sha256,
+        files,
         reused: true,
     }))
+}
+
+/// What is there in the form that is asked for, with what `SHA256SUMS` says of it.
+fn recorded(archive: &Path, split: Option<u64>) -> Option<Vec<Written>> {
+    match split {
+        Some(most) if !archive.exists() => Parts::of(archive)?.as_split(most),
+        None if archive.is_file() => Some(vec![Written {
+            path: archive.to_owned(),
+            sha256: sums::recorded(archive)?,
+        }]),
+        _ => None,
+    }
 }
 
 fn append<W: Write>(

@@ -1,11 +1,11 @@
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::rc::Rc;
 
 use super::archive::DOCUMENTS;
+use super::parts::{self, Joined, Parts};
 use super::{Compression, Error, RECORD_FILE, Record, compression};
 use crate::event::Task;
 use crate::layout::{self, Digest, read_document};
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     pub(super) fn open(path: &'a Path, task: Option<&'a Task<'a>>) -> Result<Self, Error> {
         let ended = Rc::new(Cell::new(false));
         let source = Source {
-            file: compression::open(path)?,
+            file: parts::open(path)?,
             ended: ended.clone(),
             task,
         };
@@ -210,6 +210,12 @@ pub(super) fn whole_document(
 }
 
 pub(super) fn cut(archive: &Path, at: Option<&str>) -> Error {
+    // Without sums beside them, nothing else says that there are more.
+    if !archive.exists()
+        && let Some(parts) = Parts::of(archive)
+    {
+        return parts.behind_the_last();
+    }
     Error::Truncated {
         path: archive.to_owned(),
         at: at.map(ToOwned::to_owned),
@@ -241,7 +247,7 @@ fn checked_name(path: &Path, raw: &[u8], kind: tar::EntryType) -> Result<String,
 
 /// The archive's bytes; remembers whether they came to their end.
 struct Source<'a> {
-    file: File,
+    file: Joined,
     ended: Rc<Cell<bool>>,
     task: Option<&'a Task<'a>>,
 }

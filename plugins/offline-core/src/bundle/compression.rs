@@ -1,4 +1,3 @@
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
@@ -140,17 +139,4 @@ pub(super) fn decoder<'a, R: Read + 'a>(
         Compression::None => Box::new(whole),
     };
     Ok((kind, decoder))
-}
-
-/// Opens an archive for reading.
-pub(super) fn open(path: &Path) -> Result<File, Error> {
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    let metadata = file.metadata().map_err(Error::io("read", path))?;
-    if !metadata.is_file() {
-        return Err(Error::NotABundle {
-            path: path.to_owned(),
-            why: "it is no regular file".into(),
-        });
-    }
-    Ok(file)
 }

@@ -134,6 +134,24 @@ pub enum Error {
         /// The digest of the bytes.
         actual: Digest,
     },
+    /// Parts of an archive are not here, or not as they were written.
+    #[error("{archive} is not whole:{}", parts_in_words(missing, altered), archive = archive.display())]
+    Parts {
+        /// The archive that they are parts of.
+        archive: PathBuf,
+        /// The numbers of those that are missing, from 1.
+        missing: Vec<usize>,
+        /// The numbers of those that are altered.
+        altered: Vec<usize>,
+    },
+    /// An archive would have more parts than are written at once.
+    #[error("{archive} would have more than {most} parts", archive = archive.display())]
+    TooManyParts {
+        /// The archive.
+        archive: PathBuf,
+        /// How many it may have.
+        most: usize,
+    },
     /// The archive's name has an unknown ending.
     #[error("{path}: an archive's name ends in .tar.zst, .tar.gz or .tar", path = path.display())]
     UnknownFormat {
@@ -198,14 +216,17 @@ impl Explain for Error {
         match self {
             Self::NotFound { .. } | Self::NothingToAddTo { .. } => Kind::BundleNotFound,
             Self::InContext { .. } => Kind::BundleInContext,
-            Self::NotABundle { .. } | Self::UnknownFormat { .. } | Self::WantedMalformed { .. } => {
-                Kind::NotABundle
-            }
+            Self::NotABundle { .. }
+            | Self::UnknownFormat { .. }
+            | Self::TooManyParts { .. }
+            | Self::WantedMalformed { .. } => Kind::NotABundle,
             Self::Newer { .. } | Self::Recording(offline_network::Error::Newer { .. }) => {
                 Kind::BundleNewer
             }
             Self::Truncated { .. } => Kind::BundleTruncated,
+            Self::Parts { altered, .. } if altered.is_empty() => Kind::BundleTruncated,
             Self::RecordMalformed { .. }
+            | Self::Parts { .. }
             | Self::Recording(_)
             | Self::Altered { .. }
             | Self::Refused { .. }
@@ -232,6 +253,14 @@ impl Explain for Error {
             Self::UnknownFormat { .. } => "give the archive another name, as in --archive build-cache.tar.zst".into(),
             Self::Newer { tool_version, .. } => format!("install docker-offline {tool_version} or later; its binaries lie beside the archive (run ./install.sh there)"),
             Self::Truncated { .. } | Self::Altered { .. } | Self::SumMismatch { .. } | Self::RecordMalformed { .. } | Self::BlobMissing { .. } => "copy the archive again and compare it with: sha256sum -c SHA256SUMS".into(),
+            Self::Parts { archive, missing, altered } => {
+                let name = archive.file_name().unwrap_or_default().to_string_lossy();
+                let mut numbers: Vec<usize> = missing.iter().chain(altered).copied().collect();
+                numbers.sort_unstable();
+                let files: Vec<String> = numbers.iter().map(|n| format!("{name}.{n:03}")).collect();
+                format!("copy again, beside the others or into a folder beside them: {}; then run the same command again, nothing was changed", files.join(", "))
+            }
+            Self::TooManyParts { .. } => "give a larger size with --split".into(),
             Self::Recording(offline_network::Error::Newer { .. }) => "install the version of docker-offline that lies beside the archive (run ./install.sh there)".into(),
             Self::Recording(_) => "export the bundle again".into(),
             Self::Refused { .. } => "do not use this file; export the bundle again".into(),
@@ -240,4 +269,15 @@ impl Explain for Error {
             _ => return None,
         })
     }
+}
+
+/// ` part 003 and part 007 are missing, part 005 is altered`
+fn parts_in_words(missing: &[usize], altered: &[usize]) -> String {
+    let of = |numbers: &[usize], what: &str| {
+        let named: Vec<String> = numbers.iter().map(|n| format!("part {n:03}")).collect();
+        let verb = if numbers.len() == 1 { "is" } else { "are" };
+        (!named.is_empty()).then(|| format!(" {} {verb} {what}", named.join(" and ")))
+    };
+    let said = [of(missing, "missing"), of(altered, "altered")];
+    said.into_iter().flatten().collect::<Vec<_>>().join(",")
 }

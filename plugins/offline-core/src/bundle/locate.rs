@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::parts::{Parts, part_of};
 use super::{Error, Record, read_record};
 
 /// The bundle folder's usual name, and the start of its archives' names.
@@ -135,6 +136,12 @@ pub fn additions(
 }
 
 fn explicitly(path: &Path) -> Result<Located, Error> {
+    if let Some((archive, _)) = part_of(path).filter(|_| path.is_file()) {
+        return Ok(Located::Archive(archive));
+    }
+    if !path.exists() && Parts::of(path).is_some() {
+        return Ok(Located::Archive(path.to_owned()));
+    }
     let metadata = fs::metadata(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::NotFound {
             looked: vec![path.display().to_string()],
@@ -146,7 +153,8 @@ fn explicitly(path: &Path) -> Result<Located, Error> {
             return Ok(Located::Directory(path.to_owned()));
         }
         // The folder that was carried, with the archive in it.
-        return within(path)?.ok_or_else(|| Error::NotABundle {
+        let found = within(path)?.or_else(|| parts_within(path));
+        return found.ok_or_else(|| Error::NotABundle {
             path: path.to_owned(),
             why: "it holds neither bundle.json nor an archive".into(),
         });
@@ -159,6 +167,17 @@ fn within(place: &Path) -> Result<Option<Located>, Error> {
         &place.join(DEFAULT_NAME),
         newest_archive(place, DEFAULT_NAME),
     )
+}
+
+/// Parts in the folders of a folder, as copies of several media lie there.
+fn parts_within(path: &Path) -> Option<Located> {
+    let folders = fs::read_dir(path).into_iter().flatten().flatten();
+    let folders = folders.map(|entry| entry.path()).filter(|p| p.is_dir());
+    let found = folders.flat_map(|folder| archives(&folder, DEFAULT_NAME));
+    let names = found.filter(|archive| !archive.exists());
+    let archive = names.filter_map(|archive| Some(path.join(archive.file_name()?)));
+    // Of several, the name of the last day.
+    archive.max().map(Located::Archive)
 }
 
 fn name_of(folder: &Path) -> String {
@@ -212,17 +231,21 @@ fn newest_archive(place: &Path, prefix: &str) -> Option<(PathBuf, Option<Record>
     newest
 }
 
-/// The archives in a folder whose names begin like this, in their order.
+/// The archives in a folder whose names begin like this, in their order; of one in parts
+/// the name that its parts share.
 fn archives(place: &Path, prefix: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(place).into_iter().flatten();
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .map(|path| part_of(&path).map_or(path, |(archive, _)| archive))
         .filter(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(prefix) && super::Compression::of_name(path).is_ok() && path.is_file()
+            name.starts_with(prefix) && super::Compression::of_name(path).is_ok()
         })
         .collect();
     paths.sort();
+    paths.dedup();
     paths
 }
 

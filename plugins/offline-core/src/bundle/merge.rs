@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{AddsTo, Error, Record, read_record, unpack, verified};
+use super::{AddsTo, Error, Record, archive_bytes, read_record, unpack, verified};
 use crate::event::{Reporter, Task, Work};
 use crate::layout::Layout;
 
@@ -46,7 +46,8 @@ pub fn merge(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<M
     let work = Work::Unpack {
         archive: name.into_owned(),
     };
-    let size = std::fs::metadata(archive).map_or(0, |m| m.len());
+    unpack::parts_are_whole(archive, reporter)?;
+    let size = archive_bytes(archive);
     let task = Task::start(reporter, work, Some(size));
     let unpacked = unpack::unpack_blobs(archive, &layout, &addition, &task).and_then(|state| {
         for network in &new {

@@ -4,6 +4,7 @@
 
 mod archive;
 mod archive_reader;
+mod blobs;
 mod carried;
 mod compression;
 mod contexts;
@@ -15,6 +16,7 @@ mod inventory;
 mod locate;
 mod merge;
 mod network;
+mod parts;
 mod place;
 mod record;
 mod site;
@@ -23,7 +25,7 @@ mod unpack;
 mod verified;
 mod wanted;
 
-pub use archive::{ArchiveSummary, pack, pack_without};
+pub use archive::{ArchiveSummary, Packing, pack, pack_without};
 pub use archive_reader::read_record;
 pub use carried::Carried;
 pub use compression::Compression;
@@ -42,6 +44,7 @@ pub use network::{
     ASKED, EXCHANGES, NETWORK_ARTIFACT, NETWORK_BODY, NetworkContents, NetworkRecord, NetworkStep,
     ServiceNetwork, StepRequests,
 };
+pub use parts::{Written, archive_bytes};
 pub(crate) use place::{beside, swallows};
 pub use record::{
     AddsTo, ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
@@ -51,9 +54,9 @@ pub(crate) use site::{
     FETCHED_ON_SITE, SITE_FOLDER, STAY_FOLDER, copied_dockerfiles, original_dockerfile,
     stale_copies,
 };
-pub use sums::{SUMS_FILE, verify_archive_sum, write_sums};
+pub use sums::{SUMS_FILE, write_sums};
 pub use unpack::{Unpacked, unpack};
-pub use verified::verify_bundle;
+pub use verified::{Proof, verify_archive, verify_bundle};
 pub use wanted::{
     OmittedFile, WANTED_FILE_LIMIT, WANTED_FORMAT, WANTED_LIMIT, Wanted, WantedBundle,
     WantedDockerfile, WantedFile, WantedRequest, WantedService,

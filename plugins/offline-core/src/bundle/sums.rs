@@ -13,7 +13,7 @@ pub fn write_sums(folder: &Path, files: &[(String, Option<Digest>)]) -> Result<(
     for (name, known) in files {
         let digest = match known {
             Some(digest) => *digest,
-            None => hash_file(&folder.join(name), &|_| ())?,
+            None => hash_file(&folder.join(name), &|_| ())?.0,
         };
         lines.push(format!("{}  {name}\n", digest.hex()));
     }
@@ -23,37 +23,29 @@ pub fn write_sums(folder: &Path, files: &[(String, Option<Digest>)]) -> Result<(
     )?)
 }
 
-/// Compares an archive with the `SHA256SUMS` beside it. Gives its digest, or
-/// `None` if there is no such file or it does not name the archive.
-pub fn verify_archive_sum(archive: &Path, progress: Progress<'_>) -> Result<Option<Digest>, Error> {
-    let Some(expected) = recorded(archive) else {
-        return Ok(None);
-    };
-    let actual = hash_file(archive, progress)?;
-    if actual != expected {
-        return Err(Error::SumMismatch {
-            path: archive.to_owned(),
-            expected,
-            actual,
-        });
-    }
-    Ok(Some(actual))
-}
-
 /// What the `SHA256SUMS` beside a file says of it.
 pub(super) fn recorded(file: &Path) -> Option<Digest> {
     let name = file.file_name()?.to_str()?;
-    let bytes = read_bounded(&file.with_file_name(SUMS_FILE), SUMS_FILE).ok()?;
-    String::from_utf8(bytes).ok()?.lines().find_map(|line| {
-        let (hex, rest) = line.split_once(' ')?;
-        let named = rest.strip_prefix([' ', '*'])?;
-        (named == name).then(|| Digest::from_hex(hex).ok())?
-    })
+    let mut named = read(file.parent()?).into_iter();
+    named.find_map(|(of, digest)| (of == name).then_some(digest))
 }
 
-fn hash_file(path: &Path, progress: Progress<'_>) -> Result<Digest, Error> {
+/// Every name in the `SHA256SUMS` of a folder, with its sum; none where there is no such
+/// file.
+pub(super) fn read(folder: &Path) -> Vec<(String, Digest)> {
+    let bytes = read_bounded(&folder.join(SUMS_FILE), SUMS_FILE).unwrap_or_default();
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let of_line = |line: &str| {
+        let (hex, rest) = line.split_once(' ')?;
+        let named = rest.strip_prefix([' ', '*'])?;
+        Some((named.to_owned(), Digest::from_hex(hex).ok()?))
+    };
+    text.lines().filter_map(of_line).collect()
+}
+
+/// The digest of a file and its size in bytes.
+pub(super) fn hash_file(path: &Path, progress: Progress<'_>) -> Result<(Digest, u64), Error> {
     File::open(path)
         .and_then(|file| hash_reader(file, progress))
-        .map(|(digest, _)| digest)
         .map_err(Error::io("read", path))
 }

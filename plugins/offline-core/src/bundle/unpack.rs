@@ -1,10 +1,13 @@
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use super::archive::DOCUMENTS;
-use super::archive_reader::{Reader, cut, whole_document};
-use super::{Error, RECORD_FILE, Record, verified};
+use super::archive_reader::{Reader, whole_document};
+use super::blobs::{Blobs, Coming, Looking};
+use super::{Error, RECORD_FILE, Record, archive_bytes, parts, verified};
+use serde::de::DeserializeOwned;
+
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{self, Digest, Index, Layout, Manifest, media_type, replace_file};
 
@@ -25,7 +28,7 @@ pub struct Unpacked {
 /// are skipped, so a cut run continues; the old bundle stays whole until all
 /// blobs of the new one are there.
 pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<Unpacked, Error> {
-    let size = std::fs::metadata(archive).map_or(0, |m| m.len());
+    let size = archive_bytes(archive);
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     let work = Work::Unpack {
         archive: name.into_owned(),
@@ -37,6 +40,7 @@ pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<
             ..Unpacked::default()
         });
     }
+    parts_are_whole(archive, reporter)?;
     let task = Task::start(reporter, work, Some(size));
     let new = !folder.exists();
     let result = unpack_into(archive, folder, &record, &task);
@@ -48,6 +52,16 @@ pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<
     result
 }
 
+/// Each part is looked at before anything is touched: all that has to be copied again is
+/// said at once.
+pub(super) fn parts_are_whole(archive: &Path, reporter: &dyn Reporter) -> Result<(), Error> {
+    if archive.exists() {
+        return Ok(());
+    }
+    let task = Task::start(reporter, Work::Verify, Some(archive_bytes(archive)));
+    parts::check(archive, &|bytes| task.advance(bytes))
+}
+
 fn unpack_into(
     archive: &Path,
     folder: &Path,
@@ -56,7 +70,8 @@ fn unpack_into(
 ) -> Result<Unpacked, Error> {
     let trusted = !folder.join("blobs").exists() || verified::is_marked(folder);
     let layout = Layout::create(folder)?;
-    let unpacked = unpack_blobs(archive, &layout, record, task)?.finish()?;
+    let unpacked = unpack_blobs(archive, &layout, record, task)?;
+    let unpacked = unpacked.finish(&layout)?;
     layout.collect_garbage(record.extra_roots())?;
     if trusted {
         verified::mark(&layout)?;
@@ -72,9 +87,27 @@ pub(super) fn unpack_blobs<'a>(
     record: &'a Record,
     task: &Task<'_>,
 ) -> Result<State<'a>, Error> {
+    let state = read_all(archive, Box::new(layout), record, Some(task))?;
+    layout.sync()?;
+    Ok(state)
+}
+
+/// Reads an archive as [`unpack`] does, and refuses what that would refuse; nothing is
+/// kept.
+pub(super) fn look_through(archive: &Path, task: &Task<'_>) -> Result<(), Error> {
+    let (record, _) = Reader::open(archive, None)?.record()?;
+    read_all(archive, Box::new(Looking::default()), &record, Some(task)).map(|_| ())
+}
+
+fn read_all<'a>(
+    archive: &'a Path,
+    blobs: Box<dyn Blobs + 'a>,
+    record: &'a Record,
+    task: Option<&Task<'_>>,
+) -> Result<State<'a>, Error> {
     let mut state = State {
         archive,
-        layout,
+        blobs,
         record,
         documents: BTreeMap::new(),
         expected: record
@@ -84,7 +117,7 @@ pub(super) fn unpack_blobs<'a>(
             .collect(),
         unpacked: Unpacked::default(),
     };
-    let mut reader = Reader::open(archive, Some(task))?;
+    let mut reader = Reader::open(archive, task)?;
     reader.each(&mut |name, size, entry| {
         state.take(name, size, entry)?;
         Ok(true)
@@ -131,7 +164,7 @@ impl Expected {
 /// What was read of an archive whose blobs are there.
 pub(super) struct State<'a> {
     archive: &'a Path,
-    layout: &'a Layout,
+    blobs: Box<dyn Blobs + 'a>,
     record: &'a Record,
     documents: BTreeMap<String, Vec<u8>>,
     /// Every blob that something read so far names.
@@ -168,49 +201,20 @@ impl State<'_> {
                 why: format!("it should have {} bytes, not {size}", expected.size),
             });
         }
-        if !self.layout.has_blob(&digest, Some(expected.size)) {
-            self.write(name, &digest, expected.size, entry)?;
+        if !self.blobs.has(&digest, expected.size) {
+            let coming = Coming {
+                archive: self.archive,
+                name,
+                digest,
+                size,
+                is_document: media_type::is_index(&expected.media_type)
+                    || media_type::is_manifest(&expected.media_type),
+            };
+            self.blobs.take(&coming, entry)?;
+            self.unpacked.new_blobs += 1;
+            self.unpacked.new_bytes += size;
         }
         self.learn(&digest, &expected.media_type)
-    }
-
-    fn write(
-        &mut self,
-        name: &str,
-        digest: &Digest,
-        size: u64,
-        entry: &mut dyn Read,
-    ) -> Result<(), Error> {
-        let mut writer = self.layout.blob_writer()?;
-        let mut limited = entry.take(size);
-        let mut buffer = vec![0; 1 << 17];
-        loop {
-            let n = match limited.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(Error::io("read", self.archive)(e)),
-            };
-            if let Err(error) = writer.write_all(&buffer[..n]) {
-                return Err(Error::io("write", self.layout.path())(error));
-            }
-        }
-        if writer.size() < size {
-            return Err(cut(self.archive, Some(name)));
-        }
-        match writer.commit(Some(digest)) {
-            Ok(_) => {
-                self.unpacked.new_blobs += 1;
-                self.unpacked.new_bytes += size;
-                Ok(())
-            }
-            Err(layout::Error::DigestMismatch { actual, .. }) => Err(Error::Altered {
-                path: self.archive.to_owned(),
-                what: name.to_owned(),
-                why: format!("its bytes have the digest {actual}"),
-            }),
-            Err(error) => Err(error.into()),
-        }
     }
 
     fn document(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
@@ -254,13 +258,13 @@ impl State<'_> {
     /// Reads what a document blob names.
     fn learn(&mut self, digest: &Digest, media_type: &str) -> Result<(), Error> {
         if media_type::is_index(media_type) {
-            let index: Index = self.layout.read_json_blob(digest)?;
+            let index: Index = self.named_document(digest)?;
             for manifest in index.manifests {
                 // Other platforms than the one carried are named too.
                 self.expect(manifest, false);
             }
         } else if media_type::is_manifest(media_type) {
-            let manifest: Manifest = self.layout.read_json_blob(digest)?;
+            let manifest: Manifest = self.named_document(digest)?;
             for blob in manifest.layers.into_iter().chain([manifest.config]) {
                 self.expect(layout::Descriptor::new("", blob.digest, blob.size), true);
             }
@@ -268,19 +272,27 @@ impl State<'_> {
         Ok(())
     }
 
+    fn named_document<T: DeserializeOwned>(&mut self, digest: &Digest) -> Result<T, Error> {
+        let bytes = self.blobs.document(digest)?;
+        serde_json::from_slice(&bytes).map_err(|source| {
+            let what = digest.to_string();
+            layout::Error::Malformed { what, source }.into()
+        })
+    }
+
     /// Fails where something that the bundle needs is not there.
     fn complete(&self) -> Result<(), Error> {
         let mut needed: Vec<_> = self.expected.iter().filter(|(_, e)| e.needed).collect();
         needed.sort_unstable_by_key(|(digest, _)| **digest);
         for (digest, expected) in needed {
-            if !self.layout.has_blob(digest, Some(expected.size)) {
+            if !self.blobs.has(digest, expected.size) {
                 return Err(Error::BlobMissing {
                     digest: *digest,
                     path: self.archive.to_owned(),
                 });
             }
         }
-        Ok(self.layout.sync()?)
+        Ok(())
     }
 
     /// How much was new.
@@ -289,14 +301,14 @@ impl State<'_> {
     }
 
     /// Writes the documents, which makes the folder this bundle.
-    fn finish(self) -> Result<Unpacked, Error> {
+    fn finish(self, layout: &Layout) -> Result<Unpacked, Error> {
         // The record comes last: it is what makes the folder this bundle.
         for name in ["manifest.json", "index.json", RECORD_FILE] {
             let bytes = self.documents.get(name).ok_or_else(|| Error::Truncated {
                 path: self.archive.to_owned(),
                 at: Some(name.to_owned()),
             })?;
-            replace_file(&self.layout.path().join(name), bytes)?;
+            replace_file(&layout.path().join(name), bytes)?;
         }
         Ok(self.unpacked)
     }

@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use super::{Error, RECORD_FILE, Record};
+use super::parts::Parts;
+use super::{Error, RECORD_FILE, Record, sums, unpack};
+use crate::event::Task;
 use crate::layout::{Digest, Finding, Layout, Progress, read_bounded, replace_file};
 
 /// Says which record the blobs beside it were verified for.
@@ -61,6 +63,44 @@ pub(super) fn documents_fit(layout: &Layout) -> Result<Record, Error> {
         }
     }
     Ok(record)
+}
+
+/// What an archive was found whole by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// `SHA256SUMS` beside it.
+    Sums,
+    /// The digests in it, read as it would be unpacked.
+    Digests,
+}
+
+/// Verifies an archive: against the `SHA256SUMS` beside it where that names it, or each of
+/// its parts; else by the digests of all that is in it, as it would be unpacked.
+///
+/// # Errors
+///
+/// Whatever is missing, cut, altered or refused. Nothing is written.
+pub fn verify_archive(archive: &Path, task: &Task<'_>) -> Result<Proof, Error> {
+    let progress = |bytes| task.advance(bytes);
+    if !archive.exists()
+        && let Some(parts) = Parts::of(archive)
+        && parts.check(&progress)?
+    {
+        return Ok(Proof::Sums);
+    }
+    let Some(expected) = sums::recorded(archive) else {
+        unpack::look_through(archive, task)?;
+        return Ok(Proof::Digests);
+    };
+    let (actual, _) = sums::hash_file(archive, &progress)?;
+    if actual != expected {
+        return Err(Error::SumMismatch {
+            path: archive.to_owned(),
+            expected,
+            actual,
+        });
+    }
+    Ok(Proof::Sums)
 }
 
 /// Verifies a bundle folder: record, index, and every blob's bytes.

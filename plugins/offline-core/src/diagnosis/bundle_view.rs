@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use crate::bundle::{self, Inventory, Located, Record, locate_both};
+use crate::bundle::{self, Inventory, Located, Proof, Record, locate_both};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::{self, Digest, Layout};
@@ -30,11 +30,10 @@ pub trait BundleView {
 /// What comparing a bundle with its digests has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wholeness {
-    /// Every byte is what was written.
-    Whole,
-    /// There is no sum beside the archive; its bytes are compared while it is
-    /// unpacked.
-    Unproven,
+    /// The archive, or each part of it, has the sum that `SHA256SUMS` names.
+    BySum,
+    /// Every document and blob has its digest.
+    ByDigests,
     /// These blobs are damaged.
     Damaged(Vec<layout::Finding>),
 }
@@ -88,13 +87,13 @@ impl BundleView for CarriedBundle<'_> {
     }
 
     fn size(&self) -> u64 {
-        let of = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
         match &self.located {
-            Located::Archive(archive) => of(archive),
+            Located::Archive(archive) => bundle::archive_bytes(archive),
             Located::Directory(folder) => {
                 let blobs = std::fs::read_dir(folder.join("blobs/sha256"));
                 let blobs = blobs.into_iter().flatten().flatten();
-                blobs.map(|blob| of(&blob.path())).sum()
+                let sizes = blobs.map(|blob| blob.metadata().map_or(0, |m| m.len()));
+                sizes.sum()
             }
         }
     }
@@ -114,22 +113,17 @@ impl BundleView for CarriedBundle<'_> {
     }
 
     fn verify(&self) -> Result<Wholeness, Failure> {
-        let total = self
-            .is_archive()
-            .then(|| std::fs::metadata(self.path()).ok())
-            .flatten()
-            .map(|metadata| metadata.len());
+        let total = self.is_archive().then(|| self.size());
         let task = Task::start(self.reporter, Work::Verify, total);
-        let progress = |bytes| task.advance(bytes);
         Ok(match &self.located {
-            Located::Archive(archive) => match bundle::verify_archive_sum(archive, &progress)? {
-                Some(_) => Wholeness::Whole,
-                None => Wholeness::Unproven,
+            Located::Archive(archive) => match bundle::verify_archive(archive, &task)? {
+                Proof::Sums => Wholeness::BySum,
+                Proof::Digests => Wholeness::ByDigests,
             },
             Located::Directory(folder) => {
                 let threads = std::thread::available_parallelism().map_or(1, usize::from);
-                match bundle::verify_bundle(folder, threads, &progress)? {
-                    damaged if damaged.is_empty() => Wholeness::Whole,
+                match bundle::verify_bundle(folder, threads, &|bytes| task.advance(bytes))? {
+                    damaged if damaged.is_empty() => Wholeness::ByDigests,
                     damaged => Wholeness::Damaged(damaged),
                 }
             }
@@ -170,7 +164,7 @@ mod tests {
         let find = || CarriedBundle::find(None, None, dir.path(), &Silent).unwrap();
         assert_eq!(find().record().project, "shop");
         assert!(!find().is_archive());
-        assert_eq!(find().verify().unwrap(), Wholeness::Whole);
+        assert_eq!(find().verify().unwrap(), Wholeness::ByDigests);
         assert_eq!(find().size(), b"an inventory".len() as u64);
         std::fs::remove_file(blob).unwrap();
         let Wholeness::Damaged(damaged) = find().verify().unwrap() else {
@@ -181,24 +175,36 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_whole_by_its_sum_and_unproven_without() {
+    fn an_archive_is_whole_by_its_sum_or_by_what_is_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("build-cache");
         bundle(&folder);
-        let name = "build-cache-1.tar.zst";
+        let name = "build-cache-1.tar";
         let archive = dir.path().join(name);
         pack(&folder, &archive, &Silent).unwrap();
         let find = || CarriedBundle::find(Some(&archive), None, dir.path(), &Silent).unwrap();
         assert!(find().is_archive());
         assert_eq!(find().size(), archive.metadata().unwrap().len());
         assert_eq!(find().record().project, "shop");
-        assert_eq!(find().verify().unwrap(), Wholeness::Unproven);
+        assert_eq!(find().verify().unwrap(), Wholeness::ByDigests);
         write_sums(dir.path(), &[(name.into(), None)]).unwrap();
-        assert_eq!(find().verify().unwrap(), Wholeness::Whole);
-        let mut bytes = std::fs::read(&archive).unwrap();
-        bytes.push(0);
-        std::fs::write(&archive, bytes).unwrap();
+        assert_eq!(find().verify().unwrap(), Wholeness::BySum);
+
+        let whole = std::fs::read(&archive).unwrap();
+        let at = whole
+            .windows(12)
+            .position(|w| w == b"an inventory")
+            .unwrap();
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        std::fs::write(&archive, &flipped).unwrap();
         let failure = find().verify().unwrap_err();
         assert!(failure.to_string().contains("SHA256SUMS"), "{failure}");
+        std::fs::remove_file(dir.path().join("SHA256SUMS")).unwrap();
+        let failure = find().verify().unwrap_err();
+        assert!(failure.to_string().contains("blobs/sha256/"), "{failure}");
+        std::fs::write(&archive, &whole[..at + 4]).unwrap();
+        let failure = find().verify().unwrap_err();
+        assert!(failure.to_string().contains("cut off"), "{failure}");
     }
 }

@@ -28,6 +28,8 @@ pub struct ExportOptions {
     pub cache_dir: Option<PathBuf>,
     /// The archive.
     pub archive: ArchiveChoice,
+    /// The most bytes that a file of the archive may have; `None` writes it as one file.
+    pub split: Option<u64>,
     /// The platform; `None` means the engine's.
     pub platform: Option<String>,
     /// Build arguments besides those of the Compose files. They are carried.

@@ -12,7 +12,7 @@ use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
 use super::warnings::has_buildkit;
 use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs};
-use crate::bundle::{self, FetchedRecord, Record};
+use crate::bundle::{self, FetchedRecord, Packing, Record};
 use crate::carried::{self, Origin};
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -128,7 +128,7 @@ fn fill(
     }
     let removed_bytes = layout.collect_garbage(record.extra_roots())?;
     docker.check_interrupt()?;
-    let (archive, archive_bytes, beside) = pack(prepared, options, &layout, reporter)?;
+    let packed = pack(prepared, options, &layout, reporter)?;
     Ok(Summary {
         project: prepared.project.name.clone(),
         services: record.services.iter().map(|s| s.name.clone()).collect(),
@@ -151,9 +151,10 @@ fn fill(
             .sum(),
         new_bytes,
         removed_bytes,
-        archive,
-        archive_bytes,
-        beside,
+        archive: packed.archive,
+        archive_bytes: packed.bytes,
+        parts: packed.parts,
+        beside: packed.beside,
         fetched: if record.fetched.is_some() {
             prepared.closure.fetched_services()
         } else {
@@ -316,7 +317,15 @@ fn carry(
     carried::fetch(&origin, &prepared.carried, layout, reporter)
 }
 
-type Packed = (Option<PathBuf>, Option<u64>, Vec<PathBuf>);
+/// What is carried, as files.
+#[derive(Default)]
+struct Packed {
+    archive: Option<PathBuf>,
+    bytes: Option<u64>,
+    /// The files of the archive where it is in parts.
+    parts: Vec<PathBuf>,
+    beside: Vec<PathBuf>,
+}
 
 fn pack(
     prepared: &Prepared,
@@ -325,14 +334,18 @@ fn pack(
     reporter: &dyn Reporter,
 ) -> Result<Packed, Failure> {
     let Some(path) = &prepared.outputs.archive else {
-        return Ok((None, None, Vec::new()));
+        return Ok(Packed::default());
     };
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(|source| Error::Write {
         path: folder.to_owned(),
         source,
     })?;
-    let packed = bundle::pack(layout.path(), path, reporter)?;
+    let to = Packing {
+        archive: path,
+        split: options.split,
+    };
+    let packed = bundle::pack(layout.path(), to, reporter)?;
     let beside = bootstrap::put(folder, &options.binaries)?;
     let name = |file: &Path| {
         file.file_name()
@@ -340,12 +353,19 @@ fn pack(
             .to_string_lossy()
             .into_owned()
     };
-    let mut sums = vec![(name(path), Some(packed.sha256))];
+    let files = packed.files.iter();
+    let mut sums: Vec<_> = files.map(|f| (name(&f.path), Some(f.sha256))).collect();
     sums.extend(beside.iter().map(|file| (name(file), None)));
     bundle::write_sums(folder, &sums)?;
-    let beside = beside
-        .into_iter()
-        .chain([folder.join(bundle::SUMS_FILE)])
-        .collect();
-    Ok((Some(path.clone()), Some(packed.bytes), beside))
+    let in_parts = options.split.is_some();
+    let files = packed.files.into_iter().map(|file| file.path);
+    Ok(Packed {
+        archive: Some(path.clone()),
+        bytes: Some(packed.bytes),
+        parts: files.filter(|_| in_parts).collect(),
+        beside: beside
+            .into_iter()
+            .chain([folder.join(bundle::SUMS_FILE)])
+            .collect(),
+    })
 }

@@ -38,6 +38,8 @@ pub struct Summary {
     pub archive: Option<PathBuf>,
     /// Its size in bytes.
     pub archive_bytes: Option<u64>,
+    /// Its files, where it is in parts.
+    pub parts: Vec<PathBuf>,
     /// Files that lie beside the archive so that the site can bootstrap.
     pub beside: Vec<PathBuf>,
     /// What recording the network cost; `None` where nothing was to be recorded.

@@ -10,8 +10,8 @@ pub(super) static RULE: Rule = Rule {
         "离线包的每个字节都与导出时一致。",
     ),
     why: Text::fixed(
-        "Sticks and copies go bad. Every blob is hashed and compared with its digest; an archive is compared with SHA256SUMS beside it. A bundle folder that was found whole is not read again until a file in it changes.",
-        "U 盘和复制都可能出错。每个 blob 都会计算哈希并与摘要比较；压缩包与旁边的 SHA256SUMS 比较。已验证完好的目录在文件变化之前不再重读。",
+        "Sticks and copies go bad. Every blob is hashed and compared with its digest; an archive is compared with SHA256SUMS beside it, or read as it would be unpacked where there is none. A bundle folder that was found whole is not read again until a file in it changes.",
+        "U 盘和复制都可能出错。每个 blob 都会计算哈希并与摘要比较；压缩包与旁边的 SHA256SUMS 比较；没有该文件时，按解包的方式通读一遍。已验证完好的目录在文件变化之前不再重读。",
     ),
     remedy: Text::fixed(
         "Check the archive where it was carried from (sha256sum -c SHA256SUMS), copy it again, and remove the damaged folder.",
@@ -26,29 +26,17 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     };
     let subject = situation.short(bundle.place());
     vec![match bundle.verify() {
-        Ok(Wholeness::Whole) if bundle.is_archive() => rule.ok(
+        Ok(Wholeness::BySum) => rule.ok(
             subject,
             Text::fixed(
                 "the archive has the sum that SHA256SUMS names",
                 "压缩包与 SHA256SUMS 中的校验和一致",
             ),
         ),
-        Ok(Wholeness::Whole) => rule.ok(
+        Ok(Wholeness::ByDigests) => rule.ok(
             subject,
             Text::fixed("every blob has its digest", "每个 blob 都与摘要一致"),
         ),
-        Ok(Wholeness::Unproven) => rule
-            .note(
-                subject,
-                Text::fixed(
-                    "no SHA256SUMS beside the archive says what it should be",
-                    "压缩包旁没有 SHA256SUMS，无从比较",
-                ),
-            )
-            .because(Text::fixed(
-                "each blob is compared with its digest while docker offline build unpacks it",
-                "docker offline build 解包时会逐个比较 blob 的摘要",
-            )),
         Ok(Wholeness::Damaged(damaged)) => {
             let count = damaged.len();
             let first = damaged

@@ -1,0 +1,125 @@
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use super::Error;
+use super::archive_reader::cut;
+use crate::layout::{self, Digest, Hashed, Layout};
+
+/// A blob in an archive, as it comes.
+pub(super) struct Coming<'a> {
+    /// The archive.
+    pub(super) archive: &'a Path,
+    /// Its name there.
+    pub(super) name: &'a str,
+    /// Its digest, by that name.
+    pub(super) digest: Digest,
+    /// Its size in bytes, by what named it before.
+    pub(super) size: u64,
+    /// Whether it is a manifest or an index.
+    pub(super) is_document: bool,
+}
+
+/// What becomes of the blobs of an archive. Each is hashed on its way.
+pub(super) trait Blobs {
+    /// Whether one is there, with this size.
+    fn has(&self, digest: &Digest, size: u64) -> bool;
+
+    /// Takes one that is not there yet.
+    fn take(&mut self, coming: &Coming<'_>, bytes: &mut dyn Read) -> Result<(), Error>;
+
+    /// A manifest or index that is there.
+    fn document(&mut self, digest: &Digest) -> Result<Vec<u8>, Error>;
+}
+
+impl Blobs for &Layout {
+    fn has(&self, digest: &Digest, size: u64) -> bool {
+        self.has_blob(digest, Some(size))
+    }
+
+    fn take(&mut self, coming: &Coming<'_>, bytes: &mut dyn Read) -> Result<(), Error> {
+        let mut writer = self.blob_writer()?;
+        coming.copy(bytes, &mut writer, self.path())?;
+        match writer.commit(Some(&coming.digest)) {
+            Ok(_) => Ok(()),
+            Err(layout::Error::DigestMismatch { actual, .. }) => Err(coming.altered(&actual)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn document(&mut self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        Ok(self.read_blob(digest)?)
+    }
+}
+
+/// Looks at every byte and keeps none.
+#[derive(Default)]
+pub(super) struct Looking {
+    seen: HashMap<Digest, u64>,
+    documents: HashMap<Digest, Vec<u8>>,
+}
+
+impl Blobs for Looking {
+    fn has(&self, digest: &Digest, size: u64) -> bool {
+        self.seen.get(digest) == Some(&size)
+    }
+
+    fn take(&mut self, coming: &Coming<'_>, bytes: &mut dyn Read) -> Result<(), Error> {
+        let actual = if coming.is_document {
+            let document = super::archive_reader::whole_document(
+                coming.archive,
+                coming.name,
+                coming.size,
+                bytes,
+            )?;
+            let actual = Digest::of(&document);
+            self.documents.insert(actual, document);
+            actual
+        } else {
+            let mut hashed = Hashed::new(io::sink());
+            coming.copy(bytes, &mut hashed, coming.archive)?;
+            hashed.finish().1
+        };
+        if actual != coming.digest {
+            return Err(coming.altered(&actual));
+        }
+        self.seen.insert(coming.digest, coming.size);
+        Ok(())
+    }
+
+    fn document(&mut self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        // Each is asked for once, when it has come.
+        Ok(self.documents.remove(digest).unwrap_or_default())
+    }
+}
+
+impl Coming<'_> {
+    /// Copies all of its bytes; `place` is where they go.
+    fn copy(&self, bytes: &mut dyn Read, to: &mut dyn Write, place: &Path) -> Result<(), Error> {
+        let mut limited = bytes.take(self.size);
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let n = match limited.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(Error::io("read", self.archive)(e)),
+            };
+            if let Err(error) = to.write_all(&buffer[..n]) {
+                return Err(Error::io("write", place)(error));
+            }
+        }
+        if limited.limit() > 0 {
+            return Err(cut(self.archive, Some(self.name)));
+        }
+        Ok(())
+    }
+
+    fn altered(&self, actual: &Digest) -> Error {
+        Error::Altered {
+            path: self.archive.to_owned(),
+            what: self.name.to_owned(),
+            why: format!("its bytes have the digest {actual}"),
+        }
+    }
+}

@@ -107,12 +107,12 @@ fn the_rebuild_script_replaces_what_the_classic_builder_built_anew() {
     let rebuild = || {
         let script = site.run_in(project.path(), repository().join("scripts/rebuild.sh"));
         let script = script.args(["--classic", "--bundle"]);
-        script.arg(carried.archive()).within(600).succeeds()
+        script.arg(carried.archive()).within(600)
     };
-    let ran = rebuild();
+    let ran = rebuild().succeeds();
     assert_eq!(ran.stdout.matches("started, healthy").count(), 3, "{ran}");
     project.write("backend/app/version.py", "VERSION = \"two\"\n");
-    let ran = rebuild();
+    let ran = rebuild().succeeds();
     assert_classic_only_ran(&ran, &[]);
     assert_eq!(
         ran.stdout.matches("unchanged, not restarted").count(),
@@ -123,7 +123,15 @@ fn the_rebuild_script_replaces_what_the_classic_builder_built_anew() {
         ran.stdout.contains("rebuilt and restarted, healthy"),
         "{ran}"
     );
-    LlmChat::on(&site, &project).answers_with("two");
+    let chat = LlmChat::on(&site, &project);
+    chat.answers_with("two");
+    say("what does not run is put back");
+    project.write("backend/app/version.py", "VERSION == \"three\"\n");
+    let ran = rebuild().fails_with(56, &["backend"]);
+    let back = "put back on its old image, which is healthy";
+    assert!(ran.stdout.contains(back), "{ran}");
+    assert!(ran.stdout.contains("NameError"), "its last words: {ran}");
+    chat.answers_with("two");
 }
 
 /// Where there is nothing but the classic builder, a service with steps that only

@@ -124,8 +124,8 @@ fn one_service_of_nine_is_built_by_its_name_and_nothing_is_found_amiss() {
     diagnose().finds_nothing();
 }
 
-/// `scripts/rebuild.sh`: builds and replaces what changed and nothing else, and
-/// what does not build or run does not take the place of what did.
+/// `docker offline build --up`, by `scripts/rebuild.sh`: builds and replaces what changed
+/// and nothing else, and what does not build or run does not take the place of what did.
 #[test]
 fn the_rebuild_script_touches_only_what_changed() {
     let pair = pairs()[0];
@@ -188,7 +188,8 @@ fn the_rebuild_script_touches_only_what_changed() {
     project.edit("mineru/app/version.py", "VERSION =", "VERSION ==");
     let ran = datamate.rebuild(&bundle);
     ran.assert_in_words();
-    assert_eq!(ran.code, 1, "{ran}");
+    assert_eq!(ran.code, 56, "{ran}");
+    assert!(ran.stdout.contains("NameError"), "its last words: {ran}");
     assert!(
         ran.stdout
             .contains("put back on its old image, which is healthy"),
@@ -201,6 +202,8 @@ fn the_rebuild_script_touches_only_what_changed() {
         "{ran}"
     );
     datamate.answers("api/mineru/version", "1.0.0");
+    let kept = |image: &String| image.starts_with("docker-offline.invalid/before");
+    assert!(!site.images().iter().any(kept), "{:?}", site.images());
     datamate
         .compose(["down", "-v", "-t", "1"])
         .quietly()

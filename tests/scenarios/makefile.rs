@@ -324,6 +324,11 @@ fn the_scripts_pass_on_every_word() {
             &["/mnt/cache", "-f", "a.yml"],
             "[offline][diagnose][--bundle][/mnt/cache][-f][a.yml]",
         ),
+        (
+            "rebuild.sh",
+            &["--classic", "--bundle", "it's here"],
+            "[offline][build][--up][--classic][--bundle][it's here]",
+        ),
     ] {
         let run = |path: &str| {
             on_machine("env")

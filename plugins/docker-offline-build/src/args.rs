@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 use offline_core::Failure;
-use offline_terminal::{Command, Format, Progress, ProjectFlags, Terminal};
+use offline_terminal::{Command, Format, Lang, Progress, ProjectFlags, Terminal};
 
 /// The arguments of `docker offline build`.
 #[derive(Debug, Clone, clap::Args)]
@@ -31,6 +31,14 @@ pub struct Args {
     #[arg(long)]
     pub setup: bool,
 
+    /// Then run it: replace the containers whose image has changed and no others, wait until they are healthy, and put back what is not
+    #[arg(long, conflicts_with = "setup")]
+    pub up: bool,
+
+    /// How long containers of --up may take to become healthy
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "up")]
+    pub wait_timeout: u64,
+
     /// Write what was asked for and is not in the bundle's recording into this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub wanted: Option<PathBuf>,
@@ -40,12 +48,16 @@ pub struct Args {
     pub stay: bool,
 
     /// Undo --stay: remove the replay service and the generated files, and do nothing else
-    #[arg(long, conflicts_with_all = ["classic", "setup", "stay", "version", "force", "wanted", "replace"])]
+    #[arg(long, conflicts_with_all = ["classic", "setup", "up", "stay", "version", "force", "wanted", "replace"])]
     pub leave: bool,
 
     /// Overwrite what lies in the place of files and volumes that are carried, or of these alone
     #[arg(long, value_name = "NAME,...", num_args = 0..=1, require_equals = true, value_delimiter = ',', default_missing_value = "")]
     pub replace: Option<Vec<String>>,
+
+    /// The language of what --up reports (default: that of the locale)
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    pub lang: Option<Lang>,
 
     /// How to print the result
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]

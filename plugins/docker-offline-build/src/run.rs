@@ -1,30 +1,75 @@
 use std::path::Path;
+use std::time::Duration;
 
-use offline_core::Failure;
 use offline_core::build::{self, BuildOptions};
 use offline_core::carried::Replace;
-use offline_terminal::{Format, Terminal};
+use offline_core::engine::Docker;
+use offline_core::{Event, Failure, up};
+use offline_terminal::{Format, Lang, Terminal, nothing_restarted};
 
 use crate::{Args, words};
 
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     let docker = terminal.docker()?;
-    let default_cache = args.cache_dir == Path::new("build-cache");
     if args.leave {
-        let cache_dir = (!default_cache).then_some(args.cache_dir.as_path());
-        let bundle = args.bundle.as_deref();
-        let left = build::stay::leave(&docker, &args.project.options(), bundle, cache_dir)?;
-        match args.format {
-            Format::Json => terminal.print_json(&left)?,
-            Format::Text => terminal.print(&words::of_leaving(&left))?,
-        }
-        return Ok(());
+        return leave(args, &docker, terminal);
     }
-    let options = BuildOptions {
+    let options = options(args);
+    if args.up {
+        return up(args, &docker, &options, terminal);
+    }
+    let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
+    match args.format {
+        Format::Json => terminal.print_json(&summary)?,
+        Format::Text => terminal.print(&words::of_build(&summary))?,
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+fn up(
+    args: &Args,
+    docker: &Docker,
+    options: &BuildOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let language = Lang::or_of_locale(args.lang);
+    let nothing = || {
+        let words = nothing_restarted(language);
+        terminal.reporter().event(Event::Note(words.into()));
+    };
+    let within = Duration::from_secs(args.wait_timeout);
+    let ran = up::run(docker, options, within, terminal.reporter());
+    let (report, failure) = ran.inspect_err(|_| nothing())?;
+    if report.containers.is_none() {
+        nothing();
+    }
+    match args.format {
+        Format::Json => terminal.print_json(&report)?,
+        Format::Text => terminal.print(&words::of_up(&report, language))?,
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+fn leave(args: &Args, docker: &Docker, terminal: &Terminal) -> Result<(), Failure> {
+    let left = build::stay::leave(
+        docker,
+        &args.project.options(),
+        args.bundle.as_deref(),
+        cache_dir(args),
+    )?;
+    match args.format {
+        Format::Json => terminal.print_json(&left)?,
+        Format::Text => terminal.print(&words::of_leaving(&left))?,
+    }
+    Ok(())
+}
+
+fn options(args: &Args) -> BuildOptions {
+    BuildOptions {
         project: args.project.options(),
         services: args.project.services.clone(),
         bundle: args.bundle.clone(),
-        cache_dir: (!default_cache).then(|| args.cache_dir.clone()),
+        cache_dir: cache_dir(args).map(Path::to_owned),
         setup: args.setup,
         version: args.version.clone(),
         classic: args.classic,
@@ -32,13 +77,13 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         wanted: args.wanted.clone(),
         replace: replace(args.replace.as_deref()),
         stay: args.stay,
-    };
-    let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
-    match args.format {
-        Format::Json => terminal.print_json(&summary)?,
-        Format::Text => terminal.print(&words::of_build(&summary))?,
     }
-    refused.map_or(Ok(()), Err)
+}
+
+/// The cache folder, where it is not the usual one.
+fn cache_dir(args: &Args) -> Option<&Path> {
+    let named = args.cache_dir.as_path();
+    (named != Path::new("build-cache")).then_some(named)
 }
 
 /// The flag without a name means all.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use offline_core::build::stay::{Left, Staying};
 use offline_core::build::{ServiceResult, Summary};
 use offline_core::carried::{Restored, State};
-use offline_terminal::{Table, bytes, seconds};
+use offline_core::diagnosis::Language;
+use offline_core::up::Report;
+use offline_terminal::{Table, bytes, of_containers, seconds};
 
 pub(crate) fn of_leaving(left: &Left) -> String {
     if left.is_nothing() {
@@ -27,6 +29,26 @@ pub(crate) fn of_leaving(left: &Left) -> String {
 }
 
 pub(crate) fn of_build(summary: &Summary) -> String {
+    let mut text = of_what_was_built(summary);
+    text += &format!("\nDone in {}.", seconds(summary.elapsed));
+    if !summary.next.is_empty() {
+        text += &format!(" Next:\n  {}", summary.next);
+    }
+    text.push('\n');
+    text
+}
+
+/// What was built, and what became of the containers.
+pub(crate) fn of_up(report: &Report, language: Language) -> String {
+    let Some(containers) = &report.containers else {
+        return of_build(&report.build);
+    };
+    let mut text = of_what_was_built(&report.build);
+    text += &of_containers(containers, language);
+    text + &format!("\nDone in {}.\n", seconds(report.build.elapsed))
+}
+
+fn of_what_was_built(summary: &Summary) -> String {
     let mut text = match summary.loaded {
         0 => "All images were there already; nothing was loaded.\n".to_owned(),
         count => format!("Loaded {count} images ({}).\n", bytes(summary.loaded_bytes)),
@@ -42,13 +64,7 @@ pub(crate) fn of_build(summary: &Summary) -> String {
     }
     text += &of_compose(summary);
     text += &summary.stay.as_ref().map(of_staying).unwrap_or_default();
-    text += &of_starting(summary);
-    text += &format!("\nDone in {}.", seconds(summary.elapsed));
-    if !summary.next.is_empty() {
-        text += &format!(" Next:\n  {}", summary.next);
-    }
-    text.push('\n');
-    text
+    text + &of_starting(summary)
 }
 
 /// What was put into its place; what was refused is said by the failure.

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::ValueHint;
 use offline_core::Failure;
 use offline_core::diagnosis::{self, Language, Rule};
-use offline_terminal::{Command, Format, Progress, ProjectFlags, Terminal};
+use offline_terminal::{Command, Format, Lang, Progress, ProjectFlags, Terminal};
 
 /// The arguments of `docker offline diagnose`.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,23 +53,10 @@ pub struct Args {
     pub lang: Option<Lang>,
 }
 
-/// A language that can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Lang {
-    /// English
-    En,
-    /// 简体中文
-    Zh,
-}
-
 impl Args {
     /// The language asked for, or that of the user's locale.
     pub(crate) fn language(&self) -> Language {
-        match self.lang {
-            Some(Lang::En) => Language::English,
-            Some(Lang::Zh) => Language::Chinese,
-            None => Language::of_locale(|name| std::env::var(name).ok()),
-        }
+        Lang::or_of_locale(self.lang)
     }
 }
 

@@ -79,6 +79,10 @@ pub enum Kind {
     ProxyUnreachable,
     /// The bundle is written, but what some services fetch could not be recorded.
     RecordingPartial,
+    /// What was built did not become healthy, and what ran before runs again.
+    PutBack,
+    /// What was built does not run, and nothing could be put back.
+    NotHealthy,
     /// Diagnosis found errors.
     FindingsError,
     /// Diagnosis found warnings and `--strict` was given.

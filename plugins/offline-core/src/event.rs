@@ -82,6 +82,16 @@ pub enum Work {
         /// The services' names.
         services: Vec<String>,
     },
+    /// Starting the containers of services.
+    StartServices {
+        /// The services' names.
+        services: Vec<String>,
+    },
+    /// Waiting until it is known how they are.
+    AwaitHealth {
+        /// The services' names.
+        services: Vec<String>,
+    },
 }
 
 /// One thing that happened.

@@ -13,7 +13,7 @@
 //! registry serves, [`network`] rewrites Dockerfiles whose steps use our proxy, [`proxy`] runs it beside the engine or in a
 //! container of it, [`layout`] is the OCI image layout on disk, [`bundle`] adds
 //! the record and the archive, [`carried`] is what travels besides images, and [`export`], [`build`] and [`diagnosis`] are
-//! the three commands on top.
+//! the three commands on top; [`up`] runs what was built.
 
 pub mod build;
 pub mod bundle;
@@ -34,6 +34,7 @@ pub mod proxy;
 pub mod reference;
 pub mod registry;
 pub mod stages;
+pub mod up;
 
 pub use error::{Failure, Kind};
 pub use event::{Event, Reporter};

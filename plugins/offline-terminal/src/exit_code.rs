@@ -65,6 +65,8 @@ const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (Some(Kind::ProxyUnreachable), code(53, "ProxyUnreachable", "the recorded network cannot be replayed for this engine from here")),
     (Some(Kind::RecordingPartial), code(54, "RecordingPartial", "the bundle was written, but what some services fetch could not be recorded")),
     (Some(Kind::TargetDiffers), code(55, "TargetDiffers", "something that is carried was not put into its place, where something else is; the rest was done")),
+    (Some(Kind::PutBack), code(56, "PutBack", "what was built did not become healthy, and what ran before runs again")),
+    (Some(Kind::NotHealthy), code(57, "NotHealthy", "what was built does not run, and nothing could be put back that does")),
     (Some(Kind::DiskFull), code(60, "DiskFull", "no space is left on a disk")),
     (Some(Kind::Io), code(61, "Io", "a file could not be read or written")),
     (Some(Kind::FindingsError), code(70, "FindingsError", "diagnosis found errors")),

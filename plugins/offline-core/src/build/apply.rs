@@ -1,10 +1,10 @@
 //! Carries a plan out: builds, and says what to type from then on.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use super::adapt::notes;
 use super::by_classic::ByClassic;
+use super::compose_call::{compose_args, for_old_compose};
 use super::failed::Failed;
 use super::fetched::Copies;
 use super::foresight::Foresight;
@@ -16,20 +16,27 @@ use super::stay::{self, SetUp};
 use super::tell_compose::SiteFile;
 use super::version::versioned;
 use super::warm::Builder;
-use super::{BuildOptions, Error, ServiceResult, Summary, old_compose};
+use super::{BuildOptions, ComposeCall, Error, ServiceResult, Summary};
 use crate::engine::Docker;
 use crate::error::Failure;
 use crate::event::Event;
-use crate::project::{Project, ProjectOptions};
+use crate::project::Project;
 use crate::reference::ImageReference;
 
-/// Builds what a plan says, and completes the summary. Gives the failure of the command
-/// where some services have no image of it.
+/// What came of it besides the summary.
+pub(super) struct Applied {
+    /// The failure of the command where some services have no image of it.
+    pub(super) refused: Option<Failure>,
+    /// Compose, as it runs what was built.
+    pub(super) compose: ComposeCall,
+}
+
+/// Builds what a plan says, and completes the summary.
 pub(super) fn apply(
     site: &Site<'_>,
     plan: &Plan,
     summary: &mut Summary,
-) -> Result<Option<Failure>, Failure> {
+) -> Result<Applied, Failure> {
     for note in notes(&plan.written, &plan.project) {
         site.reporter.event(Event::Note(note));
     }
@@ -82,9 +89,10 @@ pub(super) fn apply(
     } else {
         end.by_us(summary, overrides)?
     };
+    let compose = ComposeCall::new(site, plan, file.file.as_ref());
     summary.override_file = file.told.map(|told| told.file);
     summary.services = results;
-    Ok(refused)
+    Ok(Applied { refused, compose })
 }
 
 fn replayer<'a>(site: &Site<'a>, plan: &'a Plan) -> Option<Replayer<'a>> {
@@ -260,41 +268,6 @@ impl End<'_> {
         summary.next = next_by_us(site.options, site.asked, line, old.as_deref(), classic);
         Ok(file)
     }
-}
-
-/// The flags for our own calls of Compose, with the generated file last where one is
-/// needed.
-fn compose_args(
-    project: &Project,
-    options: &BuildOptions,
-    generated: Option<&PathBuf>,
-) -> Vec<OsString> {
-    let mut flags: ProjectOptions = options.project.clone();
-    if let Some(file) = generated {
-        flags.files.clone_from(&project.files);
-        flags.files.push(file.clone());
-    }
-    flags.compose_args()
-}
-
-/// The flags for docker-compose 1: all is named, as it looks for other files.
-fn for_old_compose(
-    project: &Project,
-    options: &BuildOptions,
-    generated: Option<&PathBuf>,
-) -> Result<Vec<OsString>, Failure> {
-    let mut files = old_compose::files(&project.files)?;
-    files.extend(generated.cloned());
-    let here = std::env::current_dir().unwrap_or_default();
-    let flags = ProjectOptions {
-        files: files
-            .iter()
-            .map(|file| file.strip_prefix(&here).unwrap_or(file).to_owned())
-            .collect(),
-        project_name: Some(project.name.clone()),
-        ..options.project.clone()
-    };
-    Ok(flags.compose_args())
 }
 
 /// Says what was refused; it has no image of this build.

@@ -4,13 +4,13 @@ use super::apply::apply;
 use super::load::{Loaded, load};
 use super::next::after_setup;
 use super::plan::{Plan, Site};
-use super::{BuildOptions, Summary};
+use super::{BuildOptions, ComposeCall, Summary};
 use crate::carried::{self, Restored};
 use crate::closure::{Closure, Unbundled};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Work};
-use crate::project::{self, Project};
+use crate::project::{self, Project, ProjectOptions};
 
 /// Loads, warms, builds and tags. The summary comes back also when some
 /// services were refused; the failure then says which.
@@ -19,48 +19,104 @@ pub fn run(
     options: &BuildOptions,
     reporter: &dyn Reporter,
 ) -> Result<(Summary, Option<Failure>), Failure> {
-    let started = Instant::now();
-    let asked = &options.project;
-    let stayed = project::stays(asked)?;
-    let options = &BuildOptions {
-        project: project::without_generated(asked)?,
-        ..options.clone()
-    };
-    let (engine, project) = read(docker, options, reporter)?;
-    let docker = &project.with_secret_variables(docker);
-    if let Some(warning) = project.reading_warning() {
-        reporter.event(Event::Warning(warning));
+    let built = Ready::read(docker, options, reporter)?.build()?;
+    Ok((built.summary, built.refused))
+}
+
+/// A build that is about to begin: engine and project are read, and nothing is done.
+pub(crate) struct Ready<'a> {
+    /// What the project gives to builds and to Compose is in its environment.
+    pub(crate) docker: Docker,
+    pub(crate) engine: EngineInfo,
+    /// The project as it was exported.
+    pub(crate) project: Project,
+    options: BuildOptions,
+    asked: &'a ProjectOptions,
+    stayed: bool,
+    reporter: &'a dyn Reporter,
+    started: Instant,
+}
+
+/// What came of a build.
+pub(crate) struct Built {
+    pub(crate) summary: Summary,
+    /// Why some services have no image of it.
+    pub(crate) refused: Option<Failure>,
+    /// Compose, as it runs what was built; nothing after `--setup`.
+    pub(crate) compose: Option<ComposeCall>,
+}
+
+impl<'a> Ready<'a> {
+    /// Reads the engine and the project.
+    pub(crate) fn read(
+        docker: &Docker,
+        options: &'a BuildOptions,
+        reporter: &'a dyn Reporter,
+    ) -> Result<Self, Failure> {
+        let started = Instant::now();
+        let asked = &options.project;
+        let stayed = project::stays(asked)?;
+        let options = BuildOptions {
+            project: project::without_generated(asked)?,
+            ..options.clone()
+        };
+        let (engine, project) = read(docker, &options, reporter)?;
+        if let Some(warning) = project.reading_warning() {
+            reporter.event(Event::Warning(warning));
+        }
+        Ok(Self {
+            docker: project.with_secret_variables(docker),
+            engine,
+            project,
+            options,
+            asked,
+            stayed,
+            reporter,
+            started,
+        })
     }
-    let site = Site {
-        docker,
-        engine: &engine,
-        asked,
-        options,
-        stayed,
-        reporter,
-    };
-    let plan = site.plan(project)?;
-    let bundle = &plan.bundle;
-    let loaded = load(
-        docker,
-        &engine,
-        &bundle.layout,
-        &bundle.record,
-        &plan.closure,
-        reporter,
-    )?;
-    docker.check_interrupt()?;
-    let mut summary = begun(&plan, options, &loaded);
-    summary.carried = restore(&site, &plan)?;
-    let refused = if options.setup {
-        summary.next = after_setup(asked, options.classic);
-        None
-    } else {
-        apply(&site, &plan, &mut summary)?
-    };
-    summary.elapsed = started.elapsed();
-    let refused = refused.or_else(|| carried::failure(&summary.carried));
-    Ok((summary, refused))
+
+    /// Decides, loads and builds.
+    pub(crate) fn build(&self) -> Result<Built, Failure> {
+        let site = self.site();
+        let plan = site.plan(self.project.clone())?;
+        let bundle = &plan.bundle;
+        let loaded = load(
+            &self.docker,
+            &self.engine,
+            &bundle.layout,
+            &bundle.record,
+            &plan.closure,
+            self.reporter,
+        )?;
+        self.docker.check_interrupt()?;
+        let mut summary = begun(&plan, &self.options, &loaded);
+        summary.carried = restore(&site, &plan)?;
+        let (refused, compose) = if self.options.setup {
+            summary.next = after_setup(self.asked, self.options.classic);
+            (None, None)
+        } else {
+            let applied = apply(&site, &plan, &mut summary)?;
+            (applied.refused, Some(applied.compose))
+        };
+        summary.elapsed = self.started.elapsed();
+        Ok(Built {
+            refused: refused.or_else(|| carried::failure(&summary.carried)),
+            summary,
+            compose,
+        })
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site {
+            docker: &self.docker,
+            engine: &self.engine,
+            asked: self.asked,
+            options: &self.options,
+            stayed: self.stayed,
+            reporter: self.reporter,
+        }
+    }
 }
 
 /// Puts what is carried besides images into its place, before anything needs it.

@@ -57,6 +57,24 @@ impl Docker {
         self
     }
 
+    /// The same for another program that takes these flags; `translate` gives them as that
+    /// program takes them, and variables for those that it takes so.
+    pub(super) fn with_program(
+        self,
+        program: PathBuf,
+        translate: impl FnOnce(Vec<OsString>) -> (Vec<OsString>, Vec<(OsString, OsString)>),
+    ) -> Self {
+        let (global_args, variables) = translate(self.global_args);
+        let mut environment = self.environment;
+        environment.extend(variables);
+        Self {
+            program,
+            global_args,
+            environment,
+            interrupted: self.interrupted,
+        }
+    }
+
     /// The same command, ended when `interrupted` becomes true.
     #[must_use]
     pub fn with_interrupt(mut self, interrupted: Arc<AtomicBool>) -> Self {
@@ -276,7 +294,13 @@ impl Docker {
     /// The command as a user would type it, without global flags.
     pub(crate) fn describe(&self, command: &Command) -> String {
         let args = command.get_args().skip(self.global_args.len());
-        std::iter::once("docker".into())
+        let old = self.program.file_name() == Some(OsStr::new(super::old_compose::PROGRAM));
+        let name = if old {
+            super::old_compose::PROGRAM
+        } else {
+            "docker"
+        };
+        std::iter::once(name.into())
             .chain(args.map(|a| a.to_string_lossy().into_owned()))
             .collect::<Vec<_>>()
             .join(" ")

@@ -21,6 +21,18 @@ pub struct LocalImage {
     /// The layers' diff ids.
     #[serde(default, rename = "RootFS")]
     pub root_fs: Option<RootFs>,
+    /// What containers of it are made with: its environment, command, labels and so on.
+    #[serde(default)]
+    pub config: serde_json::Value,
+}
+
+impl LocalImage {
+    /// Whether both hold the same layers and settings. Their IDs may differ all the same:
+    /// on a containerd store every build may make a new one (fact 32).
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        let layers = |image: &Self| image.root_fs.clone().and_then(|fs| fs.layers);
+        layers(self) == layers(other) && self.config == other.config
+    }
 }
 
 /// The layers of an image.

@@ -12,6 +12,7 @@ pub(crate) use json::Json;
 pub(crate) use plain::Plain;
 pub(crate) use quiet::Quiet;
 pub use units::{bytes, seconds};
+pub(crate) use words::harmless;
 
 use offline_core::Event;
 

@@ -37,6 +37,10 @@ pub(super) fn work(work: &Work) -> String {
             count(*stages, "stage")
         ),
         Work::BuildServices { services } => format!("Building {}", services.join(", ")),
+        Work::StartServices { services } => format!("Starting {}", services.join(", ")),
+        Work::AwaitHealth { services } => {
+            format!("Waiting until {} can be relied on", services.join(", "))
+        }
         _ => "Working".into(),
     }
 }
@@ -58,6 +62,8 @@ pub(super) fn work_name(work: &Work) -> &'static str {
         Work::Load { .. } => "load",
         Work::Warm { .. } => "warm",
         Work::BuildServices { .. } => "build_services",
+        Work::StartServices { .. } => "start_services",
+        Work::AwaitHealth { .. } => "await_health",
         _ => "other",
     }
 }
@@ -70,6 +76,7 @@ pub(super) fn builds(work: &Work) -> bool {
             | Work::BuildStages { .. }
             | Work::Warm { .. }
             | Work::BuildServices { .. }
+            | Work::StartServices { .. }
     )
 }
 
@@ -104,7 +111,7 @@ pub(super) fn retry(what: &str, attempt: u32, wait: Duration, cause: &str) -> St
 
 /// A builder's line without what would steer the terminal: the text comes from
 /// whatever a RUN step prints.
-pub(super) fn harmless(line: &str) -> String {
+pub(crate) fn harmless(line: &str) -> String {
     // Progress bars of other tools rewrite their line; the last state counts.
     let line = line.trim_end_matches('\r');
     let last = line.rsplit('\r').next().unwrap_or(line);

@@ -202,6 +202,7 @@ pub(super) fn loaded(image: &ImageRecord) -> (String, LocalImage) {
         repo_digests: None,
         repo_tags: None,
         root_fs: None,
+        config: serde_json::Value::Null,
     };
     (name, local)
 }

@@ -1,0 +1,139 @@
+//! The containers of a Compose project, as the engine describes them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Docker, Error};
+
+/// The label by which Compose knows the containers of a project; docker-compose 1 sets it too.
+const PROJECT: &str = "com.docker.compose.project";
+/// The label that names the service.
+const SERVICE: &str = "com.docker.compose.service";
+/// The label of what `docker compose run` starts; `False` of all others.
+const ONE_OFF: &str = "com.docker.compose.oneoff";
+
+/// A container of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ServiceContainer {
+    /// Its ID.
+    pub id: String,
+    /// The ID of the image that it was made of.
+    pub image: String,
+    /// How often its restart policy has started it again.
+    pub restart_count: u32,
+    /// What it was made from.
+    pub config: ContainerConfig,
+    /// How it is.
+    pub state: ContainerState,
+}
+
+/// What a container was made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerConfig {
+    /// The name of its image, as it was asked for.
+    pub image: String,
+    /// Its labels.
+    pub labels: Option<BTreeMap<String, String>>,
+}
+
+/// How a container is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerState {
+    /// `created`, `running`, `paused`, `restarting`, `removing`, `exited` or `dead`.
+    pub status: String,
+    /// With what its program has ended.
+    pub exit_code: i64,
+    /// When it was started last, as the engine writes it.
+    pub started_at: String,
+    /// What its health check says, if it has one.
+    pub health: Option<ContainerHealth>,
+}
+
+/// What a health check says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerHealth {
+    /// `starting`, `healthy`, `unhealthy` or `none`.
+    pub status: String,
+}
+
+impl ServiceContainer {
+    /// Its service.
+    pub fn service(&self) -> &str {
+        self.label(SERVICE)
+    }
+
+    fn label(&self, name: &str) -> &str {
+        let labels = self.config.labels.as_ref();
+        labels.and_then(|l| l.get(name)).map_or("", String::as_str)
+    }
+}
+
+impl Docker {
+    /// The containers of a project's services, running or not, without those of
+    /// `docker compose run`.
+    pub fn service_containers(&self, project: &str) -> Result<Vec<ServiceContainer>, Error> {
+        let filter = format!("label={PROJECT}={project}");
+        let args = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
+        let listed = self.output(args)?;
+        let listed = String::from_utf8_lossy(&listed.stdout);
+        let ids: Vec<&str> = listed.lines().collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let args = ["container", "inspect"].into_iter().chain(ids);
+        let mut command = self.command(args);
+        let output = command.output().map_err(|source| Error::Io {
+            program: command.get_program().into(),
+            source,
+        })?;
+        // One that has gone in between makes docker fail; it prints the others all the same.
+        let all: Vec<ServiceContainer> =
+            serde_json::from_slice(&output.stdout).map_err(|error| Error::Unexpected {
+                command: "docker container inspect".into(),
+                why: error.to_string(),
+            })?;
+        let of_service = |c: &ServiceContainer| {
+            !c.service().is_empty() && !c.label(ONE_OFF).eq_ignore_ascii_case("true")
+        };
+        Ok(all.into_iter().filter(of_service).collect())
+    }
+
+    /// The last lines that a container has written, from either stream.
+    pub fn last_words(&self, container: &str, lines: u32) -> Result<Vec<String>, Error> {
+        let tail = lines.to_string();
+        let mut words = Vec::new();
+        let args = ["logs", "--tail", &tail, container];
+        self.lines(args, |line| words.push(line.to_owned()))?;
+        Ok(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_read_as_docker_prints_it() {
+        let container: ServiceContainer = serde_json::from_str(
+            r#"{"Id": "abc", "Image": "sha256:1", "RestartCount": 2,
+                "State": {"Status": "running", "ExitCode": 0, "StartedAt": "2026-01-02T00:00:00Z", "Health": {"Status": "starting", "Log": null}},
+                "Config": {"Image": "shop-web", "Labels": {"com.docker.compose.service": "web", "com.docker.compose.oneoff": "False"}}}"#,
+        )
+        .unwrap();
+        assert_eq!(container.service(), "web");
+        assert_eq!(container.restart_count, 2);
+        assert_eq!(container.config.image, "shop-web");
+        assert_eq!(container.state.health.unwrap().status, "starting");
+        let bare: ServiceContainer = serde_json::from_str(
+            r#"{"Id": "abc", "State": {"Status": "created"}, "Config": {"Labels": null}}"#,
+        )
+        .unwrap();
+        assert_eq!(bare.service(), "");
+        assert_eq!(bare.state.health, None);
+    }
+}

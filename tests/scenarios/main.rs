@@ -37,6 +37,7 @@ mod mounts_across_generations;
 mod multi_platform_bases;
 mod nothing_stays;
 mod one_context_many_services;
+mod one_folder_two_commands;
 mod one_service_fails;
 mod past_the_variables;
 mod plain_compose;

@@ -1,9 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{BuildOptions, Error};
-use crate::bundle::{self, Located, Record, additions, locate_both};
+use crate::bundle::{self, Holding, Located, Record, additions, locate_both};
 use crate::bundle::{beside, swallows};
 use crate::closure::{Closure, Platform};
+use crate::engine::Docker;
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::layout::Layout;
@@ -16,6 +17,8 @@ pub(super) struct Bundle {
     pub(super) record: Record,
     /// Whether recordings were added to it just now.
     pub(super) grown: bool,
+    /// Nobody else changes it until this is dropped.
+    _held: Holding,
 }
 
 /// Finds the bundle, unpacks it if it is an archive, and verifies it once: an
@@ -26,17 +29,22 @@ pub(super) fn open(
     closure: &Closure,
     options: &BuildOptions,
     engine: &Platform,
+    docker: &Docker,
     reporter: &dyn Reporter,
 ) -> Result<Bundle, Failure> {
     let (bundle, cache_dir) = (options.bundle.as_deref(), options.cache_dir.as_deref());
     let (located, addition) = locate_both(bundle, cache_dir, &project.directory)?;
-    let (folder, place) = match located {
-        Located::Directory(folder) => (folder.clone(), folder),
+    let (folder, place, held) = match located {
+        Located::Directory(folder) => {
+            let held = Holding::of(&folder, docker, reporter)?;
+            (folder.clone(), folder, held)
+        }
         Located::Archive(path) => {
             check_platform(&bundle::read_record(&path)?, engine)?;
             let folder = target(project, closure, options)?;
+            let held = Holding::of(&folder, docker, reporter)?;
             bundle::unpack(&path, &folder, reporter)?;
-            (folder, path)
+            (folder, path, held)
         }
     };
     // Before anything is written, even the mark of a verified bundle.
@@ -61,6 +69,7 @@ pub(super) fn open(
         layout,
         record,
         grown,
+        _held: held,
     })
 }
 

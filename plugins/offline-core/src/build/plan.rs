@@ -147,7 +147,8 @@ impl Site<'_> {
         platform: &Platform,
         missing: Option<NoBuildKit>,
     ) -> Result<(Bundle, Option<NoBuildKit>), Failure> {
-        let bundle = match open(project, closure, self.options, platform, self.reporter) {
+        let (options, docker) = (self.options, self.docker);
+        let bundle = match open(project, closure, options, platform, docker, self.reporter) {
             Ok(bundle) => bundle,
             // What the engine lacks is said first: no bundle is the answer to it.
             Err(error) if self.options.classic => return Err(error),

@@ -11,6 +11,7 @@ mod contexts;
 mod error;
 mod fetched;
 mod fetched_folder;
+mod holding;
 mod ignore;
 mod inventory;
 mod locate;
@@ -34,6 +35,7 @@ pub use contexts::Contexts;
 pub use error::Error;
 pub use fetched::{FETCHED_ARTIFACT, FETCHED_FILE, FETCHED_FOLDER, FetchedFile, FetchedRecord};
 pub use fetched_folder::unpack_folder;
+pub use holding::Holding;
 pub use ignore::IgnoreRules;
 pub use inventory::{
     Change, Difference, EntryKind, Inventory, InventoryEntry, ignore_rules, walk_context,

@@ -42,7 +42,7 @@ pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<
     }
     parts_are_whole(archive, reporter)?;
     let task = Task::start(reporter, work, Some(size));
-    let new = !folder.exists();
+    let new = is_new(folder);
     let result = unpack_into(archive, folder, &record, &task);
     if new && result.as_ref().is_err_and(Error::is_damage) {
         // Nothing of a damaged archive stays where nothing was; after a full disk
@@ -60,6 +60,11 @@ pub(super) fn parts_are_whole(archive: &Path, reporter: &dyn Reporter) -> Result
     }
     let task = Task::start(reporter, Work::Verify, Some(archive_bytes(archive)));
     parts::check(archive, &|bytes| task.advance(bytes))
+}
+
+/// Whether nothing is there that could be lost.
+fn is_new(folder: &Path) -> bool {
+    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
 
 fn unpack_into(

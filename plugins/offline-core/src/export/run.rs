@@ -12,7 +12,7 @@ use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
 use super::warnings::has_buildkit;
 use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs};
-use crate::bundle::{self, FetchedRecord, Packing, Record};
+use crate::bundle::{self, FetchedRecord, Holding, Packing, Record};
 use crate::carried::{self, Origin};
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -60,6 +60,7 @@ pub fn run(
         )));
     }
     let new = !prepared.outputs.cache_dir.exists();
+    let _held = Holding::of(&prepared.outputs.cache_dir, docker, reporter)?;
     let result = fill(docker, prepared, options, reporter, started);
     if result.is_err() && new {
         remove_if_empty(&prepared.outputs.cache_dir);

@@ -204,6 +204,7 @@ fn what_only_buildkit_knows_is_gone_on_from() {
     ] {
         let before = project.read(file);
         project.write(file, "changed\n");
+        build().arg("--dry-run").run().assert_failure(51, &[line]);
         build().run().assert_failure(51, &[line, words]);
         project.write(file, before);
     }

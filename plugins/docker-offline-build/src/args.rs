@@ -39,6 +39,10 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "up")]
     pub wait_timeout: u64,
 
+    /// Say what would be loaded, warmed, built, replayed and refused, and why, and do nothing
+    #[arg(long, conflicts_with_all = ["setup", "up", "stay", "leave", "wanted"])]
+    pub dry_run: bool,
+
     /// Write what was asked for and is not in the bundle's recording into this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub wanted: Option<PathBuf>,
@@ -55,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME,...", num_args = 0..=1, require_equals = true, value_delimiter = ',', default_missing_value = "")]
     pub replace: Option<Vec<String>>,
 
-    /// The language of what --up reports (default: that of the locale)
+    /// The language of what --up and --dry-run report (default: that of the locale)
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     pub lang: Option<Lang>,
 

@@ -1,11 +1,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use offline_core::build::{self, BuildOptions};
+use offline_core::build::{self, BuildOptions, BuildPlanDocument};
 use offline_core::carried::Replace;
 use offline_core::engine::Docker;
 use offline_core::{Event, Failure, up};
-use offline_terminal::{Format, Lang, Terminal, nothing_restarted};
+use offline_terminal::{Format, Lang, Terminal, nothing_restarted, of_build_plan};
 
 use crate::{Args, words};
 
@@ -18,10 +18,28 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     if args.up {
         return up(args, &docker, &options, terminal);
     }
+    if args.dry_run {
+        return dry_run(args, &docker, &options, terminal);
+    }
     let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
     match args.format {
         Format::Json => terminal.print_json(&summary)?,
         Format::Text => terminal.print(&words::of_build(&summary))?,
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+fn dry_run(
+    args: &Args,
+    docker: &Docker,
+    options: &BuildOptions,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let language = Lang::or_of_locale(args.lang);
+    let (plan, refused) = build::dry_run(docker, options, terminal.reporter())?;
+    match args.format {
+        Format::Json => terminal.print_json(&BuildPlanDocument::of(&plan, language))?,
+        Format::Text => terminal.print(&of_build_plan(&plan, language))?,
     }
     refused.map_or(Ok(()), Err)
 }

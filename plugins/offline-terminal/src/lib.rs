@@ -12,6 +12,7 @@
 //! and [`binary`] ties them together for the three small binaries.
 
 mod binary;
+mod build_plan;
 mod colour;
 mod completion;
 mod containers;
@@ -35,6 +36,7 @@ mod version;
 mod volume;
 
 pub use binary::{Command, binary, execute, parse};
+pub use build_plan::of_build_plan;
 pub use colour::Colours;
 pub use completion::{Values, complete};
 pub use containers::{nothing_restarted, of_containers};

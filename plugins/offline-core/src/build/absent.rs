@@ -42,7 +42,8 @@ pub(super) fn say(absent: &[AbsentInput], known: &Foreseen<'_>) -> Result<Said, 
     let services: BTreeSet<&str> = absent.iter().map(|a| a.service.as_str()).collect();
     let mut traces = BTreeMap::new();
     for service in services {
-        traces.insert(service, known.trace(service)?);
+        let recorded = Some(Known::new(known.record));
+        traces.insert(service, known.trace(service, recorded)?);
     }
     for input in absent {
         let trace = traces.get(input.service.as_str()).and_then(Option::as_ref);
@@ -113,7 +114,13 @@ impl Foreseen<'_> {
             .collect()
     }
 
-    fn trace(&self, service: &str) -> Result<Option<ServiceTrace>, Failure> {
+    /// What becomes of each step of a service, with what is recorded and can be replayed
+    /// here; `None` where the bundle was made without it.
+    pub(super) fn trace(
+        &self,
+        service: &str,
+        recorded: Option<Known<'_>>,
+    ) -> Result<Option<ServiceTrace>, Failure> {
         let carried = self.record.services.iter().find(|s| s.name == service);
         let (Some(build), Some(carried)) = (self.build(service), carried) else {
             return Ok(None);
@@ -136,7 +143,7 @@ impl Foreseen<'_> {
             misses: &own,
             from: &from,
             to: Some(&to),
-            known: Some(Known::new(self.record)),
+            known: recorded,
             unrecorded: self.record.unrecorded(service),
         })))
     }

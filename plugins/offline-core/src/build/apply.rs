@@ -310,7 +310,7 @@ fn finish(
     Ok(())
 }
 
-fn refusals(results: &[ServiceResult], classic: bool) -> Option<Failure> {
+pub(super) fn refusals(results: &[ServiceResult], classic: bool) -> Option<Failure> {
     let services: Vec<String> = results
         .iter()
         .filter_map(|r| Some(format!("{} ({})", r.service, r.refused.as_ref()?)))

@@ -3,14 +3,17 @@ use std::sync::Arc;
 
 use super::classic::{ClassicRun, PlainCompose, PlainMiss, Plan, PlanInputs, Way, plan};
 use super::failed::{Failed, Stopped};
+use super::foresight::Foresight;
 use super::overrides::unresolved_pins;
 use super::warm::Builder;
 use super::{Error, ServiceResult};
-use crate::bundle::Inventory;
+use crate::bundle::{Inventory, Record};
 use crate::closure::Closure;
 use crate::engine::EngineInfo;
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Warning};
+use crate::layout::Layout;
+use crate::project::Project;
 use crate::stages::{MadeOf, Substitutes, step_keys};
 use crate::stages::{levels, one_name_at_a_time};
 
@@ -41,23 +44,7 @@ impl ByClassic<'_> {
             foresight,
             ..
         } = self.builder;
-        let of_classic = record.services.iter().any(|s| s.classic.is_some());
-        let made_of = if of_classic {
-            MadeOf::WhatClassicKnows
-        } else {
-            MadeOf::Everything
-        };
-        let keys = step_keys(project, closure, self.inventories, made_of);
-        let mut plan = plan(&PlanInputs {
-            closure,
-            layout,
-            record,
-            inventories: self.inventories,
-            keys: &keys,
-            platform: &self.engine.platform,
-            buildkit: &|service| self.why_not_buildkit(service),
-        })?;
-        spread(&mut plan, closure);
+        let plan = self.ways().plan()?;
         for warning in &foresight.misses {
             if matches!(plan.ways.get(&warning.0), Some(Way::BuildKit)) {
                 let event = Event::Warning(warning.1.clone());
@@ -210,17 +197,21 @@ impl ByClassic<'_> {
         failed.into_first().map_or(Ok(()), Err)
     }
 
+    fn ways(&self) -> Ways<'_> {
+        Ways {
+            project: self.builder.project,
+            closure: self.builder.closure,
+            layout: self.builder.layout,
+            record: self.builder.record,
+            foresight: self.builder.foresight,
+            inventories: self.inventories,
+            engine: self.engine,
+            no_buildkit: self.no_buildkit.as_deref(),
+        }
+    }
+
     fn why_not_buildkit(&self, service: &str) -> Option<String> {
-        let refused = self.builder.foresight.refused.get(service);
-        let carried = self.builder.record.services.iter();
-        let mut lacking = carried.filter(|s| s.name == service && s.stages.is_empty());
-        let lacking = lacking
-            .next()
-            .map(|_| "the bundle holds no cache of BuildKit for it");
-        let no_buildkit = self.no_buildkit.clone();
-        no_buildkit
-            .or_else(|| refused.cloned())
-            .or_else(|| lacking.map(str::to_owned))
+        self.ways().why_not_buildkit(service)
     }
 
     fn pins(&self) -> Substitutes {
@@ -231,6 +222,55 @@ impl ByClassic<'_> {
                 .insert(pin.to_string(), pin.load_name());
         }
         substitutes
+    }
+}
+
+/// What it is decided by how every service gets its image.
+pub(super) struct Ways<'a> {
+    pub(super) project: &'a Project,
+    pub(super) closure: &'a Closure,
+    pub(super) layout: &'a Layout,
+    pub(super) record: &'a Record,
+    pub(super) foresight: &'a Foresight,
+    pub(super) inventories: &'a BTreeMap<String, Arc<Inventory>>,
+    pub(super) engine: &'a EngineInfo,
+    pub(super) no_buildkit: Option<&'a str>,
+}
+
+impl Ways<'_> {
+    /// Decides; what is built upon something refused is refused too.
+    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+        let of_classic = self.record.services.iter().any(|s| s.classic.is_some());
+        let made_of = if of_classic {
+            MadeOf::WhatClassicKnows
+        } else {
+            MadeOf::Everything
+        };
+        let keys = step_keys(self.project, self.closure, self.inventories, made_of);
+        let mut plan = plan(&PlanInputs {
+            closure: self.closure,
+            layout: self.layout,
+            record: self.record,
+            inventories: self.inventories,
+            keys: &keys,
+            platform: &self.engine.platform,
+            buildkit: &|service| self.why_not_buildkit(service),
+        })?;
+        spread(&mut plan, self.closure);
+        Ok(plan)
+    }
+
+    fn why_not_buildkit(&self, service: &str) -> Option<String> {
+        let refused = self.foresight.refused.get(service);
+        let carried = self.record.services.iter();
+        let mut lacking = carried.filter(|s| s.name == service && s.stages.is_empty());
+        let lacking = lacking
+            .next()
+            .map(|_| "the bundle holds no cache of BuildKit for it");
+        let no_buildkit = self.no_buildkit.map(str::to_owned);
+        no_buildkit
+            .or_else(|| refused.cloned())
+            .or_else(|| lacking.map(str::to_owned))
     }
 }
 

@@ -111,6 +111,11 @@ impl Foresight {
         }
     }
 
+    /// Whether the network of a service is replayed here.
+    pub(super) fn replays(&self, service: &str) -> bool {
+        self.recorded.contains(service)
+    }
+
     /// Whether a step that was recorded is answered, and did not ask past the proxy.
     fn answers(&self, service: &str, line: u32) -> bool {
         !self.past.contains(&(service.to_owned(), line))

@@ -17,8 +17,18 @@ pub(super) struct Loaded {
     pub(super) bytes: u64,
 }
 
-/// Loads every image of the closure that the engine lacks, and of those only the
+/// What is loaded: the images of the closure that the engine lacks, and of those only the
 /// layers that it lacks (engine fact 17).
+#[derive(Debug, Default)]
+pub(super) struct ToLoad<'a> {
+    pub(super) images: Vec<&'a ImageRecord>,
+    entries: Vec<IndexEntry>,
+    skip: HashSet<Digest>,
+    /// Bytes that are written to the engine.
+    pub(super) bytes: u64,
+}
+
+/// Loads what the engine lacks.
 pub(super) fn load(
     docker: &Docker,
     engine: &EngineInfo,
@@ -27,6 +37,34 @@ pub(super) fn load(
     closure: &Closure,
     reporter: &dyn Reporter,
 ) -> Result<Loaded, Failure> {
+    let ToLoad {
+        images,
+        entries,
+        skip,
+        bytes,
+    } = to_load(docker, engine, layout, record, closure)?;
+    if images.is_empty() {
+        return Ok(Loaded::default());
+    }
+    let work = Work::Load {
+        images: images.len(),
+    };
+    let task = Task::start(reporter, work, Some(bytes));
+    docker.load(|out| layout.load_tar(&entries, &skip, out, &|bytes| task.advance(bytes)))??;
+    Ok(Loaded {
+        images: images.len(),
+        bytes,
+    })
+}
+
+/// Finds out what has to be loaded.
+pub(super) fn to_load<'a>(
+    docker: &Docker,
+    engine: &EngineInfo,
+    layout: &Layout,
+    record: &'a Record,
+    closure: &Closure,
+) -> Result<ToLoad<'a>, Failure> {
     let carried: BTreeMap<&str, &ImageRecord> = record
         .images
         .iter()
@@ -63,22 +101,16 @@ pub(super) fn load(
         return Err(Error::MissingImages { images: missing }.into());
     }
     if wanted.is_empty() {
-        return Ok(Loaded::default());
+        return Ok(ToLoad::default());
     }
     let entries = entries(layout, record, &wanted)?;
     let skip = held_layers(docker, engine, layout, record, &local)?;
-    let total = layout.load_size(&entries, &skip)?;
-    let task = Task::start(
-        reporter,
-        Work::Load {
-            images: wanted.len(),
-        },
-        Some(total),
-    );
-    docker.load(|out| layout.load_tar(&entries, &skip, out, &|bytes| task.advance(bytes)))??;
-    Ok(Loaded {
-        images: wanted.len(),
-        bytes: total,
+    let bytes = layout.load_size(&entries, &skip)?;
+    Ok(ToLoad {
+        images: wanted,
+        entries,
+        skip,
+        bytes,
     })
 }
 

@@ -7,6 +7,7 @@
 mod absent;
 mod adapt;
 mod apply;
+mod build_plan;
 mod by_classic;
 mod choice;
 mod classic;
@@ -14,6 +15,7 @@ mod compose_call;
 mod compose_yaml;
 mod contexts;
 mod dropped;
+mod dry_run;
 mod error;
 mod failed;
 mod fetched;
@@ -38,8 +40,13 @@ mod tell_compose;
 mod version;
 mod warm;
 
+pub use build_plan::{
+    BuildPlan, BuildPlanDocument, PlannedBuilder, PlannedBundle, PlannedCarried, PlannedImage,
+    PlannedService, PlannedStage, PlannedStep, PlannedWay, Unknown,
+};
 pub use classic::PlainMiss;
 pub(crate) use compose_call::ComposeCall;
+pub use dry_run::dry_run;
 pub use error::Error;
 pub use options::BuildOptions;
 use replay::loopback;

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildOptions, Error};
 use crate::bundle::{self, Holding, Located, Record, additions, locate_both};
-use crate::bundle::{beside, swallows};
+use crate::bundle::{SITE_FOLDER, beside, swallows};
 use crate::closure::{Closure, Platform};
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -17,8 +17,68 @@ pub(super) struct Bundle {
     pub(super) record: Record,
     /// Whether recordings were added to it just now.
     pub(super) grown: bool,
-    /// Nobody else changes it until this is dropped.
-    _held: Holding,
+    /// Nobody else changes it until this is dropped; nothing where it is only looked at.
+    _held: Option<Holding>,
+    /// The folder for what is generated for this site.
+    pub(super) site: PathBuf,
+}
+
+/// What a look at a bundle has found besides.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    /// The archive that has to be unpacked first.
+    pub(super) archive: Option<PathBuf>,
+    /// The archives that add to it.
+    pub(super) additions: Vec<PathBuf>,
+    /// Whether every byte was compared before.
+    pub(super) verified: bool,
+}
+
+/// The same without a change to it: what has to be written goes into `scratch`.
+pub(super) fn look(
+    project: &Project,
+    closure: &Closure,
+    options: &BuildOptions,
+    engine: &Platform,
+    (scratch, reporter): (&Path, &dyn Reporter),
+) -> Result<(Bundle, Seen), Failure> {
+    let (bundle, cache_dir) = (options.bundle.as_deref(), options.cache_dir.as_deref());
+    let (located, addition) = locate_both(bundle, cache_dir, &project.directory)?;
+    let (folder, archive) = match located {
+        Located::Directory(folder) => (folder, None),
+        Located::Archive(path) => {
+            check_platform(&bundle::read_record(&path)?, engine)?;
+            target(project, closure, options)?;
+            let folder = scratch.join(bundle::DEFAULT_NAME);
+            bundle::unpack_documents(&path, &folder, reporter)?;
+            (folder, Some(path))
+        }
+    };
+    let mut record = Record::read(&folder)?;
+    check_platform(&record, engine)?;
+    let place = archive.as_ref().unwrap_or(&folder);
+    let mut lying = additions(place, cache_dir, &project.directory, &record);
+    let named = addition.map(|(path, _)| path);
+    lying.extend(named.filter(|path| !lying.contains(path)));
+    for path in &lying {
+        let addition = bundle::read_record(path)?;
+        check_platform(&addition, engine)?;
+        bundle::adds_to(path, &addition, &record)?;
+        record.network.extend(addition.network);
+    }
+    let seen = Seen {
+        verified: archive.is_none() && bundle::is_verified(&folder),
+        archive,
+        additions: lying,
+    };
+    let bundle = Bundle {
+        layout: Layout::open(&folder)?,
+        record,
+        grown: false,
+        _held: None,
+        site: scratch.join(SITE_FOLDER),
+    };
+    Ok((bundle, seen))
 }
 
 /// Finds the bundle, unpacks it if it is an archive, and verifies it once: an
@@ -66,10 +126,11 @@ pub(super) fn open(
     let layout = Layout::open(&folder)?;
     let record = Record::read(&folder)?;
     Ok(Bundle {
+        site: layout.path().join(SITE_FOLDER),
         layout,
         record,
         grown,
-        _held: held,
+        _held: Some(held),
     })
 }
 

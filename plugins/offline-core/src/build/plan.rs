@@ -9,7 +9,7 @@ use super::absent::{self, Foreseen};
 use super::adapt::adapt;
 use super::choice::{Choice, NoBuildKit, buildkit, choose};
 use super::foresight::{Foresight, foresee};
-use super::open::{Bundle, open};
+use super::open::{Bundle, Seen, look, open};
 use super::placeholders::{self, with_placeholders};
 use super::recorded::Recorded;
 use super::tell_compose::ComposeTold;
@@ -34,6 +34,8 @@ pub(super) struct Site<'a> {
     pub(super) options: &'a BuildOptions,
     /// Whether a replay service stays.
     pub(super) stayed: bool,
+    /// Where a dry run writes what a build would write into the bundle's folder.
+    pub(super) scratch: Option<&'a Path>,
     pub(super) reporter: &'a dyn Reporter,
 }
 
@@ -51,6 +53,8 @@ pub(super) struct Plan {
     pub(super) choice: Choice,
     /// Why `BuildKit` cannot be used here at all.
     pub(super) no_buildkit: Option<String>,
+    /// What a dry run has seen of the bundle.
+    pub(super) seen: Seen,
 }
 
 impl Plan {
@@ -66,7 +70,7 @@ impl Site<'_> {
         let missing = buildkit(self.docker, self.engine)?;
         let platform = parse_platform(&self.engine.platform)?;
         let closure = self.closure(&project, &platform)?;
-        let (bundle, missing) = self.bundle(&project, &closure, &platform, missing)?;
+        let (bundle, seen, missing) = self.bundle(&project, &closure, &platform, missing)?;
         let (written, closure) =
             with_arguments(project, closure, &bundle.record, self.options, &platform)?;
         let folder = told(&written, &closure, self.asked, &bundle).folder();
@@ -124,6 +128,7 @@ impl Site<'_> {
             foresight,
             choice,
             no_buildkit,
+            seen,
         })
     }
 
@@ -146,10 +151,18 @@ impl Site<'_> {
         closure: &Closure,
         platform: &Platform,
         missing: Option<NoBuildKit>,
-    ) -> Result<(Bundle, Option<NoBuildKit>), Failure> {
+    ) -> Result<(Bundle, Seen, Option<NoBuildKit>), Failure> {
         let (options, docker) = (self.options, self.docker);
-        let bundle = match open(project, closure, options, platform, docker, self.reporter) {
-            Ok(bundle) => bundle,
+        let opened = match self.scratch {
+            Some(scratch) => {
+                let to = (scratch, self.reporter);
+                look(project, closure, options, platform, to)
+            }
+            None => open(project, closure, options, platform, docker, self.reporter)
+                .map(|bundle| (bundle, Seen::default())),
+        };
+        let (bundle, seen) = match opened {
+            Ok(opened) => opened,
             // What the engine lacks is said first: no bundle is the answer to it.
             Err(error) if self.options.classic => return Err(error),
             Err(error) => return Err(missing.map_or(error, |m| m.failure)),
@@ -159,7 +172,7 @@ impl Site<'_> {
                 "The replay service that stays does not know of it yet: run docker offline build --stay again.".into(),
             ));
         }
-        Ok((bundle, missing))
+        Ok((bundle, seen, missing))
     }
 
     /// The project as builds have it here: without what goes out for nothing, with
@@ -211,7 +224,7 @@ fn told<'a>(
         project,
         closure,
         asked,
-        bundle: bundle.layout.path(),
+        folder: &bundle.site,
     }
 }
 

@@ -107,13 +107,14 @@ impl<'a> Ready<'a> {
         })
     }
 
-    fn site(&self) -> Site<'_> {
+    pub(super) fn site(&self) -> Site<'_> {
         Site {
             docker: &self.docker,
             engine: &self.engine,
             asked: self.asked,
             options: &self.options,
             stayed: self.stayed,
+            scratch: None,
             reporter: self.reporter,
         }
     }

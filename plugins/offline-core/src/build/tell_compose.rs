@@ -35,8 +35,8 @@ pub(super) struct ComposeTold<'a> {
     pub(super) closure: &'a Closure,
     /// As the user gave them.
     pub(super) asked: &'a ProjectOptions,
-    /// The bundle's folder.
-    pub(super) bundle: &'a Path,
+    /// The bundle's folder for this site.
+    pub(super) folder: &'a Path,
 }
 
 /// A generated file, and how Compose comes to read it.
@@ -119,7 +119,7 @@ impl ComposeTold<'_> {
 
     /// What Compose is told is in the bundle's folder for this site.
     pub(super) fn folder(&self) -> PathBuf {
-        self.bundle.join(SITE_FOLDER)
+        self.folder.to_owned()
     }
 
     /// Whether Compose reads a file of this name by itself, it is nobody else's, and no

@@ -24,6 +24,25 @@ use crate::project::{NamedContext, Project};
 use crate::stages::{DIRECT, Dockerfiles, StageTargets, Through};
 use crate::stages::{Level, levels, one_name_at_a_time};
 
+/// The levels of some services, with the waves in which their stages are warmed.
+pub(super) fn warmed_levels(
+    project: &Project,
+    closure: &Closure,
+    services: &BTreeSet<String>,
+) -> Vec<Level> {
+    let mut levels = levels(closure);
+    for level in &mut levels {
+        level.services.retain(|s| services.contains(s));
+        level
+            .waves
+            .retain(|wave| wave.iter().any(|s| level.services.contains(&s.service)));
+        let waves = level.waves.iter();
+        let waves = waves.flat_map(|wave| own_waves(project, closure, wave));
+        level.waves = waves.collect();
+    }
+    levels
+}
+
 /// Warms the cache and builds, level by level.
 #[derive(Clone, Copy)]
 pub(super) struct Builder<'a> {
@@ -96,16 +115,7 @@ impl Builder<'_> {
             }
         }
         let mut count = StepCount::default();
-        let mut levels = levels(self.closure);
-        for level in &mut levels {
-            level.services.retain(|s| services.contains(s));
-            level
-                .waves
-                .retain(|wave| wave.iter().any(|s| level.services.contains(&s.service)));
-            let waves = level.waves.iter();
-            let waves = waves.flat_map(|wave| own_waves(self.project, self.closure, wave));
-            level.waves = waves.collect();
-        }
+        let levels = warmed_levels(self.project, self.closure, services);
         let waves = levels.iter().map(|l| l.waves.len()).sum();
         let mut wave = 0;
         for mut level in levels {

@@ -1,9 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use super::Error;
 use super::archive_reader::cut;
+use super::{Error, Record};
 use crate::layout::{self, Digest, Hashed, Layout};
 
 /// A blob in an archive, as it comes.
@@ -90,6 +90,50 @@ impl Blobs for Looking {
     fn document(&mut self, digest: &Digest) -> Result<Vec<u8>, Error> {
         // Each is asked for once, when it has come.
         Ok(self.documents.remove(digest).unwrap_or_default())
+    }
+}
+
+/// No manifest, config or list of files that matters is larger, unless it is told by its
+/// type or named by the record.
+const DOCUMENT: u64 = 1 << 20;
+
+/// Keeps what says what is in a bundle, and what builds read beside images; the rest is
+/// passed over.
+pub(super) struct Telling<'a> {
+    layout: &'a Layout,
+    /// What the record names itself.
+    named: HashSet<Digest>,
+    passed: HashSet<Digest>,
+}
+
+impl<'a> Telling<'a> {
+    pub(super) fn new(layout: &'a Layout, record: &Record) -> Self {
+        let fetched = record.fetched.iter().flat_map(|f| &f.files);
+        let roots = record.extra_roots().iter().map(|root| root.digest);
+        Self {
+            layout,
+            named: roots.chain(fetched.map(|file| file.digest)).collect(),
+            passed: HashSet::new(),
+        }
+    }
+}
+
+impl Blobs for Telling<'_> {
+    fn has(&self, digest: &Digest, size: u64) -> bool {
+        self.passed.contains(digest) || self.layout.has(digest, size)
+    }
+
+    fn take(&mut self, coming: &Coming<'_>, bytes: &mut dyn Read) -> Result<(), Error> {
+        let named = self.named.contains(&coming.digest);
+        if coming.is_document || named || coming.size <= DOCUMENT {
+            return self.layout.take(coming, bytes);
+        }
+        self.passed.insert(coming.digest);
+        Ok(())
+    }
+
+    fn document(&mut self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        self.layout.document(digest)
     }
 }
 

@@ -57,8 +57,8 @@ pub(crate) use site::{
     stale_copies,
 };
 pub use sums::{SUMS_FILE, write_sums};
-pub use unpack::{Unpacked, unpack};
-pub use verified::{Proof, verify_archive, verify_bundle};
+pub use unpack::{Unpacked, unpack, unpack_documents};
+pub use verified::{Proof, is_marked as is_verified, verify_archive, verify_bundle};
 pub use wanted::{
     OmittedFile, WANTED_FILE_LIMIT, WANTED_FORMAT, WANTED_LIMIT, Wanted, WantedBundle,
     WantedDockerfile, WantedFile, WantedRequest, WantedService,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::archive::DOCUMENTS;
 use super::archive_reader::{Reader, whole_document};
-use super::blobs::{Blobs, Coming, Looking};
+use super::blobs::{Blobs, Coming, Looking, Telling};
 use super::{Error, RECORD_FILE, Record, archive_bytes, parts, verified};
 use serde::de::DeserializeOwned;
 
@@ -65,6 +65,26 @@ pub(super) fn parts_are_whole(archive: &Path, reporter: &dyn Reporter) -> Result
 /// Whether nothing is there that could be lost.
 fn is_new(folder: &Path) -> bool {
     std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+}
+
+/// Unpacks of an archive what says what is in it, for one who only wants to know what a
+/// build of it would do: all but the layers of images and the bodies of recordings.
+pub fn unpack_documents(
+    archive: &Path,
+    folder: &Path,
+    reporter: &dyn Reporter,
+) -> Result<(), Error> {
+    let name = archive.file_name().unwrap_or_default().to_string_lossy();
+    let work = Work::Unpack {
+        archive: name.into_owned(),
+    };
+    let (record, _) = Reader::open(archive, None)?.record()?;
+    parts_are_whole(archive, reporter)?;
+    let task = Task::start(reporter, work, Some(archive_bytes(archive)));
+    let layout = Layout::create(folder)?;
+    let blobs = Box::new(Telling::new(&layout, &record));
+    read_all(archive, blobs, &record, Some(&task))?.finish(&layout)?;
+    Ok(())
 }
 
 fn unpack_into(

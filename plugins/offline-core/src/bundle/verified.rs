@@ -16,7 +16,7 @@ pub(super) fn mark(layout: &Layout) -> Result<(), Error> {
 }
 
 /// Whether the folder's bundle was verified and no blob was touched since.
-pub(super) fn is_marked(folder: &Path) -> bool {
+pub fn is_marked(folder: &Path) -> bool {
     let place = folder.join(MARKER);
     let (Ok(record), Ok(text), Ok(layout)) = (
         read_bounded(&folder.join(RECORD_FILE), RECORD_FILE),

@@ -8,6 +8,8 @@
 
 mod before_export;
 mod bundle_view;
+#[cfg(test)]
+mod conforms;
 mod containers;
 mod contexts;
 mod document;
@@ -31,6 +33,8 @@ mod why;
 pub use crate::__diagnosis_text as text;
 pub use before_export::{REMOTE_SOURCE, before_export};
 pub use bundle_view::{BundleView, CarriedBundle, Wholeness};
+#[cfg(test)]
+pub(crate) use conforms::conforms;
 pub use containers::Container;
 pub use contexts::TakenContext;
 pub use document::Document;

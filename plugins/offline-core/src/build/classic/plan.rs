@@ -24,6 +24,16 @@ pub(crate) enum Way {
     Refused(String),
 }
 
+impl Way {
+    /// How many instructions of a stage the classic builder finds done.
+    pub(crate) fn kept(&self, stage: usize) -> usize {
+        match self {
+            Self::Classic(starts) => starts.get(&stage).map_or(0, |start| start.kept),
+            _ => 0,
+        }
+    }
+}
+
 type StageStarts = BTreeMap<usize, Start>;
 
 /// The way of each service that is built.

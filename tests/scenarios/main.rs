@@ -5,6 +5,7 @@ mod builds_every_form_of_a_dockerfile;
 mod bundles_of_before;
 mod cache_dir_elsewhere;
 mod carried_in_parts;
+mod carries_downloads_and_git;
 mod carries_files_and_volumes;
 mod carries_git_sources;
 mod carries_remote_contexts;

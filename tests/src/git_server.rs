@@ -82,6 +82,14 @@ impl GitServer {
         git(&["-C", &at, "rev-parse", "HEAD"])
     }
 
+    /// Has a repository as a submodule of another one, in the next commit of that.
+    pub fn submodule(&self, name: &str, other: &str, path: &str) {
+        let tree = self.folder.join(format!("{name}.tree"));
+        let url = format!("{}/{other}.git", self.url);
+        let at = tree.display().to_string();
+        git(&["-C", &at, "submodule", "--quiet", "add", &url, path]);
+    }
+
     /// Names the commit that a repository's `main` has now.
     pub fn tag(&self, name: &str, tag: &str) {
         let bare = self

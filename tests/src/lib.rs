@@ -31,6 +31,7 @@ mod shared;
 mod shop;
 mod sloppy;
 mod way_out;
+mod web_server;
 mod workspace;
 mod wrong_input;
 
@@ -54,6 +55,7 @@ pub use schedule::{Job, Turn, estimate, jobs};
 pub use shop::Shop;
 pub use sloppy::{COMPARED, SLOPPY_BASE, SLOPPY_EDITS, Sloppy, SloppyEdit};
 pub use way_out::no_way_out;
+pub use web_server::WebServer;
 pub use workspace::{Workspace, repository};
 pub use wrong_input::{Refusal, names_a_line_of};
 

@@ -30,10 +30,12 @@ pub enum Kind {
     BundleInContext,
     /// An image does not exist in its registry.
     ImageNotFound,
-    /// A registry could not be reached.
+    /// A registry, or another server, could not be reached.
     RegistryUnreachable,
-    /// A registry refused access.
+    /// A registry, or another server, refused access.
     RegistryDenied,
+    /// What was fetched is not what its checksum says.
+    DownloadChanged,
     /// The Docker engine does not answer.
     EngineUnreachable,
     /// The Docker engine's socket may not be opened by this user.
@@ -46,6 +48,8 @@ pub enum Kind {
     BuildxMissing,
     /// The Compose plugin is missing.
     ComposeMissing,
+    /// A program that `x-offline` needs is missing.
+    ToolMissing,
     /// This engine cannot use what the bundle holds.
     EngineIncompatible,
     /// No bundle was found.

@@ -86,6 +86,12 @@ fn at(location: Option<&Location>) -> String {
 }
 
 impl Error {
+    /// For `map_err` on reading what a bundle carries.
+    pub(super) fn unreadable(what: &str) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.to_owned();
+        move |source| Self::Unreadable { what, source }
+    }
+
     /// For `map_err` on a file operation.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

@@ -1,18 +1,16 @@
 //! Files and folders of the machine that exports: drivers, certificates, models.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
 
-use super::tree::{self, Choice};
+use super::place::Placing;
 use super::{
-    Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, State, layer, proposals,
+    Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, layer, proposals, tree,
 };
 use crate::bundle::Carried;
-use crate::engine::Docker;
 use crate::error::Failure;
 use crate::layout::{Layout, Progress};
 use crate::project::{OfflineFiles, Project};
@@ -23,9 +21,6 @@ pub(super) struct Files;
 
 const NAME: &str = "files";
 const ARTIFACT: &str = "application/vnd.docker-offline.files.v1+json";
-
-/// How many differences are named, of any number.
-const NAMED: usize = 5;
 
 impl Kind for Files {
     fn name(&self) -> &'static str {
@@ -47,13 +42,7 @@ impl Kind for Files {
                 services: one.service.iter().cloned().collect(),
                 location: one.location.clone(),
             });
-            match &one.service {
-                Some(service) if !planned.services.is_empty() => {
-                    planned.services.insert(service.clone());
-                }
-                Some(_) => {}
-                None => planned.services.clear(),
-            }
+            planned.wanted_by(one.service.as_ref());
         }
         Ok(all.into_values().collect())
     }
@@ -108,20 +97,22 @@ impl Kind for Files {
         progress: Progress<'_>,
     ) -> Result<Restored, Failure> {
         let target = site.project.directory.join(&carried.name);
-        let laid = Laid {
-            docker: site.docker,
-            layout: site.layout,
-            carried,
+        let what = layer::what(carried);
+        let open = || {
+            let stored = layer::open(site.docker, site.layout, carried, ARTIFACT)?;
+            let decoded = layer::decoded(stored).map_err(Error::unreadable(&what))?;
+            Ok(Box::new(decoded) as Box<dyn Read>)
+        };
+        let placing = Placing {
+            what: &what,
             target: &target,
-            what: layer::what(carried),
-            // Nobody else can give files away.
-            root: rustix::process::geteuid().is_root(),
+            open: &open,
         };
         Ok(Restored {
             kind: NAME.into(),
             name: carried.name.clone(),
             place: target.display().to_string(),
-            state: laid.restore(site.replace.takes(&carried.name), progress)?,
+            state: placing.run(site.replace.takes(&carried.name), progress)?,
         })
     }
 }
@@ -165,95 +156,4 @@ fn size(path: &Path) -> u64 {
         }
     }
     sum
-}
-
-/// One tree on its way to its target.
-struct Laid<'a> {
-    docker: &'a Docker,
-    layout: &'a Layout,
-    carried: &'a Carried,
-    target: &'a Path,
-    what: String,
-    root: bool,
-}
-
-impl Laid<'_> {
-    fn restore(&self, replace: bool, progress: Progress<'_>) -> Result<State, Failure> {
-        if self.target.symlink_metadata().is_err() {
-            self.anew(progress)?;
-            return Ok(State::Written);
-        }
-        let mut tar = self.open()?;
-        let found = tree::compare(&mut tar, &self.what, self.target, self.root)?;
-        if !found.differing.is_empty() && !replace {
-            return Ok(State::Refused(self.differences(&found.differing)));
-        }
-        let mut wanted = found.missing;
-        wanted.extend(found.differing.into_iter().map(|(path, _)| path));
-        if wanted.is_empty() {
-            return Ok(State::Kept);
-        }
-        let mut tar = self.open()?;
-        let these = Choice::These(&wanted);
-        tree::lay(
-            &mut tar,
-            &self.what,
-            self.target,
-            &these,
-            self.root,
-            progress,
-        )?;
-        Ok(State::Written)
-    }
-
-    /// Where nothing is: all of it beside the target, which is then there at once.
-    fn anew(&self, progress: Progress<'_>) -> Result<(), Failure> {
-        let folder = self.target.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        let beside = tempfile::Builder::new()
-            .prefix(".docker-offline-")
-            .tempdir_in(folder)
-            .map_err(Error::io("write into", folder))?;
-        let new = beside.path().join("new");
-        let mut tar = self.open()?;
-        tree::lay(
-            &mut tar,
-            &self.what,
-            &new,
-            &Choice::All,
-            self.root,
-            progress,
-        )?;
-        fs::rename(&new, self.target).map_err(Error::io("write", self.target))?;
-        Ok(())
-    }
-
-    fn open(&self) -> Result<impl Read + use<>, Failure> {
-        let stored = layer::open(self.docker, self.layout, self.carried, ARTIFACT)?;
-        Ok(layer::decoded(stored).map_err(|source| Error::Unreadable {
-            what: self.what.clone(),
-            source,
-        })?)
-    }
-
-    fn differences(&self, all: &[(PathBuf, &'static str)]) -> String {
-        let named = all.iter().take(NAMED).map(|(path, why)| {
-            let place = self.target.join(path);
-            let place = if path.as_os_str().is_empty() {
-                self.target.to_string_lossy()
-            } else {
-                place.to_string_lossy()
-            };
-            let plain: String = place
-                .chars()
-                .map(|c| if c.is_control() { '?' } else { c })
-                .collect();
-            format!("{plain}: {why}")
-        });
-        let mut words: Vec<String> = named.collect();
-        if all.len() > NAMED {
-            words.push(format!("and {} more", all.len() - NAMED));
-        }
-        words.join(", ")
-    }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::web::Reach;
 use crate::bundle::Carried;
 use crate::engine::Docker;
 use crate::error::Failure;
+use crate::event::Reporter;
 use crate::layout::{Layout, Progress};
 use crate::project::{Location, Project};
 
@@ -13,6 +15,12 @@ use crate::project::{Location, Project};
 pub trait Kind: Sync {
     /// Its name in `bundle.json` and in `x-offline`.
     fn name(&self) -> &'static str;
+
+    /// Whether it is fetched before anything is built: what comes from elsewhere and does
+    /// not come should be known early.
+    fn comes_first(&self) -> bool {
+        false
+    }
 
     /// What of the project is carried. Asks, and changes nothing.
     fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure>;
@@ -56,6 +64,10 @@ pub struct Origin<'a> {
     pub services: &'a BTreeSet<String>,
     /// The bundle folder, which no folder that is carried may hold.
     pub bundle: &'a Path,
+    /// How servers are reached.
+    pub reach: &'a Reach,
+    /// What is told of retries, and of what the user should know.
+    pub reporter: &'a dyn Reporter,
 }
 
 impl Origin<'_> {
@@ -138,6 +150,19 @@ pub struct Planned {
     pub services: BTreeSet<String>,
     /// Where it is declared.
     pub location: Option<Location>,
+}
+
+impl Planned {
+    /// One more declaration of the same wants it: for a service, or for the whole project.
+    pub(super) fn wanted_by(&mut self, service: Option<&String>) {
+        match service {
+            Some(service) if !self.services.is_empty() => {
+                self.services.insert(service.clone());
+            }
+            Some(_) => {}
+            None => self.services.clear(),
+        }
+    }
 }
 
 /// What was put into the layout.

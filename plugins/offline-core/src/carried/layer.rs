@@ -7,7 +7,7 @@ use super::Error;
 use crate::bundle::{Carried, Compression, Encoder};
 use crate::engine::Docker;
 use crate::error::Failure;
-use crate::layout::{BlobWriter, Descriptor, Layout};
+use crate::layout::{BlobWriter, Descriptor, Digest, Layout};
 
 const MEDIA_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 
@@ -21,6 +21,11 @@ pub(super) struct Watched<T> {
 }
 
 impl<T> Watched<T> {
+    pub(super) fn new(docker: &Docker, inner: T) -> Self {
+        let docker = docker.clone();
+        Self { inner, docker }
+    }
+
     /// Not of the kind `Interrupted`, after which everybody tries again.
     fn check(&self) -> io::Result<()> {
         self.docker.check_interrupt().map_err(io::Error::other)
@@ -45,6 +50,16 @@ impl<T: Write> Write for Watched<T> {
     }
 }
 
+/// A tar that was stored.
+pub(super) struct Packed<T> {
+    /// What writing it has given.
+    pub(super) given: T,
+    /// Its blob.
+    pub(super) layer: Descriptor,
+    /// Bytes that the layout did not have before.
+    pub(super) new_bytes: u64,
+}
+
 /// What was stored.
 pub(super) struct Stored<T> {
     /// What writing it has given.
@@ -64,11 +79,25 @@ pub(super) fn store<T>(
     artifact_type: &str,
     write: impl FnOnce(Sink) -> Result<(T, Sink), Failure>,
 ) -> Result<Stored<T>, Failure> {
+    let packed = pack(docker, layout, write)?;
+    let size = packed.layer.size;
+    let root = layout.write_artifact(artifact_type, vec![packed.layer])?;
+    Ok(Stored {
+        given: packed.given,
+        size: size + root.size,
+        root,
+        new_bytes: packed.new_bytes,
+    })
+}
+
+/// Stores a tar.
+pub(super) fn pack<T>(
+    docker: &Docker,
+    layout: &Layout,
+    write: impl FnOnce(Sink) -> Result<(T, Sink), Failure>,
+) -> Result<Packed<T>, Failure> {
     let failed = |source| Error::io("write", layout.path())(source);
-    let watched = Watched {
-        inner: layout.blob_writer()?,
-        docker: docker.clone(),
-    };
+    let watched = Watched::new(docker, layout.blob_writer()?);
     let writer = BufWriter::with_capacity(1 << 18, watched);
     let encoder = Encoder::new(Compression::Zstd, writer).map_err(failed)?;
     let (given, encoder) = write(encoder)?;
@@ -76,14 +105,31 @@ pub(super) fn store<T>(
     writer.flush().map_err(failed)?;
     let writer = writer.into_inner().map_err(|e| failed(e.into_error()))?;
     let blob = writer.inner.commit(None)?;
-    let layer = Descriptor::new(MEDIA_TYPE, blob.digest, blob.size);
-    let root = layout.write_artifact(artifact_type, vec![layer])?;
-    Ok(Stored {
+    Ok(Packed {
         given,
-        size: blob.size + root.size,
-        root,
+        layer: Descriptor::new(MEDIA_TYPE, blob.digest, blob.size),
         new_bytes: if blob.new { blob.size } else { 0 },
     })
+}
+
+/// The layers of an artifact that has so many.
+pub(super) fn all(
+    layout: &Layout,
+    carried: &Carried,
+    artifact_type: &str,
+    number: usize,
+) -> Result<Vec<Descriptor>, Failure> {
+    let root = &carried.root.digest;
+    let layers = layout.read_artifact(root, artifact_type)?;
+    if layers.len() == number {
+        return Ok(layers);
+    }
+    Err(Error::Hostile {
+        what: what(carried),
+        entry: root.to_string(),
+        why: "it has other layers than such a thing has",
+    }
+    .into())
 }
 
 /// Opens the tar as it is stored.
@@ -93,20 +139,17 @@ pub(super) fn open(
     carried: &Carried,
     artifact_type: &str,
 ) -> Result<BufReader<Watched<File>>, Failure> {
-    let root = &carried.root.digest;
-    let layers = layout.read_artifact(root, artifact_type)?;
-    let [layer] = layers.as_slice() else {
-        return Err(Error::Hostile {
-            what: what(carried),
-            entry: root.to_string(),
-            why: "it has not one layer",
-        }
-        .into());
-    };
-    let watched = Watched {
-        inner: layout.open_blob(&layer.digest)?,
-        docker: docker.clone(),
-    };
+    let layers = all(layout, carried, artifact_type, 1)?;
+    open_blob(docker, layout, &layers[0].digest)
+}
+
+/// Opens a blob as it is stored.
+pub(super) fn open_blob(
+    docker: &Docker,
+    layout: &Layout,
+    digest: &Digest,
+) -> Result<BufReader<Watched<File>>, Failure> {
+    let watched = Watched::new(docker, layout.open_blob(digest)?);
     Ok(BufReader::with_capacity(1 << 17, watched))
 }
 

@@ -9,29 +9,43 @@
 //! Nobody outside knows the kinds: the journeys, the sizes and the words go through
 //! [`KINDS`] and the list in `bundle.json`.
 
+mod downloads;
 mod error;
 mod files;
+mod git;
 mod kind;
 mod layer;
+mod marks;
+mod place;
 mod proposals;
 mod tree;
 mod volumes;
+mod web;
 
-use crate::bundle::Record;
+use std::path::Path;
+
+use crate::bundle::{Carried, Record};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::layout::Layout;
+use crate::project::Location;
 
 pub use error::Error;
 pub use kind::{Declared, Fetched, Kind, Origin, Planned, Replace, Restored, Site, State};
 pub use volumes::{INSIDE, inside};
+pub use web::Reach;
 
 /// Every kind, in the order in which they are carried and restored.
-pub static KINDS: [&dyn Kind; 2] = [&files::Files, &volumes::Volumes];
+pub static KINDS: &[&dyn Kind] = &[
+    &downloads::Downloads,
+    &git::Repositories,
+    &files::Files,
+    &volumes::Volumes,
+];
 
 /// The kind of this name; `None` for one of a later version.
 pub fn kind(name: &str) -> Option<&'static dyn Kind> {
-    KINDS.into_iter().find(|kind| kind.name() == name)
+    KINDS.iter().copied().find(|kind| kind.name() == name)
 }
 
 /// What an export would carry. Asks, and changes nothing.
@@ -52,21 +66,24 @@ pub fn propose(origin: &Origin<'_>) -> Result<Vec<String>, Failure> {
     Ok(all)
 }
 
-/// Puts what was planned into the layout, in its order.
+/// Puts what was planned into the layout, in its order: what is fetched before the builds,
+/// or what is read after them.
 pub fn fetch(
     origin: &Origin<'_>,
     planned: &[Planned],
+    first: bool,
     layout: &Layout,
-    reporter: &dyn Reporter,
 ) -> Result<Vec<Fetched>, Failure> {
     let mut all = Vec::new();
     for one in planned {
-        let Some(kind) = kind(one.kind) else { continue };
+        let Some(kind) = kind(one.kind).filter(|kind| kind.comes_first() == first) else {
+            continue;
+        };
         let work = Work::Carry {
             kind: one.kind,
             name: one.name.clone(),
         };
-        let task = Task::start(reporter, work, one.size);
+        let task = Task::start(origin.reporter, work, one.size);
         origin.docker.check_interrupt()?;
         let fetched = kind.fetch(origin, one, layout, &|bytes| task.advance(bytes));
         // What an interrupt has broken is not its reason.
@@ -84,7 +101,7 @@ pub fn restore(
     reporter: &dyn Reporter,
 ) -> Result<Vec<Restored>, Failure> {
     let mut all = Vec::new();
-    for kind in KINDS {
+    for kind in KINDS.iter().copied() {
         let mut wanted = kind.declared(site.project);
         wanted.retain(|one| one.service.as_ref().is_none_or(|s| site.has(s)));
         for one in record.carried.iter().filter(|one| one.kind == kind.name()) {
@@ -109,6 +126,24 @@ pub fn restore(
         }
     }
     Ok(all)
+}
+
+/// What an earlier export has put into a bundle under this name, if its blobs are there.
+fn kept(bundle: &Path, kind: &str, name: &str, artifact_type: &str) -> Option<Carried> {
+    let record = Record::read(bundle).ok()?;
+    let layout = Layout::open(bundle).ok()?;
+    let mut carried = record.carried.into_iter();
+    let one = carried.find(|one| one.kind == kind && one.name == name)?;
+    let layers = layout.read_artifact(&one.root.digest, artifact_type).ok()?;
+    let whole = layers
+        .iter()
+        .all(|blob| layout.has_blob(&blob.digest, Some(blob.size)));
+    whole.then_some(one)
+}
+
+/// A line, for the beginning of a sentence.
+fn place_of(location: Option<&Location>) -> String {
+    location.map_or_else(String::new, |l| format!("{l}: "))
 }
 
 /// What a project declares and a bundle does not hold.

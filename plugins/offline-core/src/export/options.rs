@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::carried::Reach;
 use crate::compatibility::Engine;
 use crate::project::ProjectOptions;
 
@@ -54,4 +55,14 @@ pub struct ExportOptions {
     pub docker_config: Option<PathBuf>,
     /// The tool's own binaries, to be put beside the archive.
     pub binaries: Vec<PathBuf>,
+}
+
+impl ExportOptions {
+    /// How servers other than registries are reached.
+    pub(super) fn reach(&self) -> Reach {
+        Reach {
+            proxy: self.http_proxy.clone(),
+            ca_file: self.ca_file.clone(),
+        }
+    }
 }

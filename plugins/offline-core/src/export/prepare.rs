@@ -108,6 +108,8 @@ pub fn prepare(
         project: &project,
         services: &services,
         bundle: &outputs.cache_dir,
+        reach: &options.reach(),
+        reporter,
     };
     let planned = carried::plan(&origin)?;
     let proposals = carried::propose(&origin)?;

@@ -99,8 +99,10 @@ fn fill(
         fetched: fetched.as_ref().map(|f| &f.record),
         reporter,
     };
+    let carry = |first| carry(docker, prepared, options, first, &layout, reporter);
+    let mut carried = carry(true)?;
     let gathered = work.gather(&inputs)?;
-    let carried = carry(docker, prepared, &layout, reporter)?;
+    carried.extend(carry(false)?);
     let mut record = record(&layout, prepared, options, &inputs, &gathered)?;
     if let Some(fetched) = &fetched {
         record.extra_blobs.push(fetched.record.manifest.clone());
@@ -300,10 +302,12 @@ fn not_classic(prepared: &Prepared, options: &ExportOptions) -> Vec<String> {
         .collect()
 }
 
-/// What is carried besides images.
+/// What is carried besides images: what is fetched before the builds, or read after them.
 fn carry(
     docker: &Docker,
     prepared: &Prepared,
+    options: &ExportOptions,
+    first: bool,
     layout: &Layout,
     reporter: &dyn Reporter,
 ) -> Result<Vec<carried::Fetched>, Failure> {
@@ -314,8 +318,10 @@ fn carry(
         project: &prepared.project,
         services: &services,
         bundle: layout.path(),
+        reach: &options.reach(),
+        reporter,
     };
-    carried::fetch(&origin, &prepared.carried, layout, reporter)
+    carried::fetch(&origin, &prepared.carried, first, layout)
 }
 
 /// What is carried, as files.

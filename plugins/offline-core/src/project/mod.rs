@@ -37,7 +37,10 @@ pub use files::{
     without_generated,
 };
 pub use model::{HiddenService, Location, Project, Service};
-pub use offline::{Mount, MountSource, NamedVolume, Offline, OfflineFiles, OfflineVolume};
+pub use offline::{
+    Mount, MountSource, NamedVolume, Offline, OfflineDownload, OfflineFiles, OfflineGit,
+    OfflineVolume,
+};
 pub use options::ProjectOptions;
 #[cfg(test)]
 pub(crate) use read::from_config;

@@ -50,26 +50,11 @@ pub(super) struct Ask<'a> {
 
 impl Connection {
     pub(super) fn new(endpoint: Endpoint, options: &RegistryOptions) -> Result<Self, Error> {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // Fails only if the program has installed one already, which serves.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
         let setup = |message: String| Error::Setup { message };
         let authorities = options.ca_file.as_deref().map(read_authorities);
         let authorities = authorities.transpose()?.unwrap_or_default();
         let proxy = options.proxy.as_deref();
-        let mut http = reqwest::Client::builder();
-        if let Some(proxy) = proxy {
-            let proxy = reqwest::Proxy::all(proxy).map_err(|e| setup(chain(&e)))?;
-            http = http.proxy(proxy.no_proxy(reqwest::NoProxy::from_string(LOOPBACK)));
-        }
-        let trusted = reqwest::Certificate::from_pem_bundle(&authorities);
-        let http = http
-            .tls_certs_merge(trusted.map_err(|e| setup(chain(&e)))?)
-            .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(STALL_TIMEOUT)
+        let http = client(proxy, &authorities)?
             .tls_danger_accept_invalid_certs(endpoint.insecure)
             .build()
             .map_err(|e| setup(chain(&e)))?;
@@ -228,8 +213,33 @@ impl Connections {
     }
 }
 
+/// How everything is asked for: through this proxy, or that of the environment, trusting
+/// these authorities (PEM) beside the system's.
+pub(crate) fn client(
+    proxy: Option<&str>,
+    authorities: &[u8],
+) -> Result<reqwest::ClientBuilder, Error> {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Fails only if the program has installed one already, which serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    let setup = |e: reqwest::Error| Error::Setup { message: chain(&e) };
+    let mut http = reqwest::Client::builder();
+    if let Some(proxy) = proxy {
+        let proxy = reqwest::Proxy::all(proxy).map_err(setup)?;
+        http = http.proxy(proxy.no_proxy(reqwest::NoProxy::from_string(LOOPBACK)));
+    }
+    let trusted = reqwest::Certificate::from_pem_bundle(authorities).map_err(setup)?;
+    Ok(http
+        .tls_certs_merge(trusted)
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(STALL_TIMEOUT))
+}
+
 /// The certificates of a PEM file; it must hold one at least.
-fn read_authorities(path: &Path) -> Result<Vec<u8>, Error> {
+pub(crate) fn read_authorities(path: &Path) -> Result<Vec<u8>, Error> {
     let unusable = |why: String| Error::Setup {
         message: format!("{}: {why}", path.display()),
     };
@@ -268,7 +278,8 @@ fn refuses(body: &str) -> bool {
         && !lower.contains("<html")
 }
 
-fn retry_after(response: &Response) -> Option<Duration> {
+/// How long a server asks to wait.
+pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
@@ -319,7 +330,7 @@ fn without_errno(text: &str) -> String {
 }
 
 /// An error with its causes in one line: reqwest's own text names no cause.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -116,7 +116,7 @@ async fn attempt(
 }
 
 /// Whether an answer goes on where the file ends.
-fn continues(response: &Response, at: u64) -> bool {
+pub(crate) fn continues(response: &Response, at: u64) -> bool {
     if response.status() != StatusCode::PARTIAL_CONTENT {
         return at == 0 && response.status() == StatusCode::OK;
     }

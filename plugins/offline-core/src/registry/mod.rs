@@ -19,3 +19,7 @@ mod tests;
 pub use error::Error;
 pub use fetch::{FetchedImage, Registry};
 pub use options::RegistryOptions;
+
+pub(crate) use connection::{chain, client, read_authorities, retry_after};
+pub(crate) use download::continues;
+pub(crate) use retry::{Failed, Retry};

@@ -6,25 +6,25 @@ use crate::event::{Event, Reporter};
 /// Longest wait that a registry's `Retry-After` is granted.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// How one attempt failed.
+/// How one attempt failed; `E` is the error of one after which no other will do better.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(crate) enum Failed<E = super::Error> {
     /// Another attempt may succeed.
     Passing {
         cause: String,
         /// What the server asks to wait.
         after: Option<Duration>,
     },
-    /// The registry does not have it.
+    /// The server does not have it.
     NotFound,
-    /// The registry refuses.
+    /// The server refuses.
     Denied(String),
     /// No attempt will do better.
-    Final(super::Error),
+    Final(E),
 }
 
-impl Failed {
-    pub(super) fn passing(cause: impl Into<String>) -> Self {
+impl<E> Failed<E> {
+    pub(crate) fn passing(cause: impl Into<String>) -> Self {
         Self::Passing {
             cause: cause.into(),
             after: None,
@@ -45,7 +45,7 @@ pub(super) fn is_distrust(cause: &str) -> bool {
 }
 
 /// Counts attempts and waits between them.
-pub(super) struct Retry<'a> {
+pub(crate) struct Retry<'a> {
     pub(super) reporter: &'a dyn Reporter,
     pub(super) what: String,
     pub(super) attempts: u32,
@@ -54,7 +54,7 @@ pub(super) struct Retry<'a> {
 }
 
 impl<'a> Retry<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         reporter: &'a dyn Reporter,
         what: String,
         attempts: u32,
@@ -70,12 +70,12 @@ impl<'a> Retry<'a> {
     }
 
     /// Forgets earlier failures, after an attempt that got on.
-    pub(super) fn got_on(&mut self) {
+    pub(crate) fn got_on(&mut self) {
         self.failed = 0;
     }
 
     /// Waits before the next attempt, or gives the failure back if it was the last.
-    pub(super) async fn next(&mut self, failed: Failed) -> Result<(), Failed> {
+    pub(crate) async fn next<E>(&mut self, failed: Failed<E>) -> Result<(), Failed<E>> {
         let Failed::Passing { cause, after } = failed else {
             return Err(failed);
         };

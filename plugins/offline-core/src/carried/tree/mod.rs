@@ -8,11 +8,13 @@ mod attributes;
 mod compare;
 mod entry;
 mod lay;
+mod made;
 mod write;
 
 pub(super) use compare::compare;
 pub(super) use entry::{Entry, What, each};
 pub(super) use lay::{Choice, lay};
+pub(super) use made::{Item, Made};
 pub(super) use write::write;
 
 #[cfg(test)]

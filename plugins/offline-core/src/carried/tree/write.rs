@@ -187,14 +187,14 @@ impl<W: Write> Writer<'_, W> {
 }
 
 /// Whether a text fits into a field of a header; it is cut where not.
-fn put(field: &mut [u8; 100], text: &[u8]) -> bool {
+pub(super) fn put(field: &mut [u8; 100], text: &[u8]) -> bool {
     let length = text.len().min(field.len());
     field[..length].copy_from_slice(&text[..length]);
     length == text.len()
 }
 
 /// `LENGTH KEY=VALUE\n`, where the length counts itself.
-fn record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+pub(super) fn record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while length != rest + length.to_string().len() {

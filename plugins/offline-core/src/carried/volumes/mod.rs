@@ -5,7 +5,6 @@
 
 mod engine;
 mod inside;
-mod marks;
 mod restore;
 
 use std::collections::BTreeMap;

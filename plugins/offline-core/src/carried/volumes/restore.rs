@@ -5,10 +5,10 @@ use std::ffi::OsString;
 
 use serde::Deserialize;
 
+use super::super::marks::Marks;
 use super::super::{Site, State, layer};
-use super::ARTIFACT;
 use super::engine::{Helper, remove_ours, users};
-use super::marks::Marks;
+use super::{ARTIFACT, NAME};
 use crate::bundle::Carried;
 use crate::engine::{self, Docker};
 use crate::error::Failure;
@@ -42,7 +42,7 @@ impl Restoring<'_> {
     pub(super) fn run(&self, progress: Progress<'_>) -> Result<State, Failure> {
         let name = &self.volume.name;
         let docker = self.site.docker;
-        let marks = Marks::of(self.site.layout.path(), name);
+        let marks = Marks::of(self.site.layout.path(), NAME, name);
         let begun = marks.is_begun();
         let Some(there) = inspect(docker, name)? else {
             let helper = self.helper(begun)?;

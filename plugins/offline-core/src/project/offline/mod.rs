@@ -2,6 +2,8 @@
 //!
 //! `docs/x-offline.schema.json` is its schema; a test holds the two together.
 
+mod downloads;
+mod git;
 mod lines;
 mod read;
 #[cfg(test)]
@@ -11,13 +13,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Location;
+use crate::layout::Digest;
 
 pub(super) use read::read;
 
 /// The key, at the top of a Compose file and in a service.
 pub(super) const KEY: &str = "x-offline";
 /// What stands below it.
-pub(super) const KEYS: [&str; 2] = ["files", "volumes"];
+pub(super) const KEYS: &[&str] = &["downloads", "files", "git", "volumes"];
 /// What an entry of `files` has.
 pub(super) const FILE_KEYS: [&str; 2] = ["path", "target"];
 /// What an entry of `volumes` has.
@@ -26,12 +29,33 @@ pub(super) const VOLUME_KEYS: [&str; 2] = ["name", "pause"];
 /// What a project wants to be carried besides images, and what of it could be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offline {
+    /// Files of the web.
+    pub downloads: Vec<OfflineDownload>,
     /// Files and folders.
     pub files: Vec<OfflineFiles>,
+    /// Git repositories.
+    pub git: Vec<OfflineGit>,
     /// Named volumes.
     pub volumes: Vec<OfflineVolume>,
     /// What the services mount, declared or not.
     pub mounts: Vec<Mount>,
+}
+
+/// A file of the web to be carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflineDownload {
+    /// Where it can be fetched, the best first; never empty.
+    pub urls: Vec<String>,
+    /// What its content is; without it, an export only says what it has to be.
+    pub sha256: Option<Digest>,
+    /// Its mode.
+    pub mode: u32,
+    /// Where it goes: absolute, or from the project's folder on. Its name in the bundle.
+    pub target: String,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// The line.
+    pub location: Option<Location>,
 }
 
 /// A file or folder to be carried.
@@ -41,6 +65,25 @@ pub struct OfflineFiles {
     pub source: PathBuf,
     /// Where it goes: absolute, or from the project's folder on. Its name in the bundle.
     pub target: String,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// The line.
+    pub location: Option<Location>,
+}
+
+/// A git repository to be carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflineGit {
+    /// Its address, or its folder on the machine that exports, absolute.
+    pub url: String,
+    /// A branch, a tag or a commit; `None` for the server's default branch.
+    pub reference: Option<String>,
+    /// Where its files go: absolute, or from the project's folder on. Its name in the bundle.
+    pub target: String,
+    /// Whether its submodules are fetched.
+    pub submodules: bool,
+    /// Whether the content of files that git-lfs keeps elsewhere is fetched.
+    pub lfs: bool,
     /// The service that wants it; `None` where the whole project does.
     pub service: Option<String>,
     /// The line.

@@ -38,19 +38,19 @@ pub(in crate::project) fn read(
     Ok(reader.found)
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     resolved: &'a ResolvedProject,
     everything: Option<&'a ResolvedProject>,
     directory: &'a Path,
     sources: &'a Sources,
-    found: Offline,
+    pub(super) found: Offline,
 }
 
 /// Where a declaration stands: in which service, and below which key.
 #[derive(Clone, Copy)]
-struct Place<'a> {
-    service: Option<&'a str>,
-    key: &'a str,
+pub(super) struct Place<'a> {
+    pub(super) service: Option<&'a str>,
+    pub(super) key: &'a str,
 }
 
 impl Reader<'_> {
@@ -63,7 +63,7 @@ impl Reader<'_> {
         };
         for (key, value) in map {
             let place = Place { service, key };
-            self.known(top, key, &KEYS)?;
+            self.known(top, key, KEYS)?;
             let list = match value {
                 Value::Null => continue,
                 Value::Array(list) => list,
@@ -71,7 +71,9 @@ impl Reader<'_> {
             };
             for entry in list {
                 match key.as_str() {
+                    "downloads" => self.download(place, entry)?,
                     "files" => self.files(place, entry)?,
+                    "git" => self.repository(place, entry)?,
                     _ => self.volume(place, entry)?,
                 }
             }
@@ -80,7 +82,7 @@ impl Reader<'_> {
     }
 
     /// The fields of an entry; a text alone is its first field.
-    fn fields(
+    pub(super) fn fields(
         &self,
         place: Place<'_>,
         entry: &Value,
@@ -107,6 +109,27 @@ impl Reader<'_> {
                 )),
             },
         }
+    }
+
+    /// A field that YAML must not take for a number: `1.10` would be `1.1`.
+    pub(super) fn text_of(
+        &self,
+        place: Place<'_>,
+        fields: &BTreeMap<String, Value>,
+        key: &str,
+    ) -> Result<Option<String>, Error> {
+        match fields.get(key) {
+            Some(Value::Number(_) | Value::Bool(_)) => {
+                let words = format!("`{key}` has to be a text: put it into quotes");
+                Err(self.error(place, key, words))
+            }
+            _ => Ok(text_at(fields, key)),
+        }
+    }
+
+    /// A path, from the project's folder on.
+    pub(super) fn absolute(&self, path: &str) -> PathBuf {
+        plain(&self.directory.join(path))
     }
 
     fn files(&mut self, place: Place<'_>, entry: &Value) -> Result<(), Error> {
@@ -136,7 +159,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn checked_target(&self, place: Place<'_>, target: &str) -> Result<String, Error> {
+    pub(super) fn checked_target(&self, place: Place<'_>, target: &str) -> Result<String, Error> {
         let path = Path::new(target);
         if path.components().any(|c| c == Component::ParentDir) {
             let words =
@@ -235,7 +258,7 @@ impl Reader<'_> {
         Err(self.error(place, key, words))
     }
 
-    fn location(&self, place: Place<'_>, text: &str) -> Option<Location> {
+    pub(super) fn location(&self, place: Place<'_>, text: &str) -> Option<Location> {
         let mut path = match place.service {
             Some(service) => vec!["services", service, KEY],
             None => vec![KEY],
@@ -246,7 +269,7 @@ impl Reader<'_> {
         below(self.sources, &path, text)
     }
 
-    fn error(&self, place: Place<'_>, text: &str, message: String) -> Error {
+    pub(super) fn error(&self, place: Place<'_>, text: &str, message: String) -> Error {
         Error::Offline {
             location: self.location(place, text),
             message,
@@ -254,7 +277,7 @@ impl Reader<'_> {
     }
 }
 
-fn text_at(fields: &BTreeMap<String, Value>, key: &str) -> Option<String> {
+pub(super) fn text_at(fields: &BTreeMap<String, Value>, key: &str) -> Option<String> {
     fields.get(key).and_then(text_of).filter(|t| !t.is_empty())
 }
 

@@ -1,27 +1,29 @@
 use std::path::{Path, PathBuf};
 
 use super::super::{Error, Project, ProjectOptions, read_without_compose};
+use super::downloads::DOWNLOAD_KEYS;
+use super::git::GIT_KEYS;
 use super::{FILE_KEYS, KEYS, MountSource, VOLUME_KEYS};
 use crate::error::{Explain as _, Kind};
 
 /// A project in a folder of its own, below another one.
-struct Written {
+pub(super) struct Written {
     folder: tempfile::TempDir,
 }
 
 impl Written {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("p")).unwrap();
         std::fs::write(folder.path().join("p/compose.yaml"), text).unwrap();
         Self { folder }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.folder.path().join("p")
     }
 
-    fn read(&self) -> Result<Project, Error> {
+    pub(super) fn read(&self) -> Result<Project, Error> {
         read_without_compose(&ProjectOptions {
             files: vec![self.path().join("compose.yaml")],
             ..ProjectOptions::default()
@@ -143,19 +145,30 @@ fn what_cannot_be_read_is_said_by_file_and_line() {
             "true or false",
         ),
     ] {
-        let services =
-            "services:\n  db:\n    image: a\n    volumes: [\"data:/d\"]\nvolumes: {data: }";
-        let written = Written::new(&format!("{bad}\n{services}\n"));
-        let error = written.read().unwrap_err();
-        assert_eq!(error.kind(), Kind::ComposeInvalid);
-        let text = error.to_string();
-        let place = format!("compose.yaml:{line}: ");
-        assert!(
-            text.contains(&place) && text.contains(words),
-            "{bad}: {text}"
-        );
-        assert!(error.hint().is_some());
+        is_said(bad, line, words);
     }
+}
+
+/// That this is refused by its place: its last line, or, of an entry without a name, the
+/// second one, where its key is.
+pub(super) fn is_refused(bad: &str, words: &str) {
+    let nameless = words.starts_with("names no") || words.starts_with("is a mapping");
+    let line = if nameless { 2 } else { bad.lines().count() };
+    is_said(bad, line, words);
+}
+
+fn is_said(bad: &str, line: usize, words: &str) {
+    let services = "services:\n  db:\n    image: a\n    volumes: [\"data:/d\"]\nvolumes: {data: }";
+    let written = Written::new(&format!("{bad}\n{services}\n"));
+    let error = written.read().unwrap_err();
+    assert_eq!(error.kind(), Kind::ComposeInvalid);
+    let text = error.to_string();
+    let place = format!("compose.yaml:{line}: ");
+    assert!(
+        text.contains(&place) && text.contains(words),
+        "{bad}: {text}"
+    );
+    assert!(error.hint().is_some());
 }
 
 #[test]
@@ -169,7 +182,19 @@ fn the_schema_knows_the_same_keys() {
     assert_eq!(keys("/properties"), KEYS);
     assert_eq!(keys("/$defs/files/oneOf/1/properties"), FILE_KEYS);
     assert_eq!(keys("/$defs/volume/oneOf/1/properties"), VOLUME_KEYS);
-    for at in ["", "/$defs/files/oneOf/1", "/$defs/volume/oneOf/1"] {
+    let mut of_git = GIT_KEYS;
+    of_git.sort_unstable();
+    assert_eq!(keys("/$defs/git/oneOf/1/properties"), of_git);
+    let mut of_download = DOWNLOAD_KEYS;
+    of_download.sort_unstable();
+    assert_eq!(keys("/$defs/download/oneOf/1/properties"), of_download);
+    for at in [
+        "",
+        "/$defs/download/oneOf/1",
+        "/$defs/files/oneOf/1",
+        "/$defs/git/oneOf/1",
+        "/$defs/volume/oneOf/1",
+    ] {
         let closed = schema.pointer(&format!("{at}/additionalProperties"));
         assert_eq!(closed, Some(&serde_json::Value::Bool(false)), "{at}");
     }

@@ -1,23 +1,25 @@
-//! What was begun and what was done with volumes on this site, in the bundle folder: a
-//! volume that is half filled looks like one that somebody has filled.
+//! What was begun and what was done on this site, in the bundle folder: a volume that is
+//! half filled looks like one that somebody has filled, and sources that were edited look
+//! like others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::Error;
+use super::Error;
 use crate::layout::Digest;
 
-/// The marks of one volume.
+/// The marks of one thing.
 pub(super) struct Marks {
     folder: PathBuf,
     name: String,
 }
 
 impl Marks {
-    pub(super) fn of(bundle: &Path, volume: &str) -> Self {
+    /// Those of the volume, or what else the kind has by this name.
+    pub(super) fn of(bundle: &Path, kind: &str, name: &str) -> Self {
         Self {
-            folder: bundle.join(".site/volumes"),
-            name: Digest::of(volume.as_bytes()).hex()[..16].to_owned(),
+            folder: bundle.join(".site").join(kind),
+            name: Digest::of(name.as_bytes()).hex()[..16].to_owned(),
         }
     }
 

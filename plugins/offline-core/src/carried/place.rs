@@ -1,0 +1,94 @@
+//! Puts a tree to its target: at once where nothing is, and else only what is missing, as
+//! long as nothing differs.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::tree::{self, Choice};
+use super::{Error, State};
+use crate::error::Failure;
+use crate::layout::Progress;
+
+/// How many differences are named, of any number.
+const NAMED: usize = 5;
+
+/// Opens the tar of what is put somewhere, from its beginning.
+pub(super) type Open<'a> = dyn Fn() -> Result<Box<dyn Read>, Failure> + 'a;
+
+/// A tree on its way to its target.
+pub(super) struct Placing<'a> {
+    /// What it is, in errors.
+    pub(super) what: &'a str,
+    /// Where it goes.
+    pub(super) target: &'a Path,
+    /// Its tar.
+    pub(super) open: &'a Open<'a>,
+}
+
+impl Placing<'_> {
+    /// Puts it there; what is there and differs is replaced only if that is wanted.
+    pub(super) fn run(&self, replace: bool, progress: Progress<'_>) -> Result<State, Failure> {
+        // Nobody else can give files away.
+        let root = rustix::process::geteuid().is_root();
+        if self.target.symlink_metadata().is_err() {
+            self.anew(root, progress)?;
+            return Ok(State::Written);
+        }
+        let found = tree::compare(&mut (self.open)()?, self.what, self.target, root)?;
+        if !found.differing.is_empty() && !replace {
+            return Ok(State::Refused(self.differences(&found.differing)));
+        }
+        let mut wanted = found.missing;
+        wanted.extend(found.differing.into_iter().map(|(path, _)| path));
+        if wanted.is_empty() {
+            return Ok(State::Kept);
+        }
+        let these = Choice::These(&wanted);
+        tree::lay(
+            &mut (self.open)()?,
+            self.what,
+            self.target,
+            &these,
+            root,
+            progress,
+        )?;
+        Ok(State::Written)
+    }
+
+    /// Where nothing is: all of it beside the target, which is then there at once.
+    fn anew(&self, root: bool, progress: Progress<'_>) -> Result<(), Failure> {
+        let folder = self.target.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+        let beside = tempfile::Builder::new()
+            .prefix(".docker-offline-")
+            .tempdir_in(folder)
+            .map_err(Error::io("write into", folder))?;
+        let new = beside.path().join("new");
+        let mut tar = (self.open)()?;
+        tree::lay(&mut tar, self.what, &new, &Choice::All, root, progress)?;
+        fs::rename(&new, self.target).map_err(Error::io("write", self.target))?;
+        Ok(())
+    }
+
+    fn differences(&self, all: &[(PathBuf, &'static str)]) -> String {
+        let named = all.iter().take(NAMED).map(|(path, why)| {
+            let place = self.target.join(path);
+            let place = if path.as_os_str().is_empty() {
+                self.target.to_string_lossy()
+            } else {
+                place.to_string_lossy()
+            };
+            let plain: String = place
+                .chars()
+                .map(|c| if c.is_control() { '?' } else { c })
+                .collect();
+            format!("{plain}: {why}")
+        });
+        let mut words: Vec<String> = named.collect();
+        if all.len() > NAMED {
+            words.push(format!("and {} more", all.len() - NAMED));
+        }
+        words.join(", ")
+    }
+}

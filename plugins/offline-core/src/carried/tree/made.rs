@@ -1,0 +1,158 @@
+//! A tar of what lies in no tree: a single file.
+
+use std::collections::VecDeque;
+use std::io::{self, Cursor, Read};
+
+use tar::{EntryType, Header};
+
+use super::write::{put, record};
+
+/// When everything was made that has no time of its own, in seconds since 1970: the first
+/// day of 1980, which archives of every sort can say.
+pub(in crate::carried) const TIME: u64 = 315_532_800;
+
+type Open = Box<dyn FnOnce() -> io::Result<Box<dyn Read>>>;
+
+/// What an entry is.
+pub(in crate::carried) enum Item {
+    /// A file of so many bytes, and where they come from.
+    File(u64, Open),
+}
+
+enum Part {
+    Bytes(Vec<u8>),
+    Body(u64, Open),
+}
+
+/// A tar that is made while it is read. Everything belongs to root.
+#[derive(Default)]
+pub(in crate::carried) struct Made {
+    parts: VecDeque<Part>,
+    now: Option<Box<dyn Read>>,
+}
+
+impl Made {
+    /// Adds an entry with the name and mode.
+    pub(in crate::carried) fn push(&mut self, name: &str, mode: u32, item: Item) {
+        let Item::File(size, open) = item;
+        let mut records = Vec::new();
+        let mut header = Header::new_ustar();
+        if !put(&mut header.as_old_mut().name, name.as_bytes()) {
+            record(&mut records, b"path", name.as_bytes());
+        }
+        header.set_entry_type(EntryType::Regular);
+        header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(TIME);
+        header.set_size(size);
+        header.set_cksum();
+        if !records.is_empty() {
+            let mut before = Header::new_ustar();
+            put(&mut before.as_old_mut().name, b"pax");
+            before.set_entry_type(EntryType::XHeader);
+            before.set_mode(0o644);
+            before.set_mtime(0);
+            before.set_size(records.len() as u64);
+            before.set_cksum();
+            self.raw(before.as_bytes().to_vec());
+            let length = records.len() as u64;
+            self.raw(records);
+            self.raw(padding(length));
+        }
+        self.raw(header.as_bytes().to_vec());
+        self.parts.push_back(Part::Body(size, open));
+        self.raw(padding(size));
+    }
+
+    /// Says that this was the last entry.
+    pub(in crate::carried) fn end(mut self) -> Self {
+        self.raw(vec![0; 1024]);
+        self
+    }
+
+    fn raw(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.parts.push_back(Part::Bytes(bytes));
+        }
+    }
+}
+
+fn padding(size: u64) -> Vec<u8> {
+    let over = usize::try_from(size % 512).unwrap_or(0);
+    vec![0; (512 - over) % 512]
+}
+
+impl Read for Made {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(now) = &mut self.now {
+                let length = now.read(buffer)?;
+                if length > 0 || buffer.is_empty() {
+                    return Ok(length);
+                }
+            }
+            self.now = match self.parts.pop_front() {
+                None => return Ok(0),
+                Some(Part::Bytes(bytes)) => Some(Box::new(Cursor::new(bytes))),
+                Some(Part::Body(size, open)) => Some(Box::new(Exactly {
+                    inner: open()?.take(size),
+                })),
+            };
+        }
+    }
+}
+
+/// As many bytes as were announced: what is shorter would move all that follows.
+struct Exactly {
+    inner: io::Take<Box<dyn Read>>,
+}
+
+impl Read for Exactly {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        if length == 0 && self.inner.limit() > 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Choice, compare, lay};
+    use super::*;
+
+    fn made(text: &'static str) -> Made {
+        let open: Open = Box::new(move || Ok(Box::new(text.as_bytes()) as Box<dyn Read>));
+        let mut made = Made::default();
+        let item = Item::File(text.len() as u64, open);
+        made.push(&"n".repeat(120), 0o640, item);
+        made.end()
+    }
+
+    #[test]
+    fn what_is_made_is_laid_and_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().join("base");
+        let laid = lay(&mut made("one"), "it", &base, &Choice::All, false, &|_| ());
+        assert_eq!(laid.unwrap(), 1);
+        assert_eq!(std::fs::read(&base).unwrap(), b"one");
+        let same = compare(&mut made("one"), "it", &base, false).unwrap();
+        assert!(same.missing.is_empty() && same.differing.is_empty());
+        let other = compare(&mut made("four"), "it", &base, false).unwrap();
+        assert_eq!(other.differing.len(), 1);
+    }
+
+    #[test]
+    fn a_body_that_is_too_short_is_an_error() {
+        let mut made = Made::default();
+        made.push(
+            "top",
+            0o644,
+            Item::File(5, Box::new(|| Ok(Box::new(&b"1234"[..])))),
+        );
+        let read = io::copy(&mut made.end(), &mut io::sink());
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

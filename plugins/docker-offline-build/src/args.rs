@@ -27,6 +27,10 @@ pub struct Args {
     #[arg(long, value_name = "TAG")]
     pub version: Option<String>,
 
+    /// Load and tag all that services run, finished images of those that are built among it, and build nothing: docker compose up -d then starts them
+    #[arg(long, conflicts_with_all = ["setup", "up", "dry_run", "version", "wanted", "force", "stay", "leave"])]
+    pub load_only: bool,
+
     /// Load the images and stop
     #[arg(long)]
     pub setup: bool,

@@ -89,6 +89,7 @@ fn options(args: &Args) -> BuildOptions {
         bundle: args.bundle.clone(),
         cache_dir: cache_dir(args).map(Path::to_owned),
         setup: args.setup,
+        load_only: args.load_only,
         version: args.version.clone(),
         classic: args.classic,
         force: args.force,

@@ -77,6 +77,8 @@ fn options(args: &Args) -> ExportOptions {
         http_proxy: args.http_proxy.clone(),
         ca_file: args.ca_file.clone(),
         record_network: !args.no_record,
+        containers: args.containers.clone(),
+        finished_images: !args.no_images,
         strict: args.strict,
         force: args.force,
         tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -124,8 +126,10 @@ fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(
     }
     let (closure, carried) = (&prepared.whole, &prepared.carried);
     match args.format {
-        Format::Json => terminal.print_json(&plan::export_json(closure, carried))?,
-        Format::Text => terminal.print(&plan::export_text(closure, carried))?,
+        Format::Json => {
+            terminal.print_json(&plan::export_json(closure, carried, !args.no_images))?;
+        }
+        Format::Text => terminal.print(&plan::export_text(closure, carried, !args.no_images))?,
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use offline_core::export::{FetchSummary, RecordingCost, Summary};
+use offline_core::reference::ImageReference;
 use offline_terminal::{bytes, seconds};
 
 pub(crate) fn of_export(summary: &Summary) -> String {
@@ -29,6 +30,17 @@ pub(crate) fn of_export(summary: &Summary) -> String {
     if !summary.contexts.is_empty() {
         let services: Vec<&str> = summary.contexts.iter().map(String::as_str).collect();
         text += &format!("Build contexts fetched for {}\n", services.join(", "));
+    }
+    if !summary.finished.is_empty() {
+        let names = summary.finished.iter().map(|image| {
+            ImageReference::parse(&image.reference)
+                .map_or_else(|_| image.reference.clone(), |name| name.familiar())
+        });
+        let names: Vec<String> = names.collect();
+        text += &format!("Finished images: {}\n", names.join(", "));
+    }
+    for container in &summary.containers {
+        text += &format!("Carried: container {container}\n");
     }
     for one in &summary.carried {
         let left_out = match one.detail["leftOut"].as_u64() {

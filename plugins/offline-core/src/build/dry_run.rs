@@ -108,7 +108,7 @@ impl Telling<'_> {
             site.docker,
             site.engine,
             &plan.bundle.layout,
-            &plan.bundle.record,
+            &plan.bundle.record.images,
             &plan.closure,
         )?;
         let images = load.images.iter().map(|image| self.image(&image.reference));

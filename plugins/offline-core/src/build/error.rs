@@ -67,6 +67,12 @@ pub enum Error {
         /// Whether the classic builder was the one to build.
         classic: bool,
     },
+    /// The bundle has no finished images, and the engine lacks some.
+    #[error("the bundle holds no finished image of {}", services.join(", "))]
+    NotFinished {
+        /// The services.
+        services: Vec<String>,
+    },
     /// The bundle has nothing for the classic builder.
     #[error(
         "the bundle holds no stage images of the services that are built; Engine {builder} made it"
@@ -167,7 +173,9 @@ impl Explain for Error {
         match self {
             Self::VersionTaken { .. } => Kind::ReferenceInvalid,
             Self::OtherPlatform { .. } | Self::Platform { .. } => Kind::OtherPlatform,
-            Self::MissingImages { .. } | Self::NoClassicStages { .. } => Kind::BundleIncomplete,
+            Self::MissingImages { .. }
+            | Self::NotFinished { .. }
+            | Self::NoClassicStages { .. } => Kind::BundleIncomplete,
             Self::Damaged { .. } => Kind::BundleAltered,
             Self::Build { failure, .. } if failure.is_full_disk() => Kind::DiskFull,
             Self::Build { .. } => Kind::BuildFailed,
@@ -205,6 +213,9 @@ impl Explain for Error {
             }
             Self::Refused { .. } => {
                 "see the warnings above for each; --force builds them all the same, with a network step running on site".into()
+            }
+            Self::NotFinished { .. } => {
+                "build them from the bundle with: docker offline build; or export again without --no-images".into()
             }
             Self::NoClassicStages { .. } => {
                 "export again on the connected machine, and carry the new archive".into()

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashSet};
 
-use crate::bundle::{ImageRecord, Record};
+use crate::bundle::ImageRecord;
 use crate::closure::Closure;
 use crate::engine::{Docker, EngineInfo, LocalImage, Store};
 use crate::error::Failure;
@@ -28,12 +28,13 @@ pub(super) struct ToLoad<'a> {
     pub(super) bytes: u64,
 }
 
-/// Loads what the engine lacks.
+/// Loads what the engine lacks. `carried` are the images of the bundle, by the names that
+/// they get here.
 pub(super) fn load(
     docker: &Docker,
     engine: &EngineInfo,
     layout: &Layout,
-    record: &Record,
+    carried: &[ImageRecord],
     closure: &Closure,
     reporter: &dyn Reporter,
 ) -> Result<Loaded, Failure> {
@@ -42,7 +43,7 @@ pub(super) fn load(
         entries,
         skip,
         bytes,
-    } = to_load(docker, engine, layout, record, closure)?;
+    } = to_load(docker, engine, layout, carried, closure)?;
     if images.is_empty() {
         return Ok(Loaded::default());
     }
@@ -62,11 +63,10 @@ pub(super) fn to_load<'a>(
     docker: &Docker,
     engine: &EngineInfo,
     layout: &Layout,
-    record: &'a Record,
+    carried: &'a [ImageRecord],
     closure: &Closure,
 ) -> Result<ToLoad<'a>, Failure> {
-    let carried: BTreeMap<&str, &ImageRecord> = record
-        .images
+    let by_name: BTreeMap<&str, &ImageRecord> = carried
         .iter()
         .map(|image| (image.reference.as_str(), image))
         .collect();
@@ -80,20 +80,14 @@ pub(super) fn to_load<'a>(
     let mut missing: Vec<String> = Vec::new();
     for (needed, name) in closure.images.iter().zip(&names) {
         let here = local.get(name);
-        match carried.get(needed.reference.to_string().as_str()) {
+        match by_name.get(needed.reference.to_string().as_str()) {
             Some(image) if here.is_some_and(|l| is_same(l, image)) => {}
             Some(image) => wanted.push(image),
             // Not carried, but the site has one of that name: the user's own.
             None if here.is_some() => {}
             None => {
-                let roles: Vec<&str> = needed.roles.iter().map(|r| r.as_str()).collect();
-                let services: Vec<&str> = needed.services.iter().map(String::as_str).collect();
-                missing.push(format!(
-                    "{} ({} of {})",
-                    needed.reference.familiar(),
-                    roles.join(", "),
-                    services.join(", ")
-                ));
+                let name = needed.reference.familiar();
+                missing.push(format!("{name} ({})", needed.wanted_as()));
             }
         }
     }
@@ -103,8 +97,8 @@ pub(super) fn to_load<'a>(
     if wanted.is_empty() {
         return Ok(ToLoad::default());
     }
-    let entries = entries(layout, record, &wanted)?;
-    let skip = held_layers(docker, engine, layout, record, &local)?;
+    let entries = entries(layout, carried, &wanted)?;
+    let skip = held_layers(docker, engine, layout, carried, &local)?;
     let bytes = layout.load_size(&entries, &skip)?;
     Ok(ToLoad {
         images: wanted,
@@ -125,12 +119,12 @@ fn is_same(local: &LocalImage, image: &ImageRecord) -> bool {
 
 fn entries(
     layout: &Layout,
-    record: &Record,
+    carried: &[ImageRecord],
     wanted: &[&ImageRecord],
 ) -> Result<Vec<IndexEntry>, Failure> {
     let index = layout.read_index()?;
     let mut entries = Vec::new();
-    let references = references(record)?;
+    let references = references(carried)?;
     for image in wanted {
         let descriptor = index.manifests.iter().find(|d| d.digest == image.root);
         let Some(descriptor) = descriptor else {
@@ -154,9 +148,8 @@ fn entries(
 }
 
 /// Every image's reference.
-pub(super) fn references(record: &Record) -> Result<Vec<ImageReference>, Failure> {
-    let parsed: Result<Vec<_>, _> = record
-        .images
+fn references(carried: &[ImageRecord]) -> Result<Vec<ImageReference>, Failure> {
+    let parsed: Result<Vec<_>, _> = carried
         .iter()
         .map(|i| ImageReference::parse(&i.reference))
         .collect();
@@ -171,7 +164,7 @@ fn held_layers(
     docker: &Docker,
     engine: &EngineInfo,
     layout: &Layout,
-    record: &Record,
+    carried: &[ImageRecord],
     local: &BTreeMap<String, LocalImage>,
 ) -> Result<HashSet<Digest>, Failure> {
     let mut held = HashSet::new();
@@ -180,7 +173,7 @@ fn held_layers(
         Store::Graphdriver => docker.local_chains()?,
         Store::Containerd => std::collections::BTreeSet::new(),
     };
-    for image in &record.images {
+    for image in carried {
         let manifest: crate::layout::Manifest = layout.read_json_blob(&image.manifest)?;
         let here = local.values().any(|l| is_same(l, image));
         let mut chain: Vec<String> = Vec::new();

@@ -93,16 +93,29 @@ pub(super) fn next_by_us(
     flag("--bundle", options.bundle.as_deref().filter(|b| b.is_dir()));
     flag("--cache-dir", options.cache_dir.as_deref());
     build.extend(options.services.iter().map(|s| quoted(s)));
+    let up = up(options, asked, line, old, "up -d --no-build");
+    format!("{} && {up}", build.join(" "))
+}
+
+/// How the services that were asked for are started.
+pub(super) fn up(
+    options: &BuildOptions,
+    asked: &ProjectOptions,
+    line: Option<&str>,
+    old: Option<&[OsString]>,
+    command: &str,
+) -> String {
     let mut up = vec![match old {
         Some(old) => format!("docker-compose {}", words(&old[1..])),
         None => format!("{}docker {}", exported(line), plain(asked, line)),
     }];
-    up.push("up -d --no-build".into());
+    up.push(command.into());
     up.extend(options.services.iter().map(|s| quoted(s)));
-    format!("{} && {}", build.join(" "), up.join(" "))
+    up.join(" ")
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a shell reads it.
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

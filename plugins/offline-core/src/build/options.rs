@@ -17,6 +17,8 @@ pub struct BuildOptions {
     pub cache_dir: Option<PathBuf>,
     /// Load and stop.
     pub setup: bool,
+    /// Load everything, finished images of services among it, and build nothing.
+    pub load_only: bool,
     /// One more tag for what is built.
     pub version: Option<String>,
     /// Build with the classic builder, whatever else there is.

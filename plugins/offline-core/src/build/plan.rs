@@ -262,7 +262,7 @@ fn with_arguments(
     Ok((project, closure))
 }
 
-fn parse_platform(text: &str) -> Result<Platform, Failure> {
+pub(super) fn parse_platform(text: &str) -> Result<Platform, Failure> {
     Ok(text.parse().map_err(|_| Error::Platform {
         text: text.to_owned(),
     })?)

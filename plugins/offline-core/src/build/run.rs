@@ -2,7 +2,9 @@ use std::time::Instant;
 
 use super::apply::apply;
 use super::load::{Loaded, load};
+use super::load_only::load_only;
 use super::next::after_setup;
+use super::open::Bundle;
 use super::plan::{Plan, Site};
 use super::{BuildOptions, ComposeCall, Summary};
 use crate::carried::{self, Restored};
@@ -42,7 +44,8 @@ pub(crate) struct Built {
     pub(crate) summary: Summary,
     /// Why some services have no image of it.
     pub(crate) refused: Option<Failure>,
-    /// Compose, as it runs what was built; nothing after `--setup`.
+    /// Compose, as it runs what was built; nothing after `--setup` and
+    /// `--load-only`.
     pub(crate) compose: Option<ComposeCall>,
 }
 
@@ -79,19 +82,27 @@ impl<'a> Ready<'a> {
     /// Decides, loads and builds.
     pub(crate) fn build(&self) -> Result<Built, Failure> {
         let site = self.site();
+        if self.options.load_only {
+            let (summary, refused) = load_only(&site, &self.project)?;
+            return Ok(Built {
+                summary,
+                refused,
+                compose: None,
+            });
+        }
         let plan = site.plan(self.project.clone())?;
         let bundle = &plan.bundle;
         let loaded = load(
             &self.docker,
             &self.engine,
             &bundle.layout,
-            &bundle.record,
+            &bundle.record.images,
             &plan.closure,
             self.reporter,
         )?;
         self.docker.check_interrupt()?;
         let mut summary = begun(&plan, &self.options, &loaded);
-        summary.carried = restore(&site, &plan)?;
+        summary.carried = restore(&site, &plan.written, &plan.closure, bundle)?;
         let (refused, compose) = if self.options.setup {
             summary.next = after_setup(self.asked, self.options.classic);
             (None, None)
@@ -121,17 +132,22 @@ impl<'a> Ready<'a> {
 }
 
 /// Puts what is carried besides images into its place, before anything needs it.
-fn restore(site: &Site<'_>, plan: &Plan) -> Result<Vec<Restored>, Failure> {
-    let services = plan.closure.services.iter().map(|s| s.name.clone());
+pub(super) fn restore(
+    site: &Site<'_>,
+    project: &Project,
+    closure: &Closure,
+    bundle: &Bundle,
+) -> Result<Vec<Restored>, Failure> {
+    let services = closure.services.iter().map(|s| s.name.clone());
     let here = carried::Site {
         docker: site.docker,
         platform: &site.engine.platform,
-        project: &plan.written,
+        project,
         services: &services.collect(),
-        layout: &plan.bundle.layout,
+        layout: &bundle.layout,
         replace: &site.options.replace,
     };
-    carried::restore(&here, &plan.bundle.record, site.reporter)
+    carried::restore(&here, &bundle.record, site.reporter)
 }
 
 /// The summary before anything is built.

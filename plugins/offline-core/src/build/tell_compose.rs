@@ -97,6 +97,19 @@ impl ComposeTold<'_> {
         })
     }
 
+    /// What an earlier build here has found, told again; `None` where there is none.
+    pub(super) fn kept(&self, stays: bool) -> Result<Option<SiteFile>, Error> {
+        let path = self.folder().join(SITE_FILE);
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            return Ok(None);
+        };
+        let told = (!stays).then(|| self.tell(&text, &path)).transpose()?;
+        Ok(Some(SiteFile {
+            file: Some(path),
+            told,
+        }))
+    }
+
     /// Lets Compose read a text: from beside its own files if it looks there, or else
     /// from `path`, which has the same text.
     pub(super) fn tell(&self, text: &str, path: &Path) -> Result<Told, Error> {

@@ -49,8 +49,9 @@ pub use network::{
 pub use parts::{Written, archive_bytes};
 pub(crate) use place::{beside, swallows};
 pub use record::{
-    AddsTo, ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, ImageRecord, RECORD_FILE, Record,
-    ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord, Unrecorded,
+    AddsTo, ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, FinishedRecord, ImageRecord,
+    RECORD_FILE, Record, ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord,
+    Unrecorded,
 };
 pub(crate) use site::{
     FETCHED_ON_SITE, SITE_FOLDER, STAY_FOLDER, copied_dockerfiles, original_dockerfile,

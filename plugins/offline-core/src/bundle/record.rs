@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,10 @@ pub struct Record {
     pub engine: SourceEngine,
     /// Every image that is carried.
     pub images: Vec<ImageRecord>,
+    /// The images of services as `docker compose build` makes them, of the layers of
+    /// their last stages; empty where they were left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub finished: Vec<FinishedRecord>,
     /// Every service that is built.
     pub services: Vec<ServiceRecord>,
     /// The digest of `index.json`; set when the record is written.
@@ -128,7 +132,7 @@ pub struct ImageRecord {
     #[serde(default)]
     pub platform: String,
     /// What it is for: `base`, `frontend`, `copy-from`, `mount-from`,
-    /// `context`, `service`, `stage`.
+    /// `context`, `service`, `stage`, `named`.
     #[serde(default)]
     pub roles: Vec<String>,
     /// The index or manifest that the registry serves, or what was saved.
@@ -140,9 +144,53 @@ pub struct ImageRecord {
     /// Size of all its blobs in bytes.
     #[serde(default)]
     pub size: u64,
+    /// The container that it was made of, where that is no image of a registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// Anything a later version adds.
     #[serde(flatten)]
     pub more: BTreeMap<String, serde_json::Value>,
+}
+
+/// The finished image of one name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FinishedRecord {
+    /// The normalised reference.
+    pub reference: String,
+    /// Its platform.
+    #[serde(default)]
+    pub platform: String,
+    /// The services that it is the image of.
+    pub services: BTreeSet<String>,
+    /// Its manifest.
+    pub manifest: Digest,
+    /// Its config, which is the image ID on a graphdriver store.
+    pub config: Digest,
+    /// Size of all its blobs in bytes, which are those of the last stage but for
+    /// manifest and config.
+    #[serde(default)]
+    pub size: u64,
+    /// Anything a later version adds.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, serde_json::Value>,
+}
+
+impl FinishedRecord {
+    /// The same as an image that goes by a name.
+    pub fn named(&self, reference: String) -> ImageRecord {
+        ImageRecord {
+            reference,
+            platform: self.platform.clone(),
+            roles: vec!["finished".into()],
+            root: self.manifest,
+            manifest: self.manifest,
+            config: self.config,
+            size: self.size,
+            container: None,
+            more: BTreeMap::new(),
+        }
+    }
 }
 
 /// One service that is built.

@@ -113,7 +113,7 @@ impl Walker<'_, '_> {
         if let Some(service) = self.siblings.builder(&image, self.service) {
             return External::Sibling(service.to_owned());
         }
-        self.needs.image(&image, platform, role, self.service);
+        self.needs.image(&image, platform, role, Some(self.service));
         External::Image(image)
     }
 }

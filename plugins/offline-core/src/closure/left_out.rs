@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Closure, RemoteContext, Unbundled};
+use super::{Closure, NeededImage, RemoteContext, Role, Unbundled};
 use crate::project::Location;
 
 impl Closure {
@@ -56,7 +56,9 @@ impl Closure {
         for image in &mut rest.images {
             image.services = &image.services - services;
         }
-        rest.images.retain(|image| !image.services.is_empty());
+        let named = |image: &NeededImage| image.roles.contains(&Role::Named);
+        rest.images
+            .retain(|image| named(image) || !image.services.is_empty());
         rest
     }
 }

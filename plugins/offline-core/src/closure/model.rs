@@ -174,6 +174,21 @@ pub struct NeededImage {
     pub services: BTreeSet<String>,
 }
 
+impl NeededImage {
+    /// What it is for, and whose: `base of api, web`, or what alone where the whole
+    /// project wants it.
+    pub fn wanted_as(&self) -> String {
+        let roles: Vec<&str> = self.roles.iter().map(|r| r.as_str()).collect();
+        let services: Vec<&str> = self.services.iter().map(String::as_str).collect();
+        let (roles, services) = (roles.join(", "), services.join(", "));
+        if services.is_empty() {
+            roles
+        } else {
+            format!("{roles} of {services}")
+        }
+    }
+}
+
 /// What an image is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -190,6 +205,8 @@ pub enum Role {
     Context,
     /// A service runs it, or mounts it as a volume.
     Service,
+    /// `x-offline` names it.
+    Named,
 }
 
 impl Role {
@@ -202,6 +219,7 @@ impl Role {
             Self::MountFrom => "RUN --mount from",
             Self::Context => "命名上下文",
             Self::Service => "运行镜像",
+            Self::Named => "指定镜像",
         }
     }
 
@@ -214,6 +232,7 @@ impl Role {
             Self::MountFrom => "mount-from",
             Self::Context => "context",
             Self::Service => "service",
+            Self::Named => "named",
         }
     }
 }

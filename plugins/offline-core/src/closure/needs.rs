@@ -18,12 +18,12 @@ impl Needs {
         reference: &ImageReference,
         platform: &str,
         role: Role,
-        service: &str,
+        service: Option<&str>,
     ) {
         let key = (reference.clone(), platform.to_owned());
         let (roles, services) = self.images.entry(key).or_default();
         roles.insert(role);
-        services.insert(service.to_owned());
+        services.extend(service.map(str::to_owned));
     }
 
     pub(super) fn unbundled(&mut self, found: Unbundled) {

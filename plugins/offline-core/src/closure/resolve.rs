@@ -68,6 +68,13 @@ fn find_all(
         let closure = resolver.service(&name)?;
         done.insert(name, closure);
     }
+    for (image, service) in project.offline.named_images() {
+        let built = resolver.siblings.builder(image, "").is_some();
+        if !built && service.is_none_or(|service| done.contains_key(service)) {
+            let platform = platform.to_string();
+            resolver.needs.image(image, &platform, Role::Named, service);
+        }
+    }
     let services: Vec<ServiceClosure> = done.into_values().collect();
     cycles::check(&services)?;
     let (images, unbundled, fetched) = resolver.needs.into_parts();
@@ -139,7 +146,7 @@ impl<'a> Resolver<'a> {
         };
         let platform = platform.to_string();
         self.needs
-            .image(image, &platform, Role::Service, &service.name);
+            .image(image, &platform, Role::Service, Some(&service.name));
         Ok(())
     }
 
@@ -247,7 +254,7 @@ impl<'a> Resolver<'a> {
         })?;
         let platform = self.platform.to_string();
         self.needs
-            .image(&image, &platform, Role::Frontend, &service.name);
+            .image(&image, &platform, Role::Frontend, Some(&service.name));
         Ok(Some(image))
     }
 }

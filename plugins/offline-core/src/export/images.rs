@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Error, Prepared};
+use super::{Error, Prepared, containers};
 use crate::closure::{BuildClosure, NeededImage, StageBase};
 use crate::engine::Docker;
 use crate::error::{Failure, Kind};
@@ -23,6 +23,8 @@ pub(super) struct CarriedImage {
     pub(super) config: Digest,
     pub(super) layers: Vec<(Digest, Descriptor)>,
     pub(super) new_bytes: u64,
+    /// The container that it was made of.
+    pub(super) container: Option<String>,
 }
 
 /// Fetches every image of the closure into the layout, with the manifest that
@@ -34,7 +36,12 @@ pub(super) fn fetch_all(
     layout: &Layout,
     reporter: &dyn Reporter,
 ) -> Result<Vec<CarriedImage>, Failure> {
-    let images = &prepared.closure.images;
+    let of = |needed: &&NeededImage| {
+        let mut containers = prepared.containers.iter();
+        containers.find(|one| one.image == needed.reference)
+    };
+    let images = prepared.closure.images.iter();
+    let images: Vec<&NeededImage> = images.filter(|needed| of(needed).is_none()).collect();
     let next = AtomicUsize::new(0);
     let results: Mutex<BTreeMap<usize, Result<CarriedImage, Failure>>> = Mutex::default();
     std::thread::scope(|scope| {
@@ -62,7 +69,16 @@ pub(super) fn fetch_all(
         }
     });
     let results = results.into_inner().unwrap_or_default();
-    results.into_values().collect()
+    let mut fetched: Vec<CarriedImage> = results.into_values().collect::<Result<_, _>>()?;
+    // After the others, of which they may have layers.
+    for needed in &prepared.closure.images {
+        if let Some(container) = of(&needed) {
+            let known = known_layers(&fetched);
+            let image = containers::fetch(docker, container, needed, layout, &known, reporter)?;
+            fetched.push(image);
+        }
+    }
+    Ok(fetched)
 }
 
 fn fetch(
@@ -83,6 +99,7 @@ fn fetch(
                 config: image.config,
                 layers: image.layers,
                 new_bytes: image.new_bytes,
+                container: None,
             });
         }
         Err(error) => Error::Image {
@@ -130,6 +147,14 @@ fn wanted_by(prepared: &Prepared, needed: &NeededImage) -> Vec<String> {
         let place = in_dockerfile.or_else(in_compose);
         wanted.push(place.map_or_else(|| name.clone(), |place| format!("{name} at {place}")));
     }
+    let mut named = prepared.project.offline.images.iter();
+    if let Some(one) = named.find(|one| one.reference == needed.reference) {
+        let place = one
+            .location
+            .as_ref()
+            .map_or_else(String::new, |l| format!(" at {l}"));
+        wanted.push(format!("x-offline{place}"));
+    }
     wanted
 }
 
@@ -161,6 +186,7 @@ fn from_engine(
         config: image.config,
         layers,
         new_bytes: image.new_bytes,
+        container: None,
     }))
 }
 

@@ -7,11 +7,13 @@
 mod arguments;
 mod bootstrap;
 mod by_builder;
+mod containers;
 mod contexts;
 mod emulation;
 mod error;
 mod fetch;
 mod fetched;
+mod finished;
 mod images;
 mod inputs;
 mod options;
@@ -19,11 +21,13 @@ mod outputs;
 mod prepare;
 mod record;
 mod record_network;
+mod rewritten;
 mod run;
 mod stage_images;
 mod summary;
 mod warnings;
 
+pub use containers::{CarriedContainer, Error as ContainerError};
 pub use error::Error;
 pub use fetch::{FetchSummary, fetch};
 pub use options::{ArchiveChoice, ExportOptions};

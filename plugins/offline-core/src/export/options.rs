@@ -43,6 +43,10 @@ pub struct ExportOptions {
     pub dry_run: bool,
     /// Whether what the builds fetch is recorded.
     pub record_network: bool,
+    /// Containers to be carried as images, besides those of `x-offline`.
+    pub containers: Vec<String>,
+    /// Whether the finished images of services are carried.
+    pub finished_images: bool,
     /// Whether a service that cannot be recorded ends the export.
     pub strict: bool,
     /// The engine of the site, where known.

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::containers::{self, CarriedContainer};
 use super::contexts::FetchedContexts;
 use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
@@ -41,7 +42,9 @@ pub struct Prepared {
     pub absent: Vec<AbsentInput>,
     /// Whether what the builds fetch is recorded.
     pub recording: RecordingPlan,
-    /// What is carried besides images.
+    /// Containers that are carried as images.
+    pub containers: Vec<CarriedContainer>,
+    /// What is carried besides images of registries.
     pub carried: Vec<Planned>,
     /// What could be carried and is not declared, in words.
     pub proposals: Vec<String>,
@@ -111,8 +114,11 @@ pub fn prepare(
         reach: &options.reach(),
         reporter,
     };
-    let planned = carried::plan(&origin)?;
-    let proposals = carried::propose(&origin)?;
+    let containers = containers::find(docker, &project, &closure, &options.containers)?;
+    let mut planned: Vec<Planned> = containers.iter().map(CarriedContainer::planned).collect();
+    planned.extend(carried::plan(&origin)?);
+    let mut proposals = carried::propose(&origin)?;
+    proposals.extend(containers.iter().flat_map(|one| one.left.clone()));
     Ok(Prepared {
         engine,
         platform,
@@ -126,6 +132,7 @@ pub fn prepare(
         hopeless,
         absent,
         recording,
+        containers,
         carried: planned,
         proposals,
         contexts: contexts.map(Arc::new),

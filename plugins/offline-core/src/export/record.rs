@@ -15,6 +15,7 @@ use crate::engine::{EngineInfo, Store};
 use crate::error::Failure;
 use crate::layout::{Descriptor, Digest, IndexEntry, Layout, Manifest, media_type};
 use crate::project::Project;
+use crate::reference::ImageReference;
 use crate::stages::{MadeOf, StepKeys, inventories, stage_reference, step_keys};
 
 /// Writes `index.json` and `manifest.json` for all images and stages.
@@ -39,26 +40,28 @@ pub(super) fn write_index(
     for service in &record.services {
         for stage in &service.stages {
             let name = stage_reference(&record.project, &service.name, &stage.name);
-            let Some(size) = layout.blob_size(&stage.manifest) else {
+            let Some(descriptor) = described(layout, &stage.manifest) else {
                 continue;
             };
             if entries.iter().any(|e| e.ref_name == name) {
                 continue;
             }
-            let written = layout.read_json_blob::<Manifest>(&stage.manifest);
-            let own = written.map(|m| m.media_type).unwrap_or_default();
-            let kind = match own.as_str() {
-                "" => media_type::OCI_MANIFEST,
-                own => own,
-            };
             entries.push(IndexEntry {
-                descriptor: Descriptor::new(kind, stage.manifest, size),
+                descriptor,
                 repo_tags: vec![name.clone()],
                 ref_name: name,
                 annotations: BTreeMap::new(),
             });
         }
     }
+    entries.extend(record.finished.iter().filter_map(|image| {
+        Some(IndexEntry {
+            descriptor: described(layout, &image.manifest)?,
+            repo_tags: vec![ImageReference::parse(&image.reference).ok()?.familiar()],
+            ref_name: image.reference.clone(),
+            annotations: BTreeMap::new(),
+        })
+    }));
     debug_assert!(
         stages.len()
             >= record
@@ -68,6 +71,18 @@ pub(super) fn write_index(
                 .sum::<usize>()
     );
     Ok(layout.write_index(&entries)?)
+}
+
+/// A manifest of the layout as an index names it.
+fn described(layout: &Layout, manifest: &Digest) -> Option<Descriptor> {
+    let size = layout.blob_size(manifest)?;
+    let written = layout.read_json_blob::<Manifest>(manifest);
+    let own = written.map(|m| m.media_type).unwrap_or_default();
+    let kind = match own.as_str() {
+        "" => media_type::OCI_MANIFEST,
+        own => own,
+    };
+    Some(Descriptor::new(kind, *manifest, size))
 }
 
 /// What the builds depend on, as it was before they began.
@@ -145,6 +160,7 @@ pub(super) fn record(
             .iter()
             .map(|image| image_record(layout, image))
             .collect(),
+        finished: gathered.finished.records.clone(),
         services,
         index: None,
         manifest: None,
@@ -172,6 +188,7 @@ fn image_record(layout: &Layout, image: &CarriedImage) -> ImageRecord {
         manifest: image.manifest.digest,
         config: image.config,
         size: size(layout, &image.manifest),
+        container: image.container.clone(),
         more: BTreeMap::new(),
     }
 }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
+use super::containers;
 use super::fetched::Fetched;
+use super::finished::{Finished, finish};
 use super::images::{CarriedImage, fetch_all};
 use super::prepare::service_names;
 use super::record::{Inputs, previous, record, write_index};
@@ -59,6 +61,8 @@ pub fn run(
             prepared.outputs.cache_dir.parent().unwrap_or(Path::new(".")).display(),
         )));
     }
+    let (engine_root, bundle) = (&prepared.engine.root, &prepared.outputs.cache_dir);
+    containers::check_room(&prepared.containers, engine_root, bundle)?;
     let new = !prepared.outputs.cache_dir.exists();
     let _held = Holding::of(&prepared.outputs.cache_dir, docker, reporter)?;
     let result = fill(docker, prepared, options, reporter, started);
@@ -114,8 +118,10 @@ fn fill(
         images,
         stages,
         network,
+        finished,
         mut new_bytes,
     } = gathered;
+    new_bytes += finished.new_bytes;
     new_bytes += fetched.as_ref().map_or(0, |f| f.new_bytes);
     // The builds are done.
     drop(fetched);
@@ -164,6 +170,8 @@ fn fill(
             BTreeSet::new()
         },
         carried: record.carried.clone(),
+        finished: record.finished.clone(),
+        containers: prepared.containers.iter().map(|c| c.name.clone()).collect(),
         contexts: prepared
             .contexts
             .iter()
@@ -182,6 +190,7 @@ pub(super) struct Gathered {
     pub(super) images: Vec<CarriedImage>,
     pub(super) stages: Vec<StageImage>,
     pub(super) network: Option<RecordedNetwork>,
+    pub(super) finished: Finished,
     /// Bytes of stage images that the layout did not hold before.
     new_bytes: u64,
 }
@@ -275,9 +284,15 @@ impl Work<'_> {
         let saved = buildkit.save(&built, layout, &images, previous);
         built.untag(docker)?;
         let (stages, new_bytes) = saved?;
+        let finished = if options.finished_images {
+            finish(layout, prepared, &images, &stages)?
+        } else {
+            Finished::default()
+        };
         Ok(Gathered {
             images,
             stages,
+            finished,
             network: None,
             new_bytes,
         })

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::RecordingCost;
-use crate::bundle::{Carried, Record, Unrecorded};
+use crate::bundle::{Carried, FinishedRecord, Record, Unrecorded};
 use crate::error::Failure;
 use crate::layout::{Digest, Error, Layout, Manifest};
 
@@ -48,6 +48,10 @@ pub struct Summary {
     pub fetched: BTreeSet<String>,
     /// What is carried besides images.
     pub carried: Vec<Carried>,
+    /// Finished images of services.
+    pub finished: Vec<FinishedRecord>,
+    /// Containers that are carried as images, which `bundle.json` lists as such.
+    pub containers: Vec<String>,
     /// Services with contexts that their builds fetch, which are carried.
     pub contexts: BTreeSet<String>,
     /// Services whose network steps could not be recorded, by name.
@@ -81,7 +85,7 @@ pub(super) fn seconds<S: serde::Serializer>(
 pub struct Sizes {
     /// Images from registries: bases, frontends, images that are only run.
     pub images: u64,
-    /// What stages have besides.
+    /// What stages and finished images have besides.
     pub stages: u64,
     /// What ADD fetches.
     pub fetched: u64,
@@ -117,7 +121,8 @@ impl Sizes {
         let images = record.images.iter().flat_map(|i| [i.root, i.manifest]);
         let images = count(images.collect());
         let stages = record.services.iter().flat_map(|s| &s.stages);
-        let stages = count(stages.map(|s| s.manifest).collect());
+        let finished = record.finished.iter().map(|image| image.manifest);
+        let stages = count(stages.map(|s| s.manifest).chain(finished).collect());
         let fetched = record.fetched.iter().map(|f| f.manifest.digest);
         let fetched = count(fetched.collect());
         let network = count(record.network.iter().map(|n| n.manifest.digest).collect());

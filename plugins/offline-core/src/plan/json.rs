@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::carried::Planned;
@@ -11,16 +13,24 @@ use crate::project::BuildContext;
 ///
 /// References are fully normalised; services, images and what is not bundled
 /// are sorted, so that two runs on one project print the same bytes.
-pub fn export_json(closure: &Closure, carried: &[Planned]) -> Value {
+pub fn export_json(closure: &Closure, carried: &[Planned], finished: bool) -> Value {
     json!({
         "services": closure.services.iter().map(service).collect::<Vec<_>>(),
         "images": closure.images.iter().map(image).collect::<Vec<_>>(),
         "fetched": closure.fetched.iter().map(fetched).collect::<Vec<_>>(),
         "contexts": closure.contexts.iter().map(context).collect::<Vec<_>>(),
         "carried": carried,
+        "finished": finished_images(closure, finished),
         "unbundled": closure.unbundled,
         "hidden": closure.hidden,
     })
+}
+
+/// The names of the finished images that are carried.
+pub(super) fn finished_images(closure: &Closure, finished: bool) -> BTreeSet<&str> {
+    let built = closure.services.iter().filter(|s| s.build.is_some());
+    let names = built.map(|service| service.image.as_str());
+    names.filter(|_| finished).collect()
 }
 
 fn fetched(one: &FetchedSource) -> Value {

@@ -50,7 +50,7 @@ fn closure() -> Closure {
 #[test]
 fn json_has_the_documented_keys() {
     assert_eq!(
-        export_json(&closure(), &[]),
+        export_json(&closure(), &[], true),
         serde_json::json!({
             "services": [{"name": "db", "image": "docker.io/library/postgres:16", "build": null}],
             "images": [{
@@ -67,6 +67,7 @@ fn json_has_the_documented_keys() {
                 "file": "/p/Dockerfile", "line": 3,
             }],
             "carried": [],
+            "finished": [],
             "hidden": [{"name": "debug", "profiles": ["dev"]}],
         })
     );
@@ -75,7 +76,7 @@ fn json_has_the_documented_keys() {
 #[test]
 fn text_is_a_table() {
     assert_eq!(
-        export_text(&closure(), &[]),
+        export_text(&closure(), &[], true),
         "\
 Images to carry:
   docker.io/library/postgres:16  linux/amd64  copy-from, service  db

@@ -1,14 +1,22 @@
 use std::fmt::Write;
 
+use super::json::finished_images;
 use crate::carried::Planned;
 use crate::closure::{Closure, ServiceClosure, Unbundled};
 use crate::project::{BuildContext, Location};
 
 /// What an export would carry, for people.
-pub fn export_text(closure: &Closure, carried: &[Planned]) -> String {
+pub fn export_text(closure: &Closure, carried: &[Planned], finished: bool) -> String {
     let mut text = String::new();
     section(&mut text, "Images to carry", &images(closure));
-    section(&mut text, "Services", &services(closure));
+    section(&mut text, "Services", &services(closure, carried));
+    let finished = finished_images(closure, finished).into_iter();
+    let finished: Vec<Vec<String>> = finished.map(|name| vec![name.to_owned()]).collect();
+    section(
+        &mut text,
+        "Finished images, of the layers that the builds have anyway (--no-images leaves them out)",
+        &finished,
+    );
     let hidden: Vec<Vec<String>> = closure
         .hidden
         .iter()
@@ -101,7 +109,7 @@ fn images(closure: &Closure) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn services(closure: &Closure) -> Vec<Vec<String>> {
+fn services(closure: &Closure, carried: &[Planned]) -> Vec<Vec<String>> {
     closure
         .services
         .iter()
@@ -109,14 +117,18 @@ fn services(closure: &Closure) -> Vec<Vec<String>> {
             vec![
                 service.name.clone(),
                 service.image.clone(),
-                how(closure, service),
+                how(closure, carried, service),
             ]
         })
         .collect()
 }
 
-fn how(closure: &Closure, service: &ServiceClosure) -> String {
+fn how(closure: &Closure, carried: &[Planned], service: &ServiceClosure) -> String {
     let Some(build) = &service.build else {
+        let mut containers = carried.iter().filter(|one| one.kind == "containers");
+        if let Some(one) = containers.find(|one| one.services.contains(&service.name)) {
+            return format!("from the container {}", one.name);
+        }
         let carried = closure
             .images
             .iter()

@@ -131,14 +131,18 @@ impl BuildTarget {
         }
     }
 
-    fn image_labels<'a>(&'a self, identity: &BakeIdentity<'a>) -> BTreeMap<&'a str, &'a str> {
+    /// The labels that Compose gives the image, its own among them.
+    pub(crate) fn image_labels<'a>(
+        &'a self,
+        identity: &BakeIdentity<'a>,
+    ) -> BTreeMap<&'a str, &'a str> {
         let mut labels: BTreeMap<&str, &str> = self
             .labels
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()))
             .collect();
         if let Some(version) = identity.compose_version {
-            labels.insert("com.docker.compose.version", version);
+            labels.insert("com.docker.compose.version", core_version(version));
         }
         labels.insert("com.docker.compose.project", identity.project);
         labels.insert("com.docker.compose.service", identity.service);
@@ -192,6 +196,13 @@ impl BuildTarget {
             })
             .collect()
     }
+}
+
+/// `2.40.3` of `v2.40.3-3`, as Compose labels images (`pkg/api/api.go`): packages of
+/// distributions add their own number.
+fn core_version(version: &str) -> &str {
+    let version = version.strip_prefix('v').unwrap_or(version);
+    version.split(['-', '+']).next().unwrap_or(version)
 }
 
 fn context_text(context: &NamedContext, target_of: &impl Fn(&str) -> String) -> String {
@@ -261,7 +272,7 @@ mod tests {
                 project: "bk",
                 service,
                 image,
-                compose_version: Some("2.40.3"),
+                compose_version: Some("v2.40.3-3"),
             };
             let target = build.bake_target(&identity, |name| name.replace('.', "_"));
             assert_eq!(target, printed[service], "{service}");

@@ -38,8 +38,8 @@ pub use files::{
 };
 pub use model::{HiddenService, Location, Project, Service};
 pub use offline::{
-    Mount, MountSource, NamedVolume, Offline, OfflineDownload, OfflineFiles, OfflineGit,
-    OfflineVolume,
+    Mount, MountSource, NamedVolume, Offline, OfflineContainer, OfflineDownload, OfflineFiles,
+    OfflineGit, OfflineImage, OfflineVolume,
 };
 pub use options::ProjectOptions;
 #[cfg(test)]

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::layout::{Descriptor, Digest, Error, Layout, Manifest, Platform};
 
 /// Where BuildKit keeps the inline cache in an image's config.
-const FIELD: &str = "moby.buildkit.cache.v0";
+/// The field of an image's configuration that has them.
+pub(crate) const CACHE_RECORDS: &str = "moby.buildkit.cache.v0";
 
 /// The two keys by which an image is known as a base.
 ///
@@ -46,14 +47,17 @@ pub(crate) fn known_by_manifest(
 ) -> Result<Option<(Value, Manifest)>, Error> {
     let manifest: Manifest = layout.read_json_blob(manifest_digest)?;
     let mut config: Value = layout.read_json_blob(&manifest.config.digest)?;
-    let mut records = config.get(FIELD).and_then(decode).unwrap_or_default();
+    let mut records = config
+        .get(CACHE_RECORDS)
+        .and_then(decode)
+        .unwrap_or_default();
     let mut changed = false;
     for base in bases {
         if let Some(keys) = keys_of(&base.root, &base.diff_ids, &base.platform) {
             changed |= link_both(&mut records, &keys.chain, &keys.manifest);
         }
     }
-    config[FIELD] = json!(encode(&records));
+    config[CACHE_RECORDS] = json!(encode(&records));
     Ok(changed.then_some((config, manifest)))
 }
 
@@ -77,7 +81,10 @@ pub(crate) fn complete(
 ) -> Result<Checked, Error> {
     let mut manifest: Manifest = layout.read_json_blob(manifest_digest)?;
     let mut config: Value = layout.read_json_blob(&manifest.config.digest)?;
-    let mut records = config.get(FIELD).and_then(decode).unwrap_or_default();
+    let mut records = config
+        .get(CACHE_RECORDS)
+        .and_then(decode)
+        .unwrap_or_default();
     let mut checked = Checked {
         manifest: *manifest_digest,
         covered: covered(&records),
@@ -93,7 +100,7 @@ pub(crate) fn complete(
     if !changed {
         return Ok(checked);
     }
-    config[FIELD] = json!(encode(&records));
+    config[CACHE_RECORDS] = json!(encode(&records));
     let config = layout.write_blob(config.to_string().as_bytes())?;
     manifest.config = Descriptor {
         digest: config.digest,
@@ -238,7 +245,7 @@ mod tests {
                 json!({"digest": after}),
                 json!({"digest": "run", "inputs": [[{"link": 0}]], "layers": [{"layer": 1}]}),
             ];
-            let config = json!({ FIELD: encode(&records) }).to_string();
+            let config = json!({ CACHE_RECORDS: encode(&records) }).to_string();
             let config = layout.write_blob(config.as_bytes()).unwrap();
             let manifest = json!({"schemaVersion": 2, "config": {
                 "mediaType": "application/vnd.oci.image.config.v1+json",
@@ -251,7 +258,7 @@ mod tests {
             known_by_manifest(&layout, &image(after), std::slice::from_ref(&base)).unwrap()
         };
         let (config, _) = completed(&keys.chain).unwrap();
-        let records = decode(&config[FIELD]).unwrap();
+        let records = decode(&config[CACHE_RECORDS]).unwrap();
         assert_eq!(records[2], json!({"digest": keys.manifest}));
         assert_eq!(records[1]["inputs"][0][1], json!({"link": 2}));
         assert!(completed("another image").is_none());

@@ -16,7 +16,7 @@ mod step_keys;
 mod targets;
 mod through;
 
-pub(crate) use cache_records::{Checked, KnownBase, complete, known_by_manifest};
+pub(crate) use cache_records::{CACHE_RECORDS, Checked, KnownBase, complete, known_by_manifest};
 pub use classic::Substitutes;
 pub(crate) use classic::{key_flags, rewritten};
 pub use dockerfiles::{Dockerfiles, Error};

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::layout::{Descriptor, Digest, Error, Layout, Manifest};
+use crate::stages::CACHE_RECORDS;
 
 /// An image to load whose manifest and config may be made here, of layers that the
 /// bundle holds.
@@ -96,7 +97,7 @@ pub(super) fn cut(
         return Ok(None);
     };
     // Of the build that made the whole stage.
-    for of_whole in ["container", "container_config", "moby.buildkit.cache.v0"] {
+    for of_whole in ["container", "container_config", CACHE_RECORDS] {
         fields.remove(of_whole);
     }
     if let Some(created) = history.last().map(|h| h["created"].clone())

@@ -8,7 +8,7 @@ use super::dockerfile::{Place, Resumed, needed, resumed};
 use super::load::load;
 use super::plan::{Plan, Way, final_manifest};
 use super::start::Start;
-use crate::build::{Error, ServiceResult};
+use crate::build::{Error, ServiceResult, image_names};
 use crate::bundle::Record;
 use crate::closure::{BuildClosure, Closure};
 use crate::dockerfile::{self, Dockerfile};
@@ -17,7 +17,6 @@ use crate::error::Failure;
 use crate::event::{Reporter, Task, Work};
 use crate::layout::Layout;
 use crate::project::{BuildContext, Project};
-use crate::reference::ImageReference;
 use crate::stages::{Substitutes, key_flags};
 
 /// Builds by the classic builder what a plan gives it.
@@ -72,8 +71,12 @@ impl ClassicRun<'_> {
     }
 
     fn carried(&self, service: &str) -> Result<Option<LoadImage>, Failure> {
+        let mut finished = self.record.finished.iter();
+        let finished = finished.find(|image| image.services.contains(service));
         let found = self.record.services.iter().find(|s| s.name == service);
-        let manifest = found.and_then(final_manifest);
+        let manifest = finished
+            .map(|image| image.manifest)
+            .or_else(|| found.and_then(final_manifest));
         let name = self.names(service).into_iter().next();
         let (Some(manifest), Some(name)) = (manifest, name) else {
             return Ok(None);
@@ -265,16 +268,6 @@ impl ClassicRun<'_> {
 
     /// The names that the image of a service gets, the service's own first.
     fn names(&self, service: &str) -> Vec<String> {
-        let Some(found) = self.project.service(service) else {
-            return Vec::new();
-        };
-        let own = found.image.as_ref().map(ImageReference::familiar);
-        let tags = found.build.iter().flat_map(|b| b.tags.iter().cloned());
-        let mut names: Vec<String> = own.into_iter().chain(tags).collect();
-        // docker-compose v1 joins the names of project and service otherwise.
-        if !found.image_is_explicit && self.engine.compose.is_none() {
-            names.push(format!("{}_{service}", self.project.name));
-        }
-        names
+        image_names::of(self.project, self.engine, service)
     }
 }

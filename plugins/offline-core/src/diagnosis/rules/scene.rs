@@ -190,6 +190,7 @@ pub(super) fn image(reference: &str) -> ImageRecord {
         manifest: Digest::of(format!("manifest {reference}").as_bytes()),
         config: Digest::of(format!("config {reference}").as_bytes()),
         size: 1,
+        container: None,
         more: BTreeMap::new(),
     }
 }

@@ -198,6 +198,7 @@ fn ready(
         hopeless: 0,
         absent,
         recording,
+        containers: Vec::new(),
         carried: Vec::new(),
         proposals: Vec::new(),
         contexts: None,

@@ -4,6 +4,7 @@
 
 mod downloads;
 mod git;
+mod images;
 mod lines;
 mod read;
 #[cfg(test)]
@@ -14,31 +15,72 @@ use std::path::PathBuf;
 
 use super::Location;
 use crate::layout::Digest;
+use crate::reference::ImageReference;
 
 pub(super) use read::read;
 
 /// The key, at the top of a Compose file and in a service.
 pub(super) const KEY: &str = "x-offline";
 /// What stands below it.
-pub(super) const KEYS: &[&str] = &["downloads", "files", "git", "volumes"];
+pub(super) const KEYS: &[&str] = &[
+    "containers",
+    "downloads",
+    "files",
+    "git",
+    "images",
+    "volumes",
+];
+/// What an entry of `containers` has.
+pub(super) const CONTAINER_KEYS: [&str; 2] = ["name", "image"];
 /// What an entry of `files` has.
 pub(super) const FILE_KEYS: [&str; 2] = ["path", "target"];
+/// What an entry of `images` has.
+pub(super) const IMAGE_KEYS: [&str; 1] = ["name"];
 /// What an entry of `volumes` has.
 pub(super) const VOLUME_KEYS: [&str; 2] = ["name", "pause"];
 
 /// What a project wants to be carried besides images, and what of it could be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offline {
+    /// Containers that were configured by hand.
+    pub containers: Vec<OfflineContainer>,
     /// Files of the web.
     pub downloads: Vec<OfflineDownload>,
     /// Files and folders.
     pub files: Vec<OfflineFiles>,
     /// Git repositories.
     pub git: Vec<OfflineGit>,
+    /// Images besides those that builds and services ask for.
+    pub images: Vec<OfflineImage>,
     /// Named volumes.
     pub volumes: Vec<OfflineVolume>,
     /// What the services mount, declared or not.
     pub mounts: Vec<Mount>,
+}
+
+impl Offline {
+    /// The images that are carried by their names, those of containers among them, with the
+    /// service that wants each.
+    pub fn named_images(&self) -> impl Iterator<Item = (&ImageReference, Option<&str>)> {
+        let images = self.images.iter();
+        let images = images.map(|one| (&one.reference, one.service.as_deref()));
+        let containers = self.containers.iter();
+        images
+            .chain(containers.filter_map(|one| Some((one.image.as_ref()?, one.service.as_deref()))))
+    }
+}
+
+/// A container to be carried as an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflineContainer {
+    /// Its name.
+    pub name: String,
+    /// The image that it becomes; `None` for that of the service whose container it is.
+    pub image: Option<ImageReference>,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// The line.
+    pub location: Option<Location>,
 }
 
 /// A file of the web to be carried.
@@ -84,6 +126,17 @@ pub struct OfflineGit {
     pub submodules: bool,
     /// Whether the content of files that git-lfs keeps elsewhere is fetched.
     pub lfs: bool,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// The line.
+    pub location: Option<Location>,
+}
+
+/// An image to be carried besides those that builds and services ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflineImage {
+    /// Its name.
+    pub reference: ImageReference,
     /// The service that wants it; `None` where the whole project does.
     pub service: Option<String>,
     /// The line.

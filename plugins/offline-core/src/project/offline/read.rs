@@ -71,9 +71,11 @@ impl Reader<'_> {
             };
             for entry in list {
                 match key.as_str() {
+                    "containers" => self.container(place, entry)?,
                     "downloads" => self.download(place, entry)?,
                     "files" => self.files(place, entry)?,
                     "git" => self.repository(place, entry)?,
+                    "images" => self.image(place, entry)?,
                     _ => self.volume(place, entry)?,
                 }
             }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::super::{Error, Project, ProjectOptions, read_without_compose};
 use super::downloads::DOWNLOAD_KEYS;
 use super::git::GIT_KEYS;
-use super::{FILE_KEYS, KEYS, MountSource, VOLUME_KEYS};
+use super::{CONTAINER_KEYS, FILE_KEYS, IMAGE_KEYS, KEYS, MountSource, VOLUME_KEYS};
 use crate::error::{Explain as _, Kind};
 
 /// A project in a folder of its own, below another one.
@@ -38,6 +38,9 @@ x-offline:
     - path: ../certs
       target: /etc/certs/
     - {path: /opt/models}
+  images: [redis, {name: quay.io/a/b:1}]
+  containers:
+    - {name: box, image: vendor/box:1}
   volumes: [data]
 services:
   db:
@@ -79,7 +82,7 @@ fn what_is_declared_is_read_with_its_lines() {
             (here.join("drivers"), "drivers", None, 4),
             (written.folder.path().join("certs"), "/etc/certs", None, 5),
             (PathBuf::from("/opt/models"), "/opt/models", None, 7),
-            (here.join("seed.sql"), "init/seed.sql", Some("db"), 17),
+            (here.join("seed.sql"), "init/seed.sql", Some("db"), 20),
         ]
     );
     let volumes: Vec<_> = offline
@@ -96,7 +99,19 @@ fn what_is_declared_is_read_with_its_lines() {
         .iter()
         .map(|m| m.location.as_ref().and_then(|l| l.line))
         .collect();
-    assert_eq!(lines, [Some(13), Some(14)]);
+    assert_eq!(lines, [Some(16), Some(17)]);
+    let images = offline.images.iter().map(|i| i.reference.to_string());
+    assert_eq!(
+        images.collect::<Vec<_>>(),
+        ["docker.io/library/redis:latest", "quay.io/a/b:1"]
+    );
+    let lines = offline.images.iter().map(|i| i.location.as_ref()?.line);
+    assert_eq!(lines.collect::<Vec<_>>(), [Some(8), Some(8)]);
+    let container = &offline.containers[0];
+    let image = container.image.as_ref().map(ToString::to_string);
+    let line = container.location.as_ref().and_then(|l| l.line);
+    assert_eq!((container.name.as_str(), line), ("box", Some(10)));
+    assert_eq!(image.as_deref(), Some("docker.io/vendor/box:1"));
     assert!(matches!(&offline.mounts[0].source, MountSource::Volume(v) if v.key == "data"));
 }
 
@@ -133,6 +148,16 @@ fn what_cannot_be_read_is_said_by_file_and_line() {
             "x-offline:\n  files:\n    - {path: a, target: c}\n    - {path: b, target: c}",
             4,
             "is the target of",
+        ),
+        (
+            "x-offline:\n  images:\n    - Redis:7",
+            3,
+            "Redis:7 is no image",
+        ),
+        (
+            "x-offline:\n  containers:\n    - image: a",
+            2,
+            "names no `name`",
         ),
         (
             "x-offline:\n  volumes:\n    - nothing",
@@ -181,6 +206,12 @@ fn the_schema_knows_the_same_keys() {
     };
     assert_eq!(keys("/properties"), KEYS);
     assert_eq!(keys("/$defs/files/oneOf/1/properties"), FILE_KEYS);
+    assert_eq!(keys("/$defs/container/oneOf/1/properties"), {
+        let mut all = CONTAINER_KEYS;
+        all.sort_unstable();
+        all
+    });
+    assert_eq!(keys("/$defs/image/oneOf/1/properties"), IMAGE_KEYS);
     assert_eq!(keys("/$defs/volume/oneOf/1/properties"), VOLUME_KEYS);
     let mut of_git = GIT_KEYS;
     of_git.sort_unstable();
@@ -193,6 +224,8 @@ fn the_schema_knows_the_same_keys() {
         "/$defs/download/oneOf/1",
         "/$defs/files/oneOf/1",
         "/$defs/git/oneOf/1",
+        "/$defs/container/oneOf/1",
+        "/$defs/image/oneOf/1",
         "/$defs/volume/oneOf/1",
     ] {
         let closed = schema.pointer(&format!("{at}/additionalProperties"));

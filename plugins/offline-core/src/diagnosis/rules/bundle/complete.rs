@@ -66,22 +66,26 @@ fn export_again(finding: Finding) -> Finding {
 fn lacking(rule: &Rule, needed: &NeededImage, situation: &Situation<'_>) -> Finding {
     let image = needed.reference.familiar();
     let services: Vec<&str> = needed.services.iter().map(String::as_str).collect();
-    let roles: Vec<&str> = needed.roles.iter().map(|role| role.as_str()).collect();
     let chinese: Vec<&str> = needed.roles.iter().map(|role| role.chinese()).collect();
-    let (roles, chinese, services) = (roles.join(", "), chinese.join("、"), services.join(", "));
+    let (wanted, chinese) = (needed.wanted_as(), chinese.join("、"));
+    let chinese = if services.is_empty() {
+        chinese
+    } else {
+        format!("{} 的{chinese}", services.join("、"))
+    };
     let here = situation
         .local
         .is_some_and(|local| local.contains_key(&needed.reference.load_name()));
     if here {
         let message = Text::made(
-            format!("{image} ({roles} of {services}) is not in the bundle; the engine has one"),
-            format!("{image}（{services} 的{chinese}）不在离线包中；引擎里有一个"),
+            format!("{image} ({wanted}) is not in the bundle; the engine has one"),
+            format!("{image}（{chinese}）不在离线包中；引擎里有一个"),
         );
         return rule.note(image.clone(), message);
     }
     let message = Text::made(
-        format!("{image} ({roles} of {services}) is in neither the bundle nor the engine"),
-        format!("{image}（{services} 的{chinese}）既不在离线包中，也不在引擎里"),
+        format!("{image} ({wanted}) is in neither the bundle nor the engine"),
+        format!("{image}（{chinese}）既不在离线包中，也不在引擎里"),
     );
     export_again(rule.error(image.clone(), message).because(Text::fixed(
         "the project asks for more than it did at the export",

@@ -1,7 +1,8 @@
 use super::super::Situation;
-use crate::bundle::Carried;
+use crate::bundle::{Carried, ImageRecord, Record};
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
 use crate::error::Kind;
+use crate::reference::ImageReference;
 
 pub(super) static RULE: Rule = Rule {
     id: "bundle-present",
@@ -37,6 +38,47 @@ fn carried(rule: &Rule, one: &Carried) -> Finding {
     )
 }
 
+/// An image that no build asks for, with its size: one that was named, or was a container.
+fn image(rule: &Rule, image: &ImageRecord) -> Option<Finding> {
+    let name = ImageReference::parse(&image.reference).ok()?.familiar();
+    let megabytes = image.size.div_ceil(1_000_000);
+    let message = match &image.container {
+        Some(container) => text!(
+            "the bundle carries the container {container} as the image {name} ({megabytes} MB)",
+            "离线包带有容器 {container}，成为镜像 {name}（{megabytes} MB）"
+        ),
+        None if image.roles.iter().any(|role| role == "named") => text!(
+            "the bundle carries the image {name}, which x-offline names ({megabytes} MB)",
+            "离线包带有 x-offline 指定的镜像 {name}（{megabytes} MB）"
+        ),
+        None => return None,
+    };
+    Some(rule.ok(name, message))
+}
+
+/// The finished images of services, which start without a build.
+fn finished(rule: &Rule, record: &Record) -> Option<Finding> {
+    let names: Vec<&str> = record
+        .finished
+        .iter()
+        .flat_map(|image| image.services.iter().map(String::as_str))
+        .collect();
+    if names.is_empty() {
+        return None;
+    }
+    let services = names.join(", ");
+    // What of it no stage has, is a few KB.
+    let megabytes: u64 = record.finished.iter().map(|image| image.size).sum();
+    let megabytes = megabytes.div_ceil(1_000_000);
+    Some(rule.ok(
+        "finished images",
+        text!(
+            "the bundle carries the finished images of {services} ({megabytes} MB, of the layers that builds have anyway); docker offline build --load-only loads them",
+            "离线包带有 {services} 的成品镜像（{megabytes} MB，与构建共用镜像层）；用 docker offline build --load-only 加载"
+        ),
+    ))
+}
+
 fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     let failure = match situation.bundle {
         Ok(bundle) => {
@@ -51,6 +93,8 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
                 tool = record.tool_version,
             );
             let mut findings = vec![rule.ok(subject, message)];
+            findings.extend(record.images.iter().filter_map(|one| image(rule, one)));
+            findings.extend(finished(rule, record));
             findings.extend(record.carried.iter().map(|one| carried(rule, one)));
             return findings;
         }

@@ -162,30 +162,7 @@ impl<'a> Resolver<'a> {
                 self.waiting.push(name.clone());
             }
         }
-        let mut closure = BuildClosure {
-            context: build.context.clone(),
-            dockerfile: build.dockerfile.clone(),
-            dockerfile_path: service_location(self.project, service).file,
-            line_offset: 0,
-            target: build.target.clone(),
-            platform: target_platform.to_string(),
-            stages: Vec::new(),
-            target_stage: 0,
-            named_dockerfile: String::new(),
-            not_understood: Vec::new(),
-            syntax: None,
-        };
-        if let BuildContext::Remote(url) = &build.context {
-            let location = service_location(self.project, service);
-            closure.line_offset = location.line.unwrap_or(1) - 1;
-            self.needs.unbundled(Unbundled {
-                kind: remote_kind(url),
-                what: url.clone(),
-                service: service.name.clone(),
-                file: location.file,
-                line: location.line,
-            });
-        }
+        let mut closure = self.begun(service, build, target_platform.to_string());
         let Some(source) = Source::read(self.project, &service.name, build)? else {
             return Ok(closure);
         };
@@ -231,6 +208,36 @@ impl<'a> Resolver<'a> {
             .collect();
         self.waiting.extend(used.into_iter().cloned());
         Ok(closure)
+    }
+
+    /// A build whose Dockerfile was not read yet; a context that is fetched is a need of
+    /// its own.
+    fn begun(&mut self, service: &Service, build: &BuildTarget, platform: String) -> BuildClosure {
+        let location = service_location(self.project, service);
+        let mut closure = BuildClosure {
+            context: build.context.clone(),
+            dockerfile: build.dockerfile.clone(),
+            dockerfile_path: location.file.clone(),
+            line_offset: 0,
+            target: build.target.clone(),
+            platform,
+            stages: Vec::new(),
+            target_stage: 0,
+            named_dockerfile: String::new(),
+            not_understood: Vec::new(),
+            syntax: None,
+        };
+        if let BuildContext::Remote(url) = &build.context {
+            closure.line_offset = location.line.unwrap_or(1) - 1;
+            self.needs.unbundled(Unbundled {
+                kind: remote_kind(url),
+                what: url.clone(),
+                service: service.name.clone(),
+                file: location.file,
+                line: location.line,
+            });
+        }
+        closure
     }
 
     fn frontend(

@@ -55,23 +55,7 @@ impl Walker<'_, '_> {
             .as_ref()
             .unwrap_or(&self.args.target_platform)
             .to_string();
-        let mut stage = StageClosure {
-            index,
-            name: self.names[index].clone(),
-            line: from.line,
-            base: StageBase::Scratch,
-            replaced: false,
-            platform: platform.clone(),
-            depends_on: Vec::new(),
-            sibling_services: BTreeSet::new(),
-            images: Vec::new(),
-            runs: Vec::new(),
-            copy_links: Vec::new(),
-            copies: Vec::new(),
-            remote_adds: Vec::new(),
-            named_contexts: Vec::new(),
-            steps: Vec::new(),
-        };
+        let mut stage = self.begun(index, &platform);
         let mut environment = Environment::new();
         let mut triggers = Vec::new();
         let base = match &self.graph.froms[index] {
@@ -126,6 +110,27 @@ impl Walker<'_, '_> {
         stage.images.dedup();
         environments.insert(index, environment);
         Ok(stage)
+    }
+
+    /// A stage of which nothing but its name and place is known.
+    fn begun(&self, index: usize, platform: &str) -> StageClosure {
+        StageClosure {
+            index,
+            name: self.names[index].clone(),
+            line: self.source.dockerfile.stages[index].line,
+            base: StageBase::Scratch,
+            replaced: false,
+            platform: platform.to_owned(),
+            depends_on: Vec::new(),
+            sibling_services: BTreeSet::new(),
+            images: Vec::new(),
+            runs: Vec::new(),
+            copy_links: Vec::new(),
+            copies: Vec::new(),
+            remote_adds: Vec::new(),
+            named_contexts: Vec::new(),
+            steps: Vec::new(),
+        }
     }
 
     /// What stands in the file, for each instruction of a stage.

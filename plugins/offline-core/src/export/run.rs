@@ -137,52 +137,91 @@ fn fill(
     }
     let removed_bytes = layout.collect_garbage(record.extra_roots())?;
     docker.check_interrupt()?;
-    let packed = pack(prepared, options, &layout, reporter)?;
-    Ok(Summary {
-        project: prepared.project.name.clone(),
-        services: record.services.iter().map(|s| s.name.clone()).collect(),
-        hidden: prepared
-            .closure
-            .hidden
-            .iter()
-            .map(|h| h.name.clone())
-            .collect(),
-        left_out: prepared.left_out.keys().cloned().collect(),
+    let ended = Ended {
+        prepared,
+        options,
+        layout: &layout,
+        record: &record,
         images: images.len(),
         stages: stages.len(),
-        not_classic: not_classic(prepared, options),
-        sizes: Sizes::of(&layout, &record)?,
-        bundle: layout.path().to_owned(),
-        bundle_bytes: layout
-            .reachable(record.extra_roots())?
-            .values()
-            .flatten()
-            .sum(),
         new_bytes,
         removed_bytes,
-        archive: packed.archive,
-        archive_bytes: packed.bytes,
-        parts: packed.parts,
-        beside: packed.beside,
-        fetched: if record.fetched.is_some() {
-            prepared.closure.fetched_services()
-        } else {
-            BTreeSet::new()
-        },
-        carried: record.carried.clone(),
-        finished: record.finished.clone(),
-        containers: prepared.containers.iter().map(|c| c.name.clone()).collect(),
-        contexts: prepared
-            .contexts
-            .iter()
-            .flat_map(|c| c.services().clone())
-            .collect(),
-        unrecorded: record.unrecorded.clone(),
-        network: network
-            .map(|n| n.cost)
-            .filter(|c| !(c.recorded.is_empty() && c.kept.is_empty())),
-        elapsed: started.elapsed(),
-    })
+        started,
+    };
+    ended.summary(pack(prepared, options, &layout, reporter)?, network)
+}
+
+/// An export that is done.
+struct Ended<'a> {
+    prepared: &'a Prepared,
+    options: &'a ExportOptions,
+    layout: &'a Layout,
+    record: &'a Record,
+    images: usize,
+    stages: usize,
+    new_bytes: u64,
+    removed_bytes: u64,
+    started: Instant,
+}
+
+impl Ended<'_> {
+    fn summary(
+        &self,
+        packed: Packed,
+        network: Option<RecordedNetwork>,
+    ) -> Result<Summary, Failure> {
+        let Self {
+            prepared,
+            layout,
+            record,
+            ..
+        } = *self;
+        Ok(Summary {
+            project: prepared.project.name.clone(),
+            services: record.services.iter().map(|s| s.name.clone()).collect(),
+            hidden: prepared
+                .closure
+                .hidden
+                .iter()
+                .map(|h| h.name.clone())
+                .collect(),
+            left_out: prepared.left_out.keys().cloned().collect(),
+            images: self.images,
+            stages: self.stages,
+            not_classic: not_classic(prepared, self.options),
+            sizes: Sizes::of(layout, record)?,
+            bundle: layout.path().to_owned(),
+            bundle_bytes: layout
+                .reachable(record.extra_roots())?
+                .values()
+                .flatten()
+                .sum(),
+            new_bytes: self.new_bytes,
+            removed_bytes: self.removed_bytes,
+            archive: packed.archive,
+            archive_bytes: packed.bytes,
+            parts: packed.parts,
+            beside: packed.beside,
+            fetched: if record.fetched.is_some() {
+                prepared.closure.fetched_services()
+            } else {
+                BTreeSet::new()
+            },
+            carried: record.carried.clone(),
+            finished: record.finished.clone(),
+            containers: prepared.containers.iter().map(|c| c.name.clone()).collect(),
+            contexts: prepared
+                .contexts
+                .iter()
+                .flat_map(|c| c.services().clone())
+                .collect(),
+            unrecorded: record.unrecorded.clone(),
+            network: network
+                .map(|n| n.cost)
+                .filter(|c| !(c.recorded.is_empty() && c.kept.is_empty())),
+            elapsed: self.started.elapsed(),
+        })
+    }
 }
 
 /// What a bundle is made of.

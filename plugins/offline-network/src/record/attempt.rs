@@ -55,7 +55,7 @@ impl Means<'_> {
         last: bool,
     ) -> Result<Got, Trouble> {
         let resumed = resumable(wanted, progress);
-        let mut response = self.ask(wanted, known, progress, resumed.as_ref()).await?;
+        let response = self.ask(wanted, known, progress, resumed.as_ref()).await?;
         let status = response.status();
         let (headers, length) = kept_headers(response.headers());
         let bad = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
@@ -108,30 +108,13 @@ impl Means<'_> {
         if wanted.method == Method::HEAD {
             begin(None);
         } else {
-            while let Some(chunk) = self.chunk(&mut response, partial, &head).await? {
-                let mut fresh = &chunk[..];
-                if let Some((hasher, left)) = &mut compared {
-                    let most = usize::try_from(*left).unwrap_or(usize::MAX);
-                    let (same, rest) = fresh.split_at(fresh.len().min(most));
-                    hasher.update(same);
-                    *left -= same.len() as u64;
-                    if *left > 0 {
-                        continue;
-                    }
-                    if Digest::finish(hasher.clone()) != partial.so_far() {
-                        return Ok(Got::Changed);
-                    }
-                    compared = None;
-                    fresh = rest;
-                }
-                partial
-                    .write(fresh, self.scrub)
-                    .map_err(|e| Trouble::disk(&e))?;
+            let grown = |partial: &Partial| {
                 begin(Some(partial.read.clone()));
                 publisher.grown(partial.written);
-            }
-            if compared.is_some() {
-                return Err(not_whole(partial, &head));
+            };
+            let same = self.receive(response, partial, &head, compared, &grown);
+            if !same.await? {
+                return Ok(Got::Changed);
             }
             begin(Some(partial.read.clone()));
         }
@@ -139,6 +122,43 @@ impl Means<'_> {
             return Ok(Got::Bad(refused(status, &HeaderMap::new())));
         }
         Ok(Got::Whole)
+    }
+
+    /// Writes the body down, and says each time how it has grown. `compared` is what has
+    /// to be the same as before, as far as so many bytes; gives whether it is.
+    async fn receive(
+        &self,
+        mut response: Response,
+        partial: &mut Partial,
+        head: &Head,
+        mut compared: Option<(Sha256, u64)>,
+        grown: &(dyn Fn(&Partial) + Sync),
+    ) -> Result<bool, Trouble> {
+        while let Some(chunk) = self.chunk(&mut response, partial, head).await? {
+            let mut fresh = &chunk[..];
+            if let Some((hasher, left)) = &mut compared {
+                let most = usize::try_from(*left).unwrap_or(usize::MAX);
+                let (same, rest) = fresh.split_at(fresh.len().min(most));
+                hasher.update(same);
+                *left -= same.len() as u64;
+                if *left > 0 {
+                    continue;
+                }
+                if Digest::finish(hasher.clone()) != partial.so_far() {
+                    return Ok(false);
+                }
+                compared = None;
+                fresh = rest;
+            }
+            partial
+                .write(fresh, self.scrub)
+                .map_err(|e| Trouble::disk(&e))?;
+            grown(partial);
+        }
+        if compared.is_some() {
+            return Err(not_whole(partial, head));
+        }
+        Ok(true)
     }
 
     async fn ask(

@@ -63,21 +63,7 @@ pub fn fetch(
     let started = Instant::now();
     let wanted = Wanted::read(file)?;
     let (engine, project) = read(docker, options, reporter)?;
-    if project.name != wanted.project {
-        return Err(bundle::Error::OtherProject {
-            path: file.to_owned(),
-            theirs: wanted.project.chars().take(200).collect(),
-            ours: project.name,
-        }
-        .into());
-    }
-    if wanted.requests.is_empty() {
-        return Err(bundle::Error::WantedMalformed {
-            path: file.to_owned(),
-            why: "it asks for nothing".into(),
-        }
-        .into());
-    }
+    check(&wanted, &project, file)?;
     let docker = &project.with_secret_variables(docker);
     let held = Held::find(options.cache_dir.as_deref(), &project.directory, &wanted);
     if let Err(NotHeld::Another(created)) = &held {
@@ -125,29 +111,45 @@ pub fn fetch(
     let record = addition::write(&layout, prepared, &options, &wanted, network)?;
     let held_blobs = held.as_ref().map(|h| h.bodies.clone()).unwrap_or_default();
     let packed = bundle::pack_without(layout.path(), &archive, &held_blobs, reporter)?;
-    let (mut added_bytes, mut held_bytes) = (0, 0);
-    for (digest, size) in layout.reachable(record.extra_roots())? {
-        let size = size.unwrap_or_default();
-        if held_blobs.contains(&digest) {
-            held_bytes += size;
-        } else {
-            added_bytes += size;
-        }
-    }
+    let reached = layout.reachable(record.extra_roots())?;
+    let bytes = |held: bool| -> u64 {
+        let these = reached
+            .iter()
+            .filter(|(d, _)| held_blobs.contains(*d) == held);
+        these.map(|(_, size)| size.unwrap_or_default()).sum()
+    };
     Ok(FetchSummary {
         project: prepared.project.name.clone(),
         services: ready.names.into_iter().collect(),
         requests: cost.requests,
         bytes: cost.bytes,
         added_requests: requests,
-        added_bytes,
-        held_bytes,
+        added_bytes: bytes(false),
+        held_bytes: bytes(true),
         compared: held.is_some(),
         adds_to: wanted.bundle.created.clone(),
         archive,
         archive_bytes: packed.bytes,
         elapsed: started.elapsed(),
     })
+}
+
+/// Refuses a request file of another project, and one that asks for nothing.
+fn check(wanted: &Wanted, project: &Project, file: &Path) -> Result<(), bundle::Error> {
+    if project.name != wanted.project {
+        return Err(bundle::Error::OtherProject {
+            path: file.to_owned(),
+            theirs: wanted.project.chars().take(200).collect(),
+            ours: project.name.clone(),
+        });
+    }
+    if wanted.requests.is_empty() {
+        return Err(bundle::Error::WantedMalformed {
+            path: file.to_owned(),
+            why: "it asks for nothing".into(),
+        });
+    }
+    Ok(())
 }
 
 /// What is built, from where.

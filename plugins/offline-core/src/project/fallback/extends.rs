@@ -21,6 +21,21 @@ struct Place<'a> {
     resets: &'a [Document],
 }
 
+impl Place<'_> {
+    /// A service that was taken from elsewhere, without what is reset in it here.
+    fn reset(&self, name: &str, service: Map) -> Map {
+        let services = Map::from_iter([(name.to_owned(), service.into())]);
+        let mut wrapped = Map::from_iter([("services".to_owned(), Tree::Object(services))]);
+        for document in self.resets {
+            document.reset(&mut wrapped);
+        }
+        match wrapped.get_mut("services").and_then(|s| s.get_mut(name)) {
+            Some(Tree::Object(service)) => std::mem::take(service),
+            _ => Map::new(),
+        }
+    }
+}
+
 impl Loader<'_> {
     /// Replaces every service that extends another by the whole of both.
     pub(super) fn extend_services(
@@ -124,17 +139,6 @@ impl Loader<'_> {
         let Tree::Object(base) = base else {
             return Ok(Tree::Object(over));
         };
-        let mut wrapped = Map::from_iter([(
-            "services".to_owned(),
-            Tree::Object(Map::from_iter([(name.to_owned(), base.into())])),
-        )]);
-        for document in place.resets {
-            document.reset(&mut wrapped);
-        }
-        let base = match wrapped.get_mut("services").and_then(|s| s.get_mut(name)) {
-            Some(Tree::Object(base)) => std::mem::take(base),
-            _ => Map::new(),
-        };
-        Ok(Tree::Object(merge::extend(base, over)))
+        Ok(Tree::Object(merge::extend(place.reset(name, base), over)))
     }
 }

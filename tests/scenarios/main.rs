@@ -10,6 +10,7 @@ mod carries_downloads_and_git;
 mod carries_files_and_volumes;
 mod carries_finished_images;
 mod carries_git_sources;
+mod carries_models;
 mod carries_remote_contexts;
 mod carries_what_builds_fetch;
 mod classic_build;

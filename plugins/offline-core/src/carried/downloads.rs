@@ -6,7 +6,7 @@ use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 
-use super::place::Placing;
+use super::place::{Counted, Placing};
 use super::tree::{Item, Made};
 use super::web::{self, Source, Web, shown};
 use super::{
@@ -193,6 +193,7 @@ impl Kind for Downloads {
                 what: &what,
                 target: &target,
                 open: &open,
+                counts: Counted::All,
             };
             placing.run(site.replace.takes(&carried.name), progress)?
         };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::place::Placing;
+use super::place::{Counted, Placing};
 use super::{
     Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, layer, proposals, tree,
 };
@@ -107,6 +107,7 @@ impl Kind for Files {
             what: &what,
             target: &target,
             open: &open,
+            counts: Counted::All,
         };
         Ok(Restored {
             kind: NAME.into(),

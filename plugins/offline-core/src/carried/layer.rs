@@ -132,6 +132,22 @@ pub(super) fn all(
     .into())
 }
 
+/// The first layer of an artifact, whatever follows.
+pub(super) fn first(
+    layout: &Layout,
+    carried: &Carried,
+    artifact_type: &str,
+) -> Result<Descriptor, Failure> {
+    let root = &carried.root.digest;
+    let layers = layout.read_artifact(root, artifact_type)?;
+    let first = layers.into_iter().next();
+    Ok(first.ok_or_else(|| Error::Hostile {
+        what: what(carried),
+        entry: root.to_string(),
+        why: "it has no layer",
+    })?)
+}
+
 /// Opens the tar as it is stored.
 pub(super) fn open(
     docker: &Docker,

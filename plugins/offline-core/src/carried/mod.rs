@@ -16,6 +16,7 @@ mod git;
 mod kind;
 mod layer;
 mod marks;
+mod models;
 mod place;
 mod proposals;
 mod tree;
@@ -39,6 +40,7 @@ pub use web::Reach;
 pub static KINDS: &[&dyn Kind] = &[
     &downloads::Downloads,
     &git::Repositories,
+    &models::Models,
     &files::Files,
     &volumes::Volumes,
 ];

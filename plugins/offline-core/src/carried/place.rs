@@ -16,6 +16,15 @@ const NAMED: usize = 5;
 /// Opens the tar of what is put somewhere, from its beginning.
 pub(super) type Open<'a> = dyn Fn() -> Result<Box<dyn Read>, Failure> + 'a;
 
+/// What makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// Content, kind, mode and owner.
+    All,
+    /// Content and kind: of a store that others share, which may have its own owner.
+    Content,
+}
+
 /// A tree on its way to its target.
 pub(super) struct Placing<'a> {
     /// What it is, in errors.
@@ -24,6 +33,8 @@ pub(super) struct Placing<'a> {
     pub(super) target: &'a Path,
     /// Its tar.
     pub(super) open: &'a Open<'a>,
+    /// What makes a difference.
+    pub(super) counts: Counted,
 }
 
 impl Placing<'_> {
@@ -35,7 +46,10 @@ impl Placing<'_> {
             self.anew(root, progress)?;
             return Ok(State::Written);
         }
-        let found = tree::compare(&mut (self.open)()?, self.what, self.target, root)?;
+        let mut found = tree::compare(&mut (self.open)()?, self.what, self.target, root)?;
+        if self.counts == Counted::Content {
+            found.differing.retain(|(_, why)| tree::is_of_content(why));
+        }
         if !found.differing.is_empty() && !replace {
             return Ok(State::Refused(self.differences(&found.differing)));
         }
@@ -72,7 +86,7 @@ impl Placing<'_> {
     }
 
     fn differences(&self, all: &[(PathBuf, &'static str)]) -> String {
-        let named = all.iter().take(NAMED).map(|(path, why)| {
+        let all = all.iter().map(|(path, why)| {
             let place = self.target.join(path);
             let place = if path.as_os_str().is_empty() {
                 self.target.to_string_lossy()
@@ -85,10 +99,16 @@ impl Placing<'_> {
                 .collect();
             format!("{plain}: {why}")
         });
-        let mut words: Vec<String> = named.collect();
-        if all.len() > NAMED {
-            words.push(format!("and {} more", all.len() - NAMED));
-        }
-        words.join(", ")
+        named(all.collect())
     }
+}
+
+/// The first few of them, and how many more.
+pub(super) fn named(mut words: Vec<String>) -> String {
+    if words.len() > NAMED {
+        let more = words.len() - NAMED;
+        words.truncate(NAMED);
+        words.push(format!("and {more} more"));
+    }
+    words.join(", ")
 }

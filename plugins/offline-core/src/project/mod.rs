@@ -38,8 +38,8 @@ pub use files::{
 };
 pub use model::{HiddenService, Location, Project, Service};
 pub use offline::{
-    Mount, MountSource, NamedVolume, Offline, OfflineContainer, OfflineDownload, OfflineFiles,
-    OfflineGit, OfflineImage, OfflineVolume,
+    ModelHub, ModelStore, Mount, MountSource, NamedVolume, Offline, OfflineContainer,
+    OfflineDownload, OfflineFiles, OfflineGit, OfflineImage, OfflineModel, OfflineVolume,
 };
 pub use options::ProjectOptions;
 #[cfg(test)]

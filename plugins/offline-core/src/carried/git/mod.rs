@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::marks::Marks;
-use super::place::Placing;
+use super::place::{Counted, Placing};
 use super::tree::{self, Item, Made};
 use super::{
     Declared, Error as CarriedError, Fetched, Kind, Origin, Planned, Restored, Site, State, kept,
@@ -167,6 +167,7 @@ impl Kind for Repositories {
             what: &what,
             target: &target,
             open: &open,
+            counts: Counted::All,
         };
         // Sources are there to be edited.
         let marks = Marks::of(site.layout.path(), NAME, &target.to_string_lossy());
@@ -222,6 +223,7 @@ fn history(
         what,
         target: &PathBuf::from(target),
         open: &open,
+        counts: Counted::All,
     };
     placing.run(replace, progress)
 }

@@ -18,6 +18,9 @@ pub(in crate::carried) struct Comparison {
     pub(in crate::carried) differing: Vec<(PathBuf, &'static str)>,
 }
 
+const MODE: &str = "its mode differs";
+const OWNER: &str = "its owner differs";
+
 /// Compares a tar with what lies at `base`. Owners count for root alone: nobody else can
 /// set them.
 pub(in crate::carried) fn compare(
@@ -51,10 +54,8 @@ pub(in crate::carried) fn compare(
             What::Link(to) if place.read_link().ok().as_ref() != Some(to) => {
                 Some("it leads elsewhere")
             }
-            What::File(_) | What::Folder if there.mode() & 0o7777 != entry.mode => {
-                Some("its mode differs")
-            }
-            _ if !owned => Some("its owner differs"),
+            What::File(_) | What::Folder if there.mode() & 0o7777 != entry.mode => Some(MODE),
+            _ if !owned => Some(OWNER),
             _ => None,
         };
         if let Some(difference) = difference {
@@ -63,6 +64,11 @@ pub(in crate::carried) fn compare(
         Ok(())
     })?;
     Ok(comparison)
+}
+
+/// Whether a difference is of what something is, and not only of whose.
+pub(in crate::carried) fn is_of_content(difference: &str) -> bool {
+    !matches!(difference, MODE | OWNER)
 }
 
 /// Where an entry is; the top one is `base` itself.

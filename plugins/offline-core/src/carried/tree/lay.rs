@@ -21,6 +21,8 @@ const BLOCK: usize = 1 << 16;
 pub(in crate::carried) enum Choice<'a> {
     /// All; nothing that could be lost is there.
     All,
+    /// All, but for folders that are there.
+    Beside,
     /// These. What else is there stays.
     These(&'a BTreeSet<PathBuf>),
 }
@@ -46,6 +48,10 @@ pub(in crate::carried) fn lay(
     each(tar, what, &mut |entry, body| {
         let chosen = match choice {
             Choice::All => true,
+            Choice::Beside => {
+                let there = place(base, &entry.path).symlink_metadata();
+                entry.what != What::Folder || !there.is_ok_and(|m| m.is_dir())
+            }
             Choice::These(these) => these.contains(&entry.path),
         };
         if chosen {

@@ -1,4 +1,4 @@
-//! A tar of what lies in no tree: a single file.
+//! A tar of what lies in no tree: single files, and content stores put together from blobs.
 
 use std::collections::VecDeque;
 use std::io::{self, Cursor, Read};
@@ -15,8 +15,12 @@ type Open = Box<dyn FnOnce() -> io::Result<Box<dyn Read>>>;
 
 /// What an entry is.
 pub(in crate::carried) enum Item {
+    /// A folder.
+    Folder,
     /// A file of so many bytes, and where they come from.
     File(u64, Open),
+    /// A symbolic link.
+    Link(String),
 }
 
 enum Part {
@@ -34,13 +38,20 @@ pub(in crate::carried) struct Made {
 impl Made {
     /// Adds an entry with the name and mode.
     pub(in crate::carried) fn push(&mut self, name: &str, mode: u32, item: Item) {
-        let Item::File(size, open) = item;
+        let (kind, size, link) = match &item {
+            Item::Folder => (EntryType::Directory, 0, ""),
+            Item::File(size, _) => (EntryType::Regular, *size, ""),
+            Item::Link(to) => (EntryType::Symlink, 0, to.as_str()),
+        };
         let mut records = Vec::new();
         let mut header = Header::new_ustar();
         if !put(&mut header.as_old_mut().name, name.as_bytes()) {
             record(&mut records, b"path", name.as_bytes());
         }
-        header.set_entry_type(EntryType::Regular);
+        if !put(&mut header.as_old_mut().linkname, link.as_bytes()) {
+            record(&mut records, b"linkpath", link.as_bytes());
+        }
+        header.set_entry_type(kind);
         header.set_mode(mode);
         header.set_uid(0);
         header.set_gid(0);
@@ -61,8 +72,10 @@ impl Made {
             self.raw(padding(length));
         }
         self.raw(header.as_bytes().to_vec());
-        self.parts.push_back(Part::Body(size, open));
-        self.raw(padding(size));
+        if let Item::File(size, open) = item {
+            self.parts.push_back(Part::Body(size, open));
+            self.raw(padding(size));
+        }
     }
 
     /// Says that this was the last entry.
@@ -124,10 +137,16 @@ mod tests {
     use super::*;
 
     fn made(text: &'static str) -> Made {
-        let open: Open = Box::new(move || Ok(Box::new(text.as_bytes()) as Box<dyn Read>));
+        let long = format!("top/{}", "n".repeat(120));
+        let file = |text: &'static str| {
+            let open: Open = Box::new(move || Ok(Box::new(text.as_bytes()) as Box<dyn Read>));
+            Item::File(text.len() as u64, open)
+        };
         let mut made = Made::default();
-        let item = Item::File(text.len() as u64, open);
-        made.push(&"n".repeat(120), 0o640, item);
+        made.push("top", 0o755, Item::Folder);
+        made.push("top/a", 0o640, file(text));
+        made.push(&long, 0o644, file(""));
+        made.push("top/l", 0o777, Item::Link("x".repeat(110)));
         made.end()
     }
 
@@ -136,8 +155,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path().join("base");
         let laid = lay(&mut made("one"), "it", &base, &Choice::All, false, &|_| ());
-        assert_eq!(laid.unwrap(), 1);
-        assert_eq!(std::fs::read(&base).unwrap(), b"one");
+        assert_eq!(laid.unwrap(), 4);
+        assert_eq!(std::fs::read(base.join("a")).unwrap(), b"one");
+        assert!(base.join("n".repeat(120)).exists());
         let same = compare(&mut made("one"), "it", &base, false).unwrap();
         assert!(same.missing.is_empty() && same.differing.is_empty());
         let other = compare(&mut made("four"), "it", &base, false).unwrap();

@@ -11,7 +11,7 @@ mod lay;
 mod made;
 mod write;
 
-pub(super) use compare::compare;
+pub(super) use compare::{compare, is_of_content};
 pub(super) use entry::{Entry, What, each};
 pub(super) use lay::{Choice, lay};
 pub(super) use made::{Item, Made};

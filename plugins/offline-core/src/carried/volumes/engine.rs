@@ -5,13 +5,13 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 
 use super::super::Error;
-use super::inside::{EMPTY, GET, INSIDE, LOOK, PLACE, PUT};
+use super::inside::{ADD, CAT, EMPTY, Found, GET, INSIDE, LIST, LOOK, PLACE, PUT};
 use crate::engine::{self, Docker, own_image};
 use crate::error::Failure;
 use crate::layout::Progress;
 
 /// The names of all volumes.
-pub(super) fn names(docker: &Docker) -> Result<BTreeSet<String>, engine::Error> {
+pub(in crate::carried) fn names(docker: &Docker) -> Result<BTreeSet<String>, engine::Error> {
     let output = docker.output(["volume", "ls", "--format", "{{.Name}}"])?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().map(str::to_owned).collect())
@@ -130,14 +130,14 @@ impl Drop for Paused<'_> {
 }
 
 /// Our program as an image, which is taken away again where it was not there.
-pub(super) struct Helper<'a> {
+pub(in crate::carried) struct Helper<'a> {
     docker: &'a Docker,
     image: String,
     new: bool,
 }
 
 impl<'a> Helper<'a> {
-    pub(super) fn new(docker: &'a Docker, platform: &str) -> Result<Self, Failure> {
+    pub(in crate::carried) fn new(docker: &'a Docker, platform: &str) -> Result<Self, Failure> {
         let (image, new) = own_image::load(docker, platform, INSIDE)?;
         Ok(Self { docker, image, new })
     }
@@ -158,14 +158,60 @@ impl<'a> Helper<'a> {
         Ok(self.docker.read_from(args, |from| read(from))??)
     }
 
+    /// All that is in a volume.
+    pub(in crate::carried) fn list(&self, volume: &str) -> Result<Vec<Found>, Failure> {
+        let output = self.docker.output(self.args(volume, true, LIST))?;
+        let lines = output
+            .stdout
+            .split(|b| *b == b'\n')
+            .filter(|l| !l.is_empty());
+        let found = lines.map(serde_json::from_slice).collect::<Result<_, _>>();
+        Ok(found.map_err(|source| Error::Unreadable {
+            what: format!("the volume {volume}"),
+            source: io::Error::other(source),
+        })?)
+    }
+
+    /// Reads one file of a volume.
+    pub(in crate::carried) fn cat<T>(
+        &self,
+        volume: &str,
+        path: &str,
+        read: &mut dyn FnMut(&mut dyn Read) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let mut args = self.args(volume, true, CAT);
+        args.push(path.into());
+        Ok(self.docker.read_from(args, |from| read(from))??)
+    }
+
+    /// Puts what a tar has beside what is in a volume.
+    pub(in crate::carried) fn add(
+        &self,
+        volume: &str,
+        tar: impl Read,
+        progress: Progress<'_>,
+    ) -> Result<(), Failure> {
+        self.give(volume, ADD, tar, progress)
+    }
+
     /// Fills a volume from a compressed tar.
     pub(super) fn write(
         &self,
         volume: &str,
+        tar: impl Read,
+        progress: Progress<'_>,
+    ) -> Result<(), Failure> {
+        self.give(volume, PUT, tar, progress)
+    }
+
+    fn give(
+        &self,
+        volume: &str,
+        what: &str,
         mut tar: impl Read,
         progress: Progress<'_>,
     ) -> Result<(), Failure> {
-        let args = self.args(volume, false, PUT);
+        let args = self.args(volume, false, what);
         self.docker
             .write_to(args, |out| {
                 let mut buffer = vec![0; 1 << 17];
@@ -196,7 +242,7 @@ impl<'a> Helper<'a> {
         let mount = format!("type=volume,src={volume},dst={PLACE}{end}");
         let entry = format!("/{}", own_image::PROGRAM);
         let mut args = vec!["run", "--rm", "--label", LABEL];
-        if what == PUT {
+        if !reads {
             args.push("--interactive");
         }
         args.extend(["--network", "none", "--pull", "never", "--read-only"]);

@@ -16,9 +16,12 @@ use crate::bundle::Carried;
 use crate::error::Failure;
 use crate::layout::{Layout, Progress};
 use crate::project::{MountSource, OfflineVolume, Project};
-use engine::{Helper, Paused, Tail};
+use engine::{Paused, Tail};
 
+pub(super) use engine::{Helper, names};
+pub(super) use inside::Found;
 pub use inside::{INSIDE, inside};
+pub(super) use restore::creation;
 
 /// The kind.
 #[derive(Debug)]

@@ -105,7 +105,8 @@ impl Restoring<'_> {
     ) -> Result<(), Failure> {
         let (docker, name) = (self.site.docker, &self.volume.name);
         marks.begin()?;
-        docker.output(self.creation())?;
+        let root = self.carried.root.digest.to_string();
+        docker.output(creation(&self.site.project.name, self.volume, Some(&root)))?;
         if let Err(failure) = self.fill(helper, progress) {
             // Also after an interrupt, which ends every other command.
             let remove = ["volume", "rm", name.as_str()];
@@ -120,29 +121,34 @@ impl Restoring<'_> {
         let tar = layer::open(self.site.docker, self.site.layout, self.carried, ARTIFACT)?;
         helper.write(&self.volume.name, tar, progress)
     }
+}
 
-    /// As Compose makes it, so that it takes the volume for its own (`ensureVolume` in
-    /// `pkg/compose/create.go`).
-    fn creation(&self) -> Vec<OsString> {
-        let volume = self.volume;
-        let mut args = vec!["volume".to_owned(), "create".to_owned()];
-        let mut label = |name: &str, value: &str| {
-            args.extend(["--label".to_owned(), format!("{name}={value}")]);
-        };
-        label(LABEL, &self.carried.root.digest.to_string());
-        if !volume.external {
-            label("com.docker.compose.project", &self.site.project.name);
-            label("com.docker.compose.volume", &volume.key);
-        }
-        if let Some(driver) = &volume.driver {
-            args.extend(["--driver".to_owned(), driver.clone()]);
-        }
-        for (option, value) in &volume.options {
-            args.extend(["--opt".to_owned(), format!("{option}={value}")]);
-        }
-        args.push(volume.name.clone());
-        args.into_iter().map(OsString::from).collect()
+/// As Compose makes it, so that it takes the volume for its own (`ensureVolume` in
+/// `pkg/compose/create.go`); `of` says what it is filled with, as a whole.
+pub(in crate::carried) fn creation(
+    project: &str,
+    volume: &NamedVolume,
+    of: Option<&str>,
+) -> Vec<OsString> {
+    let mut args = vec!["volume".to_owned(), "create".to_owned()];
+    let mut label = |name: &str, value: &str| {
+        args.extend(["--label".to_owned(), format!("{name}={value}")]);
+    };
+    if let Some(of) = of {
+        label(LABEL, of);
     }
+    if !volume.external {
+        label("com.docker.compose.project", project);
+        label("com.docker.compose.volume", &volume.key);
+    }
+    if let Some(driver) = &volume.driver {
+        args.extend(["--driver".to_owned(), driver.clone()]);
+    }
+    for (option, value) in &volume.options {
+        args.extend(["--opt".to_owned(), format!("{option}={value}")]);
+    }
+    args.push(volume.name.clone());
+    args.into_iter().map(OsString::from).collect()
 }
 
 fn inspect(docker: &Docker, name: &str) -> Result<Option<There>, engine::Error> {

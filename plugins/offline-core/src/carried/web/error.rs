@@ -97,7 +97,7 @@ impl Explain for Error {
             }
             Self::Missing { .. } => "correct the address in x-offline, or name a server that has it under `mirrors`".into(),
             Self::Denied { .. } => {
-                "give the user and password of that server in ~/.netrc, or its token in the variable that the docs name".into()
+                "give the user and password of that server in ~/.netrc, or its token in HF_TOKEN for Hugging Face, MODELSCOPE_API_TOKEN for ModelScope".into()
             }
             Self::Changed { .. } => {
                 "if the new content is wanted, put its sum into x-offline; if not, name a server under `mirrors` that has the old one. The bundle is as it was".into()

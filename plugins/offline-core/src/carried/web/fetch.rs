@@ -20,6 +20,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const GOT_ON: u64 = 256 << 10;
 /// How often it is asked whether the user has interrupted.
 const TICK: Duration = Duration::from_millis(100);
+/// The longest document that is read into memory.
+const DOCUMENT: usize = 64 << 20;
 /// How long a question before the export may take.
 const QUESTION: Duration = Duration::from_secs(10);
 
@@ -137,6 +139,37 @@ impl<'a> Web<'a> {
         Err(explain(source, failures))
     }
 
+    /// Reads a document into memory.
+    pub(in crate::carried) fn document(&self, source: &Source) -> Result<Vec<u8>, Error> {
+        let mut failures = Vec::new();
+        for (number, url) in source.urls.iter().enumerate() {
+            let mut retry = self.retry(url, number + 1 == source.urls.len());
+            let all = async {
+                loop {
+                    match self.bytes(source, url).await {
+                        Ok(bytes) => return Ok(bytes),
+                        Err(failed) => retry.next(failed).await?,
+                    }
+                }
+            };
+            match self.watched(all)? {
+                Ok(bytes) => return Ok(bytes),
+                Err(failed) => failures.push((url.as_str(), failed)),
+            }
+        }
+        Err(explain(source, failures))
+    }
+
+    /// Says that something is not what it should be.
+    pub(in crate::carried) fn changed(source: &Source, expected: &str, found: &str) -> Error {
+        Error::Changed {
+            place: source.place.clone(),
+            what: source.what.clone(),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        }
+    }
+
     fn retry(&self, url: &str, last: bool) -> Retry<'_> {
         let [all, few] = ATTEMPTS;
         let attempts = if last { all } else { few };
@@ -174,6 +207,22 @@ impl<'a> Web<'a> {
             (None, Some((user, password))) => request.basic_auth(user, Some(password)),
             (None, None) => request,
         })
+    }
+
+    async fn bytes(&self, source: &Source, url: &str) -> Result<Vec<u8>, Failed<Error>> {
+        let request = self.request(source, url, reqwest::Method::GET)?;
+        let mut response = send(request).await?;
+        let mut bytes = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => return Ok(bytes),
+                Err(error) => return Err(Failed::passing(chain(&error))),
+            }
+            if bytes.len() > DOCUMENT {
+                return Err(Failed::Denied("its answer is too large".into()));
+            }
+        }
     }
 
     async fn blob(

@@ -6,6 +6,7 @@ mod downloads;
 mod git;
 mod images;
 mod lines;
+mod models;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub(super) const KEYS: &[&str] = &[
     "files",
     "git",
     "images",
+    "models",
     "volumes",
 ];
 /// What an entry of `containers` has.
@@ -52,6 +54,8 @@ pub struct Offline {
     pub git: Vec<OfflineGit>,
     /// Images besides those that builds and services ask for.
     pub images: Vec<OfflineImage>,
+    /// Models.
+    pub models: Vec<OfflineModel>,
     /// Named volumes.
     pub volumes: Vec<OfflineVolume>,
     /// What the services mount, declared or not.
@@ -141,6 +145,70 @@ pub struct OfflineImage {
     pub service: Option<String>,
     /// The line.
     pub location: Option<Location>,
+}
+
+/// A model to be carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflineModel {
+    /// Whose it is.
+    pub hub: ModelHub,
+    /// Its name there.
+    pub name: String,
+    /// A branch, a tag or a commit; `None` for the usual branch.
+    pub revision: Option<String>,
+    /// Patterns of the files that are wanted; empty for all.
+    pub files: Vec<String>,
+    /// The store that it is read from; `None` for a hub.
+    pub from: Option<ModelStore>,
+    /// The store that it goes to.
+    pub target: ModelStore,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// The line.
+    pub location: Option<Location>,
+}
+
+impl OfflineModel {
+    /// Its name in the bundle.
+    pub fn key(&self) -> String {
+        let revision = self.revision.as_ref().map(|r| format!("@{r}"));
+        let (hub, name) = (self.hub.name(), &self.name);
+        format!("{hub}/{name}{}", revision.unwrap_or_default())
+    }
+}
+
+/// Whose models there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelHub {
+    /// A store of Ollama.
+    Ollama,
+    /// Hugging Face.
+    HuggingFace,
+    /// `ModelScope`.
+    ModelScope,
+}
+
+impl ModelHub {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ollama, Self::HuggingFace, Self::ModelScope];
+
+    /// Its key in `x-offline`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ollama => "ollama",
+            Self::HuggingFace => "huggingface",
+            Self::ModelScope => "modelscope",
+        }
+    }
+}
+
+/// Where models lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelStore {
+    /// A folder: absolute, or from the project's folder on.
+    Folder(String),
+    /// A volume.
+    Volume(NamedVolume),
 }
 
 /// A named volume to be carried with its content.

@@ -39,8 +39,8 @@ pub(in crate::project) fn read(
 }
 
 pub(super) struct Reader<'a> {
-    resolved: &'a ResolvedProject,
-    everything: Option<&'a ResolvedProject>,
+    pub(super) resolved: &'a ResolvedProject,
+    pub(super) everything: Option<&'a ResolvedProject>,
     directory: &'a Path,
     sources: &'a Sources,
     pub(super) found: Offline,
@@ -76,6 +76,7 @@ impl Reader<'_> {
                     "files" => self.files(place, entry)?,
                     "git" => self.repository(place, entry)?,
                     "images" => self.image(place, entry)?,
+                    "models" => self.models(place, entry)?,
                     _ => self.volume(place, entry)?,
                 }
             }
@@ -252,7 +253,7 @@ impl Reader<'_> {
         });
     }
 
-    fn known(&self, place: Place<'_>, key: &str, keys: &[&str]) -> Result<(), Error> {
+    pub(super) fn known(&self, place: Place<'_>, key: &str, keys: &[&str]) -> Result<(), Error> {
         if keys.contains(&key) {
             return Ok(());
         }
@@ -283,7 +284,7 @@ pub(super) fn text_at(fields: &BTreeMap<String, Value>, key: &str) -> Option<Str
     fields.get(key).and_then(text_of).filter(|t| !t.is_empty())
 }
 
-fn named(project: &ResolvedProject, key: &str) -> Option<NamedVolume> {
+pub(super) fn named(project: &ResolvedProject, key: &str) -> Option<NamedVolume> {
     let value = project.volumes.get(key)?;
     let options = value["driver_opts"].as_object().into_iter().flatten();
     Some(NamedVolume {

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use super::super::{Error, Project, ProjectOptions, read_without_compose};
 use super::downloads::DOWNLOAD_KEYS;
 use super::git::GIT_KEYS;
+use super::models::{HUB_KEYS, MODEL_KEYS};
 use super::{CONTAINER_KEYS, FILE_KEYS, IMAGE_KEYS, KEYS, MountSource, VOLUME_KEYS};
 use crate::error::{Explain as _, Kind};
 
@@ -213,6 +214,12 @@ fn the_schema_knows_the_same_keys() {
     });
     assert_eq!(keys("/$defs/image/oneOf/1/properties"), IMAGE_KEYS);
     assert_eq!(keys("/$defs/volume/oneOf/1/properties"), VOLUME_KEYS);
+    let mut of_models = MODEL_KEYS;
+    of_models.sort_unstable();
+    assert_eq!(keys("/$defs/models/properties"), of_models);
+    let mut of_hub = HUB_KEYS;
+    of_hub.sort_unstable();
+    assert_eq!(keys("/$defs/hubModel/oneOf/1/properties"), of_hub);
     let mut of_git = GIT_KEYS;
     of_git.sort_unstable();
     assert_eq!(keys("/$defs/git/oneOf/1/properties"), of_git);
@@ -226,6 +233,8 @@ fn the_schema_knows_the_same_keys() {
         "/$defs/git/oneOf/1",
         "/$defs/container/oneOf/1",
         "/$defs/image/oneOf/1",
+        "/$defs/models",
+        "/$defs/hubModel/oneOf/1",
         "/$defs/volume/oneOf/1",
     ] {
         let closed = schema.pointer(&format!("{at}/additionalProperties"));

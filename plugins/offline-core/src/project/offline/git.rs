@@ -111,7 +111,6 @@ mod tests {
                 "{url: h:a, ref: --all}",
                 "nothing that git can be asked for",
             ),
-            ("{url: h:a, ref: 1.10}", "put it into quotes"),
             ("{url: h:a, lfs: maybe}", "`lfs` is true or false"),
             ("{url: h:a, target: ../a}", "contains `..`"),
             ("https://h/..", "contains `..`"),

@@ -332,7 +332,7 @@ fn a_bind_mount_must_exist_here() {
         service(r#""volumes": [{"type": "bind", "source": "/not/there/models", "target": "/m"}]"#);
     assert_eq!(scene.wrong(), [("bind-mount", Severity::Warning)]);
     let scene = service(
-        r#""volumes": [{"type": "bind", "source": "/tmp", "target": "/m"}, {"type": "bind", "source": "{dir}/data", "target": "/d"}]"#,
+        r#""volumes": [{"type": "bind", "source": "{dir}", "target": "/m"}, {"type": "bind", "source": "{dir}/data", "target": "/d"}]"#,
     );
     assert_eq!(scene.wrong(), []);
 }

@@ -103,7 +103,7 @@ pub(super) fn open(
             check_platform(&bundle::read_record(&path)?, engine)?;
             let folder = target(project, closure, options)?;
             let held = Holding::of(&folder, docker, reporter)?;
-            bundle::unpack(&path, &folder, reporter)?;
+            bundle::unpack_held(&path, &held, reporter)?;
             (folder, path, held)
         }
     };

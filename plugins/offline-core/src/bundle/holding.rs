@@ -62,6 +62,16 @@ impl Holding {
         }
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether it was not there before.
+    pub fn is_new(&self) -> bool {
+        self.made
+    }
+
     fn with(folder: &Path, made: bool, locked: Option<File>) -> Self {
         Self {
             folder: folder.to_owned(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::archive::DOCUMENTS;
 use super::archive_reader::{Reader, whole_document};
 use super::blobs::{Blobs, Coming, Looking, Telling};
-use super::{Error, RECORD_FILE, Record, archive_bytes, parts, verified};
+use super::{Error, Holding, RECORD_FILE, Record, archive_bytes, parts, verified};
 use serde::de::DeserializeOwned;
 
 use crate::event::{Reporter, Task, Work};
@@ -28,6 +28,24 @@ pub struct Unpacked {
 /// are skipped, so a cut run continues; the old bundle stays whole until all
 /// blobs of the new one are there.
 pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<Unpacked, Error> {
+    unpack_as(archive, folder, !folder.exists(), reporter)
+}
+
+/// The same into a folder that is held, and that may have been made for it just now.
+pub fn unpack_held(
+    archive: &Path,
+    held: &Holding,
+    reporter: &dyn Reporter,
+) -> Result<Unpacked, Error> {
+    unpack_as(archive, held.folder(), held.is_new(), reporter)
+}
+
+fn unpack_as(
+    archive: &Path,
+    folder: &Path,
+    new: bool,
+    reporter: &dyn Reporter,
+) -> Result<Unpacked, Error> {
     let size = archive_bytes(archive);
     let name = archive.file_name().unwrap_or_default().to_string_lossy();
     let work = Work::Unpack {
@@ -42,7 +60,6 @@ pub fn unpack(archive: &Path, folder: &Path, reporter: &dyn Reporter) -> Result<
     }
     parts_are_whole(archive, reporter)?;
     let task = Task::start(reporter, work, Some(size));
-    let new = is_new(folder);
     let result = unpack_into(archive, folder, &record, &task);
     if new && result.as_ref().is_err_and(Error::is_damage) {
         // Nothing of a damaged archive stays where nothing was; after a full disk
@@ -60,11 +77,6 @@ pub(super) fn parts_are_whole(archive: &Path, reporter: &dyn Reporter) -> Result
     }
     let task = Task::start(reporter, Work::Verify, Some(archive_bytes(archive)));
     parts::check(archive, &|bytes| task.advance(bytes))
-}
-
-/// Whether nothing is there that could be lost.
-fn is_new(folder: &Path) -> bool {
-    std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
 }
 
 /// Unpacks of an archive what says what is in it, for one who only wants to know what a

@@ -83,12 +83,18 @@ fn damaged(site: &Engine, project: &Workspace, carried: &Carried) {
     let mut bytes = fs::read(&archive).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    fs::write(&archive, bytes).unwrap();
+    fs::write(&archive, &bytes).unwrap();
     let found = site.diagnose(folder, &named);
     found.finds_only("bundle-whole", "error", &["SHA256SUMS"]);
+    // Without sums it is read as it would be unpacked.
     fs::remove_file(copy.join("SHA256SUMS")).unwrap();
     let found = site.diagnose(folder, &named);
-    found.finds_only("bundle-whole", "note", &["no SHA256SUMS"]);
+    found.finds_only("bundle-whole", "error", &["altered"]);
+    fs::write(&archive, &bytes[..middle]).unwrap();
+    let found = site.diagnose(folder, &named);
+    found.finds_only("bundle-whole", "error", &["cut off"]);
+    fs::copy(carried.archive(), &archive).unwrap();
+    site.diagnose(folder, &named).finds_nothing();
 }
 
 fn largest(folder: &Path) -> std::path::PathBuf {

@@ -191,7 +191,7 @@ fn reusable(
 /// What is there in the form that is asked for, with what `SHA256SUMS` says of it.
 fn recorded(archive: &Path, split: Option<u64>) -> Option<Vec<Written>> {
     match split {
-        Some(most) if !archive.exists() => Parts::of(archive)?.as_split(most),
+        Some(most) => Parts::of(archive)?.as_split(most),
         None if archive.is_file() => Some(vec![Written {
             path: archive.to_owned(),
             sha256: sums::recorded(archive)?,

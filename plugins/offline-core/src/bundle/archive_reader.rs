@@ -211,9 +211,7 @@ pub(super) fn whole_document(
 
 pub(super) fn cut(archive: &Path, at: Option<&str>) -> Error {
     // Without sums beside them, nothing else says that there are more.
-    if !archive.exists()
-        && let Some(parts) = Parts::of(archive)
-    {
+    if let Some(parts) = Parts::of(archive) {
         return parts.behind_the_last();
     }
     Error::Truncated {

@@ -139,7 +139,7 @@ fn explicitly(path: &Path) -> Result<Located, Error> {
     if let Some((archive, _)) = part_of(path).filter(|_| path.is_file()) {
         return Ok(Located::Archive(archive));
     }
-    if !path.exists() && Parts::of(path).is_some() {
+    if Parts::of(path).is_some() {
         return Ok(Located::Archive(path.to_owned()));
     }
     let metadata = fs::metadata(path).map_err(|e| match e.kind() {

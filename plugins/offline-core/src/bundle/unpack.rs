@@ -5,7 +5,8 @@ use std::path::Path;
 use super::archive::DOCUMENTS;
 use super::archive_reader::{Reader, whole_document};
 use super::blobs::{Blobs, Coming, Looking, Telling};
-use super::{Error, Holding, RECORD_FILE, Record, archive_bytes, parts, verified};
+use super::parts::Parts;
+use super::{Error, Holding, RECORD_FILE, Record, archive_bytes, verified};
 use serde::de::DeserializeOwned;
 
 use crate::event::{Reporter, Task, Work};
@@ -72,11 +73,11 @@ fn unpack_as(
 /// Each part is looked at before anything is touched: all that has to be copied again is
 /// said at once.
 pub(super) fn parts_are_whole(archive: &Path, reporter: &dyn Reporter) -> Result<(), Error> {
-    if archive.exists() {
+    let Some(parts) = Parts::of(archive) else {
         return Ok(());
-    }
-    let task = Task::start(reporter, Work::Verify, Some(archive_bytes(archive)));
-    parts::check(archive, &|bytes| task.advance(bytes))
+    };
+    let task = Task::start(reporter, Work::Verify, Some(parts.bytes()));
+    parts.check(&|bytes| task.advance(bytes)).map(|_| ())
 }
 
 /// Unpacks of an archive what says what is in it, for one who only wants to know what a

@@ -82,8 +82,7 @@ pub enum Proof {
 /// Whatever is missing, cut, altered or refused. Nothing is written.
 pub fn verify_archive(archive: &Path, task: &Task<'_>) -> Result<Proof, Error> {
     let progress = |bytes| task.advance(bytes);
-    if !archive.exists()
-        && let Some(parts) = Parts::of(archive)
+    if let Some(parts) = Parts::of(archive)
         && parts.check(&progress)?
     {
         return Ok(Proof::Sums);

@@ -25,21 +25,25 @@ struct Part {
 
 impl Parts {
     /// Looks in the archive's folder and in the folders in it, as copies of several media
-    /// lie there. `None` where no part is.
+    /// lie there. `None` where no part is, or the archive as one file.
     pub(crate) fn of(archive: &Path) -> Option<Self> {
+        if archive.exists() {
+            return None;
+        }
         let folder = match archive.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         let own = files(folder);
         let within = own.iter().filter(|path| path.is_dir());
-        let folders: Vec<PathBuf> = within.cloned().collect();
+        let mut folders: Vec<_> = within.map(|path| (path.clone(), files(path))).collect();
+        folders.insert(0, (folder.to_owned(), own));
         let mut here = BTreeMap::new();
         let mut listed = 0;
-        for folder in std::iter::once(folder).chain(folders.iter().map(PathBuf::as_path)) {
-            let sums = part_sums(folder, archive);
+        for (folder, files) in folders {
+            let sums = part_sums(&folder, archive);
             listed = listed.max(sums.keys().next_back().copied().unwrap_or(0));
-            for path in files(folder) {
+            for path in files {
                 let Some((_, number)) = part_of(&path).filter(|(of, _)| same_name(of, archive))
                 else {
                     continue;

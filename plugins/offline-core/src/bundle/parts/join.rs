@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::super::Error;
 use super::Parts;
-use crate::layout::Progress;
 
 /// The bytes of an archive, from its file or from its parts one after the other.
 pub(crate) struct Joined {
@@ -19,7 +18,10 @@ pub(crate) struct Joined {
 ///
 /// There is neither the file nor a part of it, it is no regular file, or parts are missing.
 pub(crate) fn open(archive: &Path) -> Result<Joined, Error> {
-    let mut left = files_of(archive)?;
+    let mut left: VecDeque<PathBuf> = match Parts::of(archive) {
+        Some(parts) => parts.in_order()?.into(),
+        None => VecDeque::new(),
+    };
     let first = left.pop_front().unwrap_or_else(|| archive.to_owned());
     Ok(Joined {
         open: regular(&first)?,
@@ -29,31 +31,9 @@ pub(crate) fn open(archive: &Path) -> Result<Joined, Error> {
 
 /// The size of an archive in bytes; 0 where it is not there.
 pub fn archive_bytes(archive: &Path) -> u64 {
-    match fs::metadata(archive) {
-        Ok(metadata) => metadata.len(),
-        Err(_) => Parts::of(archive).map_or(0, |parts| parts.bytes()),
-    }
-}
-
-/// Compares the parts of an archive, if it has some, with the `SHA256SUMS` beside them.
-///
-/// # Errors
-///
-/// All that are missing or altered, by number.
-pub(crate) fn check(archive: &Path, progress: Progress<'_>) -> Result<(), Error> {
     match Parts::of(archive) {
-        Some(parts) if !archive.exists() => parts.check(progress).map(|_| ()),
-        _ => Ok(()),
-    }
-}
-
-fn files_of(archive: &Path) -> Result<VecDeque<PathBuf>, Error> {
-    if archive.exists() {
-        return Ok(VecDeque::from([archive.to_owned()]));
-    }
-    match Parts::of(archive) {
-        Some(parts) => Ok(parts.in_order()?.into()),
-        None => Ok(VecDeque::new()),
+        Some(parts) => parts.bytes(),
+        None => fs::metadata(archive).map_or(0, |metadata| metadata.len()),
     }
 }
 

@@ -9,7 +9,7 @@ mod write;
 
 pub(super) use here::Parts;
 pub use join::archive_bytes;
-pub(super) use join::{Joined, check, open};
+pub(super) use join::{Joined, open};
 pub(super) use write::Output;
 pub use write::Written;
 

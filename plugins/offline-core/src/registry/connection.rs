@@ -12,7 +12,7 @@ use reqwest::{Method, Response, StatusCode};
 
 use super::credentials;
 use super::endpoint::Endpoint;
-use super::retry::Failed;
+use super::retry::{Failed, may_pass};
 use super::{Error, RegistryOptions};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -107,13 +107,7 @@ impl Connection {
                     "{status}{words}; it does not exist or needs a login"
                 )))
             }
-            status
-                if status.is_server_error()
-                    || matches!(
-                        status,
-                        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-                    ) =>
-            {
+            status if may_pass(status) => {
                 let after = retry_after(&response);
                 Err(Failed::Passing {
                     cause: format!("{status}{}", registry_words(response).await),

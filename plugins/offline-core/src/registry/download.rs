@@ -9,7 +9,7 @@ use super::retry::{Failed, Retry};
 use crate::layout::{self, BlobWriter, Descriptor, Layout, Progress};
 
 /// An attempt that got this many bytes further does not count as a failure.
-const GOT_ON: u64 = 256 << 10;
+pub(crate) const GOT_ON: u64 = 256 << 10;
 
 /// Downloads one blob into the layout; gives the number of bytes it added.
 pub(super) async fn blob(

@@ -21,5 +21,5 @@ pub use fetch::{FetchedImage, Registry};
 pub use options::RegistryOptions;
 
 pub(crate) use connection::{chain, client, read_authorities, retry_after};
-pub(crate) use download::continues;
-pub(crate) use retry::{Failed, Retry};
+pub(crate) use download::{GOT_ON, continues};
+pub(crate) use retry::{Failed, Retry, may_pass};

@@ -1,6 +1,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use reqwest::StatusCode;
+
 use crate::event::{Event, Reporter};
 
 /// Longest wait that a registry's `Retry-After` is granted.
@@ -42,6 +44,12 @@ impl From<crate::layout::Error> for Failed {
 /// is not known here (rustls, `Error::InvalidCertificate`); waiting helps nothing.
 pub(super) fn is_distrust(cause: &str) -> bool {
     cause.contains("invalid peer certificate")
+}
+
+/// Whether a server that answers so may answer otherwise later.
+pub(crate) fn may_pass(status: StatusCode) -> bool {
+    let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
+    status.is_server_error() || later.contains(&status)
 }
 
 /// Counts attempts and waits between them.

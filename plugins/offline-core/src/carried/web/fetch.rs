@@ -11,13 +11,11 @@ use super::{Error, netrc, shown};
 use crate::engine::{self, Docker};
 use crate::event::Reporter;
 use crate::layout::{self, BlobWriter, Committed, Digest, Layout, Progress};
-use crate::registry::{self, Failed, Retry, chain, continues, retry_after};
+use crate::registry::{self, Failed, GOT_ON, Retry, chain, continues, may_pass, retry_after};
 
 /// How often the last server that can be asked is asked, and the others.
 const ATTEMPTS: [u32; 2] = [5, 2];
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// An attempt that got this many bytes further does not count as a failure.
-const GOT_ON: u64 = 256 << 10;
 /// How often it is asked whether the user has interrupted.
 const TICK: Duration = Duration::from_millis(100);
 /// The longest document that is read into memory.
@@ -360,18 +358,10 @@ async fn send(request: reqwest::RequestBuilder) -> Result<Response, Failed<Error
         status if status.is_success() => Ok(response),
         StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
         status if is_gone(status) => Err(Failed::NotFound),
-        status
-            if status.is_server_error()
-                || matches!(
-                    status,
-                    StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-                ) =>
-        {
-            Err(Failed::Passing {
-                cause: status.to_string(),
-                after: retry_after(&response),
-            })
-        }
+        status if may_pass(status) => Err(Failed::Passing {
+            cause: status.to_string(),
+            after: retry_after(&response),
+        }),
         status => Err(Failed::Denied(status.to_string())),
     }
 }

@@ -12,6 +12,7 @@ mod image;
 mod index;
 mod load;
 mod replace;
+mod rewrite;
 mod save;
 mod store;
 mod verify;
@@ -30,6 +31,7 @@ pub use writer::{BlobWriter, Committed};
 
 pub(crate) use load::{append_entry, write_failed};
 pub(crate) use replace::{Replacement, replace_file};
+pub(crate) use rewrite::Rewritten;
 pub(crate) use store::{DOCUMENT_LIMIT, read_bounded, read_document};
 pub(crate) use writer::Hashed;
 

@@ -8,10 +8,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::layout::{Descriptor, Digest, Error, Layout, Manifest, Platform};
+use crate::layout::{Digest, Error, Layout, Manifest, Platform};
 
-/// Where BuildKit keeps the inline cache in an image's config.
-/// The field of an image's configuration that has them.
+/// The field of an image's config in which BuildKit keeps them.
 pub(crate) const CACHE_RECORDS: &str = "moby.buildkit.cache.v0";
 
 /// The two keys by which an image is known as a base.
@@ -79,7 +78,7 @@ pub(crate) fn complete(
     manifest_digest: &Digest,
     bases: &[KnownBase],
 ) -> Result<Checked, Error> {
-    let mut manifest: Manifest = layout.read_json_blob(manifest_digest)?;
+    let manifest: Manifest = layout.read_json_blob(manifest_digest)?;
     let mut config: Value = layout.read_json_blob(&manifest.config.digest)?;
     let mut records = config
         .get(CACHE_RECORDS)
@@ -101,14 +100,7 @@ pub(crate) fn complete(
         return Ok(checked);
     }
     config[CACHE_RECORDS] = json!(encode(&records));
-    let config = layout.write_blob(config.to_string().as_bytes())?;
-    manifest.config = Descriptor {
-        digest: config.digest,
-        size: config.size,
-        ..manifest.config
-    };
-    let bytes = serde_json::to_vec(&manifest).unwrap_or_default();
-    checked.manifest = layout.write_blob(&bytes)?.digest;
+    checked.manifest = layout.rewrite(manifest, &config)?.manifest.digest;
     Ok(checked)
 }
 

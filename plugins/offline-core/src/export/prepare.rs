@@ -114,11 +114,7 @@ pub fn prepare(
         reach: &options.reach(),
         reporter,
     };
-    let containers = containers::find(docker, &project, &closure, &options.containers)?;
-    let mut planned: Vec<Planned> = containers.iter().map(CarriedContainer::planned).collect();
-    planned.extend(carried::plan(&origin)?);
-    let mut proposals = carried::propose(&origin)?;
-    proposals.extend(containers.iter().flat_map(|one| one.left.clone()));
+    let besides = Besides::of(&origin, &closure, options)?;
     Ok(Prepared {
         engine,
         platform,
@@ -132,12 +128,39 @@ pub fn prepare(
         hopeless,
         absent,
         recording,
-        containers,
-        carried: planned,
-        proposals,
+        containers: besides.containers,
+        carried: besides.carried,
+        proposals: besides.proposals,
         contexts: contexts.map(Arc::new),
         outputs,
     })
+}
+
+/// What is carried besides what builds and services ask for.
+struct Besides {
+    containers: Vec<CarriedContainer>,
+    carried: Vec<Planned>,
+    proposals: Vec<String>,
+}
+
+impl Besides {
+    fn of(
+        origin: &Origin<'_>,
+        closure: &Closure,
+        options: &ExportOptions,
+    ) -> Result<Self, Failure> {
+        let (docker, project) = (origin.docker, origin.project);
+        let containers = containers::find(docker, project, closure, &options.containers)?;
+        let mut planned: Vec<_> = containers.iter().map(CarriedContainer::planned).collect();
+        planned.extend(carried::plan(origin)?);
+        let mut proposals = carried::propose(origin)?;
+        proposals.extend(containers.iter().flat_map(|one| one.left.clone()));
+        Ok(Self {
+            containers,
+            carried: planned,
+            proposals,
+        })
+    }
 }
 
 /// The services of an export.

@@ -17,11 +17,7 @@ const MODE: u32 = 0o644;
 
 impl Reader<'_> {
     pub(super) fn download(&mut self, place: Place<'_>, entry: &Value) -> Result<(), Error> {
-        let fields = self.fields(place, entry, &DOWNLOAD_KEYS)?;
-        let Some(url) = text_at(&fields, "url") else {
-            let words = "an entry of `downloads` names no `url`".into();
-            return Err(self.error(place, "", words));
-        };
+        let (fields, url) = self.entry(place, entry, &DOWNLOAD_KEYS)?;
         let urls = self.addresses(place, url.clone(), &fields)?;
         let target = match text_at(&fields, "target") {
             Some(target) => self.checked_target(place, &target)?,

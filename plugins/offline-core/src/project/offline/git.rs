@@ -13,11 +13,7 @@ pub(super) const GIT_KEYS: [&str; 5] = ["url", "ref", "target", "submodules", "l
 
 impl Reader<'_> {
     pub(super) fn repository(&mut self, place: Place<'_>, entry: &Value) -> Result<(), Error> {
-        let fields = self.fields(place, entry, &GIT_KEYS)?;
-        let Some(url) = text_at(&fields, "url") else {
-            let words = "an entry of `git` names no `url`".into();
-            return Err(self.error(place, "", words));
-        };
+        let (fields, url) = self.entry(place, entry, &GIT_KEYS)?;
         let reference = self.text_of(place, &fields, "ref")?;
         for text in [Some(&url), reference.as_ref()].into_iter().flatten() {
             let odd = |c: char| c.is_control() || c.is_whitespace();

@@ -9,11 +9,7 @@ use crate::reference::ImageReference;
 
 impl Reader<'_> {
     pub(super) fn image(&mut self, place: Place<'_>, entry: &Value) -> Result<(), Error> {
-        let fields = self.fields(place, entry, &IMAGE_KEYS)?;
-        let Some(name) = text_at(&fields, "name") else {
-            let words = "an entry of `images` names no `name`".into();
-            return Err(self.error(place, "", words));
-        };
+        let (_, name) = self.entry(place, entry, &IMAGE_KEYS)?;
         let reference = self.image_reference(place, &name)?;
         self.found.images.push(OfflineImage {
             reference,
@@ -24,11 +20,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn container(&mut self, place: Place<'_>, entry: &Value) -> Result<(), Error> {
-        let fields = self.fields(place, entry, &CONTAINER_KEYS)?;
-        let Some(name) = text_at(&fields, "name") else {
-            let words = "an entry of `containers` names no `name`".into();
-            return Err(self.error(place, "", words));
-        };
+        let (fields, name) = self.entry(place, entry, &CONTAINER_KEYS)?;
         let image = text_at(&fields, "image");
         let image = image.map(|image| self.image_reference(place, &image));
         self.found.containers.push(OfflineContainer {

@@ -114,6 +114,21 @@ impl Reader<'_> {
         }
     }
 
+    /// The fields of an entry, and its first one, which it must have.
+    pub(super) fn entry(
+        &self,
+        place: Place<'_>,
+        entry: &Value,
+        keys: &[&str],
+    ) -> Result<(BTreeMap<String, Value>, String), Error> {
+        let fields = self.fields(place, entry, keys)?;
+        let (key, first) = (place.key, keys[0]);
+        match text_at(&fields, first) {
+            Some(text) => Ok((fields, text)),
+            None => Err(self.error(place, "", format!("an entry of `{key}` names no `{first}`"))),
+        }
+    }
+
     /// A field that YAML must not take for a number: `1.10` would be `1.1`.
     pub(super) fn text_of(
         &self,
@@ -136,11 +151,7 @@ impl Reader<'_> {
     }
 
     fn files(&mut self, place: Place<'_>, entry: &Value) -> Result<(), Error> {
-        let fields = self.fields(place, entry, &FILE_KEYS)?;
-        let Some(path) = text_at(&fields, "path") else {
-            let words = "an entry of `files` names no `path`".into();
-            return Err(self.error(place, "", words));
-        };
+        let (fields, path) = self.entry(place, entry, &FILE_KEYS)?;
         let source = plain(&self.directory.join(&path));
         let target = match text_at(&fields, "target") {
             Some(target) => self.checked_target(place, &target)?,
@@ -199,11 +210,7 @@ impl Reader<'_> {
     }
 
     fn volume(&mut self, place: Place<'_>, entry: &Value) -> Result<(), Error> {
-        let fields = self.fields(place, entry, &VOLUME_KEYS)?;
-        let Some(key) = text_at(&fields, "name") else {
-            let words = "an entry of `volumes` names no `name`".into();
-            return Err(self.error(place, "", words));
-        };
+        let (fields, key) = self.entry(place, entry, &VOLUME_KEYS)?;
         let pause = match fields.get("pause") {
             None | Some(Value::Null) => false,
             Some(Value::Bool(pause)) => *pause,

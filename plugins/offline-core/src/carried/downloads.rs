@@ -1,16 +1,12 @@
 //! Files of the web, each with its checksum. The blob of a download is the file itself, so
 //! that what the bundle holds is known before anything is asked for.
 
-use std::collections::BTreeMap;
-use std::io::Read;
-
 use serde::{Deserialize, Serialize};
 
 use super::place::{Counted, Placing};
-use super::tree::{Item, Made};
 use super::web::{self, Source, Web, shown};
 use super::{
-    Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, State, layer, place_of,
+    Declared, Fetched, Kind, Origin, Planned, Restored, Site, State, entries, layer, place_of,
 };
 use crate::bundle::Carried;
 use crate::error::Failure;
@@ -46,7 +42,7 @@ impl Kind for Downloads {
     }
 
     fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure> {
-        let declared = declared(origin);
+        let declared = entries::wanted::<OfflineDownload>(origin);
         if declared.is_empty() {
             return Ok(Vec::new());
         }
@@ -61,24 +57,14 @@ impl Kind for Downloads {
                 Some(size) => Some(size),
                 None => web.ask(&source(one))?.and_then(|found| found.size),
             };
-            let mut planned = Planned {
-                kind: NAME,
-                name: one.target.clone(),
-                from: shown(&one.urls[0]),
-                size,
-                services: one.service.iter().cloned().collect(),
-                location: one.location.clone(),
-            };
-            for other in several {
-                planned.wanted_by(other.service.as_ref());
-            }
-            all.push(planned);
+            let from = shown(&one.urls[0]);
+            all.push(Planned::of(NAME, &several, from, size));
         }
         Ok(all)
     }
 
     fn propose(&self, origin: &Origin<'_>) -> Result<Vec<String>, Failure> {
-        let declared = declared(origin);
+        let declared = entries::wanted::<OfflineDownload>(origin);
         let of = declared.into_values().map(|several| several[0]);
         let without = of.filter(|one| one.sha256.is_none());
         Ok(without
@@ -99,11 +85,7 @@ impl Kind for Downloads {
         layout: &Layout,
         progress: Progress<'_>,
     ) -> Result<Fetched, Failure> {
-        let declared = declared(origin).remove(planned.name.as_str());
-        let declared = declared.unwrap_or_default();
-        let Some(one) = declared.first() else {
-            return Err(not_declared(&planned.name).into());
-        };
+        let one: &OfflineDownload = entries::planned(origin, planned)?;
         let held = one.sha256.and_then(|digest| {
             let size = layout.blob_size(&digest)?;
             Some((digest, size, 0))
@@ -135,25 +117,12 @@ impl Kind for Downloads {
         };
         Ok(Fetched {
             new_bytes,
-            carried: Carried {
-                kind: NAME.into(),
-                name: planned.name.clone(),
-                size: size + root.size,
-                root,
-                services: planned.services.clone(),
-                detail: serde_json::to_value(detail).unwrap_or_default(),
-            },
+            carried: planned.stored(root.clone(), size + root.size, detail),
         })
     }
 
     fn declared(&self, project: &Project) -> Vec<Declared> {
-        let all = project.offline.downloads.iter();
-        all.map(|one| Declared {
-            name: one.target.clone(),
-            service: one.service.clone(),
-            location: one.location.clone(),
-        })
-        .collect()
+        entries::declared::<OfflineDownload>(project)
     }
 
     fn restore(
@@ -164,7 +133,7 @@ impl Kind for Downloads {
     ) -> Result<Restored, Failure> {
         let mut all = site.project.offline.downloads.iter();
         let Some(one) = all.find(|one| one.target == carried.name) else {
-            return Err(not_declared(&carried.name).into());
+            return Err(entries::not_declared(&carried.name).into());
         };
         let target = site.project.directory.join(&one.target);
         let what = layer::what(carried);
@@ -177,18 +146,7 @@ impl Kind for Downloads {
                 blob.digest
             ))
         } else {
-            let path = site.layout.blob_path(&blob.digest);
-            let open = || {
-                let (path, docker) = (path.clone(), site.docker.clone());
-                let open = move || {
-                    let file = std::fs::File::open(path)?;
-                    Ok(Box::new(layer::Watched::new(&docker, file)) as Box<dyn Read>)
-                };
-                let mut tar = Made::default();
-                let item = Item::File(blob.size, Box::new(open));
-                tar.push("file", one.mode, item);
-                Ok(Box::new(tar.end()) as Box<dyn Read>)
-            };
+            let open = || Ok(layer::as_file(site, &blob, "file", one.mode));
             let placing = Placing {
                 what: &what,
                 target: &target,
@@ -197,19 +155,7 @@ impl Kind for Downloads {
             };
             placing.run(site.replace.takes(&carried.name), progress)?
         };
-        Ok(Restored {
-            kind: NAME.into(),
-            name: carried.name.clone(),
-            place: target.display().to_string(),
-            state,
-        })
-    }
-}
-
-fn not_declared(name: &str) -> Error {
-    Error::FileMissing {
-        path: name.into(),
-        location: None,
+        Ok(Restored::of(carried, target.display().to_string(), state))
     }
 }
 
@@ -224,15 +170,4 @@ fn source(one: &OfflineDownload) -> Source {
         urls: one.urls.clone(),
         token: None,
     }
-}
-
-/// What is declared for this export, by target.
-fn declared<'a>(origin: &Origin<'a>) -> BTreeMap<&'a str, Vec<&'a OfflineDownload>> {
-    let mut all: BTreeMap<&str, Vec<&OfflineDownload>> = BTreeMap::new();
-    for one in &origin.project.offline.downloads {
-        if origin.wants(one.service.as_ref()) {
-            all.entry(&one.target).or_default().push(one);
-        }
-    }
-    all
 }

@@ -1,14 +1,13 @@
 //! Files and folders of the machine that exports: drivers, certificates, models.
 
-use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::json;
 
 use super::place::{Counted, Placing};
 use super::{
-    Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, layer, proposals, tree,
+    Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, entries, layer, proposals,
+    tree,
 };
 use crate::bundle::Carried;
 use crate::error::Failure;
@@ -28,23 +27,18 @@ impl Kind for Files {
     }
 
     fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure> {
-        let mut all: BTreeMap<&str, Planned> = BTreeMap::new();
         for one in &origin.project.offline.files {
-            if !origin.wants(one.service.as_ref()) {
-                continue;
+            if origin.wants(one.service.as_ref()) {
+                check(one, origin.bundle)?;
             }
-            check(one, origin.bundle)?;
-            let planned = all.entry(&one.target).or_insert_with(|| Planned {
-                kind: NAME,
-                name: one.target.clone(),
-                from: one.source.display().to_string(),
-                size: Some(size(&one.source)),
-                services: one.service.iter().cloned().collect(),
-                location: one.location.clone(),
-            });
-            planned.wanted_by(one.service.as_ref());
         }
-        Ok(all.into_values().collect())
+        let wanted = entries::wanted::<OfflineFiles>(origin).into_values();
+        let planned = wanted.map(|several| {
+            let source = &several[0].source;
+            let (from, size) = (source.display().to_string(), size(source));
+            Planned::of(NAME, &several, from, Some(size))
+        });
+        Ok(planned.collect())
     }
 
     fn propose(&self, origin: &Origin<'_>) -> Result<Vec<String>, Failure> {
@@ -63,31 +57,19 @@ impl Kind for Files {
             Ok(tree::write(source, top(&planned.name), out, progress)?)
         })?;
         let written = stored.given;
+        let detail = json!({
+            "entries": written.entries,
+            "bytes": written.bytes,
+            "leftOut": written.left_out.len(),
+        });
         Ok(Fetched {
             new_bytes: stored.new_bytes,
-            carried: Carried {
-                kind: NAME.into(),
-                name: planned.name.clone(),
-                size: stored.size,
-                root: stored.root,
-                services: planned.services.clone(),
-                detail: json!({
-                    "entries": written.entries,
-                    "bytes": written.bytes,
-                    "leftOut": written.left_out.len(),
-                }),
-            },
+            carried: planned.stored(stored.root, stored.size, detail),
         })
     }
 
     fn declared(&self, project: &Project) -> Vec<Declared> {
-        let all = project.offline.files.iter();
-        all.map(|one| Declared {
-            name: one.target.clone(),
-            service: one.service.clone(),
-            location: one.location.clone(),
-        })
-        .collect()
+        entries::declared::<OfflineFiles>(project)
     }
 
     fn restore(
@@ -98,23 +80,16 @@ impl Kind for Files {
     ) -> Result<Restored, Failure> {
         let target = site.project.directory.join(&carried.name);
         let what = layer::what(carried);
-        let open = || {
-            let stored = layer::open(site.docker, site.layout, carried, ARTIFACT)?;
-            let decoded = layer::decoded(stored).map_err(Error::unreadable(&what))?;
-            Ok(Box::new(decoded) as Box<dyn Read>)
-        };
+        let layers = layer::all(site.layout, carried, ARTIFACT, 1)?;
+        let open = || layer::tar(site, &layers[0].digest, &what);
         let placing = Placing {
             what: &what,
             target: &target,
             open: &open,
             counts: Counted::All,
         };
-        Ok(Restored {
-            kind: NAME.into(),
-            name: carried.name.clone(),
-            place: target.display().to_string(),
-            state: placing.run(site.replace.takes(&carried.name), progress)?,
-        })
+        let state = placing.run(site.replace.takes(&carried.name), progress)?;
+        Ok(Restored::of(carried, target.display().to_string(), state))
     }
 }
 

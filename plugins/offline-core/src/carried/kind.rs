@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::web::Reach;
 use crate::bundle::Carried;
 use crate::engine::Docker;
 use crate::error::Failure;
 use crate::event::Reporter;
-use crate::layout::{Layout, Progress};
+use crate::layout::{Descriptor, Layout, Progress};
 use crate::project::{Location, Project};
 
 /// A kind of thing that is carried.
@@ -136,7 +138,7 @@ pub struct Declared {
 }
 
 /// One thing that will be carried.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Planned {
     /// What it is.
     pub kind: &'static str,
@@ -153,14 +155,26 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// One more declaration of the same wants it: for a service, or for the whole project.
-    pub(super) fn wanted_by(&mut self, service: Option<&String>) {
-        match service {
-            Some(service) if !self.services.is_empty() => {
-                self.services.insert(service.clone());
-            }
-            Some(_) => {}
-            None => self.services.clear(),
+    /// What it has become in a layout; `size` is that of all its blobs, in bytes.
+    pub(super) fn stored(&self, root: Descriptor, size: u64, detail: impl Serialize) -> Carried {
+        Carried {
+            kind: self.kind.into(),
+            name: self.name.clone(),
+            root,
+            size,
+            services: self.services.clone(),
+            detail: serde_json::to_value(detail).unwrap_or_default(),
+        }
+    }
+
+    /// What an earlier export has made of the same, once more.
+    pub(super) fn again(&self, carried: Carried) -> Fetched {
+        Fetched {
+            new_bytes: 0,
+            carried: Carried {
+                services: self.services.clone(),
+                ..carried
+            },
         }
     }
 }
@@ -175,7 +189,7 @@ pub struct Fetched {
 }
 
 /// What became of one thing on site.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restored {
     /// What it is.
     pub kind: String,
@@ -188,7 +202,7 @@ pub struct Restored {
 }
 
 /// What became of one thing on site.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It was put there.
@@ -200,6 +214,16 @@ pub enum State {
 }
 
 impl Restored {
+    /// What became of something, and where it is.
+    pub(super) fn of(carried: &Carried, place: String, state: State) -> Self {
+        Self {
+            kind: carried.kind.clone(),
+            name: carried.name.clone(),
+            place,
+            state,
+        }
+    }
+
     /// What was refused, and why.
     pub fn refusal(&self) -> Option<String> {
         match &self.state {

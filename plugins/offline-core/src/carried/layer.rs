@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 
-use super::Error;
+use super::tree::{Item, Made};
+use super::{Error, Site};
 use crate::bundle::{Carried, Compression, Encoder};
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -157,6 +158,31 @@ pub(super) fn open(
 ) -> Result<BufReader<Watched<File>>, Failure> {
     let layers = all(layout, carried, artifact_type, 1)?;
     open_blob(docker, layout, &layers[0].digest)
+}
+
+/// The tar of a blob, decompressed, from its beginning.
+pub(super) fn tar(site: &Site<'_>, digest: &Digest, what: &str) -> Result<Box<dyn Read>, Failure> {
+    let stored = open_blob(site.docker, site.layout, digest)?;
+    let decoded = decoded(stored).map_err(Error::unreadable(what))?;
+    Ok(Box::new(decoded))
+}
+
+/// A blob as a file of a tar; it is opened when its turn comes.
+pub(super) fn item(docker: &Docker, layout: &Layout, digest: &Digest, size: u64) -> Item {
+    let (path, docker) = (layout.blob_path(digest), docker.clone());
+    let open = move || {
+        let file = File::open(path)?;
+        Ok(Box::new(Watched::new(&docker, file)) as Box<dyn Read>)
+    };
+    Item::File(size, Box::new(open))
+}
+
+/// A tar in which a blob is the only file.
+pub(super) fn as_file(site: &Site<'_>, blob: &Descriptor, name: &str, mode: u32) -> Box<dyn Read> {
+    let mut tar = Made::default();
+    let item = item(site.docker, site.layout, &blob.digest, blob.size);
+    tar.push(name, mode, item);
+    Box::new(tar.end())
 }
 
 /// Opens a blob as it is stored.

@@ -10,6 +10,7 @@
 //! [`KINDS`] and the list in `bundle.json`.
 
 mod downloads;
+mod entries;
 mod error;
 mod files;
 mod git;

@@ -5,19 +5,18 @@ mod checkout;
 mod command;
 mod error;
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::marks::Marks;
 use super::place::{Counted, Placing};
-use super::tree::{self, Item, Made};
+use super::tree;
 use super::{
-    Declared, Error as CarriedError, Fetched, Kind, Origin, Planned, Restored, Site, State, kept,
-    layer, place_of,
+    Declared, Error as CarriedError, Fetched, Kind, Origin, Planned, Restored, Site, State,
+    entries, kept, layer, place_of,
 };
 use crate::bundle::Carried;
 use crate::error::Failure;
@@ -76,22 +75,13 @@ impl Kind for Repositories {
 
     fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure> {
         let mut all = Vec::new();
-        for several in declared(origin).into_values() {
+        for several in entries::wanted::<OfflineGit>(origin).into_values() {
             let one = several[0];
             let what = resolve(&git(origin, one)?, one)?;
             let held = held(origin, one, &what);
-            let mut planned = Planned {
-                kind: NAME,
-                name: one.target.clone(),
-                from: format!("{} at {}", shown_git(&one.url), what.commit),
-                size: held.map(|carried| carried.size),
-                services: one.service.iter().cloned().collect(),
-                location: one.location.clone(),
-            };
-            for other in several {
-                planned.wanted_by(other.service.as_ref());
-            }
-            all.push(planned);
+            let from = format!("{} at {}", shown_git(&one.url), what.commit);
+            let size = held.map(|carried| carried.size);
+            all.push(Planned::of(NAME, &several, from, size));
         }
         Ok(all)
     }
@@ -107,10 +97,7 @@ impl Kind for Repositories {
         layout: &Layout,
         progress: Progress<'_>,
     ) -> Result<Fetched, Failure> {
-        let declared = declared(origin).remove(planned.name.as_str());
-        let Some(one) = declared.and_then(|several| several.first().copied()) else {
-            return Err(not_declared(&planned.name).into());
-        };
+        let one: &OfflineGit = entries::planned(origin, planned)?;
         let git = git(origin, one)?;
         let what = resolve(&git, one)?;
         let (root, size, new_bytes) = match held(origin, one, &what) {
@@ -127,25 +114,12 @@ impl Kind for Repositories {
         )));
         Ok(Fetched {
             new_bytes,
-            carried: Carried {
-                kind: NAME.into(),
-                name: planned.name.clone(),
-                root,
-                size,
-                services: planned.services.clone(),
-                detail: serde_json::to_value(Detail::of(one, &what)).unwrap_or_default(),
-            },
+            carried: planned.stored(root, size, Detail::of(one, &what)),
         })
     }
 
     fn declared(&self, project: &Project) -> Vec<Declared> {
-        let all = project.offline.git.iter();
-        all.map(|one| Declared {
-            name: one.target.clone(),
-            service: one.service.clone(),
-            location: one.location.clone(),
-        })
-        .collect()
+        entries::declared::<OfflineGit>(project)
     }
 
     fn restore(
@@ -158,11 +132,7 @@ impl Kind for Repositories {
         let replace = site.replace.takes(&carried.name);
         let what = layer::what(carried);
         let layers = layer::all(site.layout, carried, ARTIFACT, 2)?;
-        let open = || {
-            let stored = layer::open_blob(site.docker, site.layout, &layers[0].digest)?;
-            let decoded = layer::decoded(stored).map_err(CarriedError::unreadable(&what))?;
-            Ok(Box::new(decoded) as Box<dyn Read>)
-        };
+        let open = || layer::tar(site, &layers[0].digest, &what);
         let placing = Placing {
             what: &what,
             target: &target,
@@ -188,12 +158,7 @@ impl Kind for Repositories {
                 state = history;
             }
         }
-        Ok(Restored {
-            kind: NAME.into(),
-            name: carried.name.clone(),
-            place: target.display().to_string(),
-            state,
-        })
+        Ok(Restored::of(carried, target.display().to_string(), state))
     }
 }
 
@@ -208,17 +173,7 @@ fn history(
 ) -> Result<State, Failure> {
     let mut target = tree.as_os_str().to_owned();
     target.push(ENDING);
-    let path = site.layout.blob_path(&blob.digest);
-    let open = || {
-        let (path, docker) = (path.clone(), site.docker.clone());
-        let open = move || {
-            let file = File::open(path)?;
-            Ok(Box::new(layer::Watched::new(&docker, file)) as Box<dyn Read>)
-        };
-        let mut tar = Made::default();
-        tar.push("bundle", 0o644, Item::File(blob.size, Box::new(open)));
-        Ok(Box::new(tar.end()) as Box<dyn Read>)
-    };
+    let open = || Ok(layer::as_file(site, blob, "bundle", 0o644));
     let placing = Placing {
         what,
         target: &PathBuf::from(target),
@@ -283,22 +238,4 @@ fn store(
     let size = packed.layer.size + history.size + root.size;
     let new = packed.new_bytes + if history.new { history.size } else { 0 };
     Ok((root, size, new))
-}
-
-fn not_declared(name: &str) -> CarriedError {
-    CarriedError::FileMissing {
-        path: name.into(),
-        location: None,
-    }
-}
-
-/// What is declared for this export, by target.
-fn declared<'a>(origin: &Origin<'a>) -> BTreeMap<&'a str, Vec<&'a OfflineGit>> {
-    let mut all: BTreeMap<&str, Vec<&OfflineGit>> = BTreeMap::new();
-    for one in &origin.project.offline.git {
-        if origin.wants(one.service.as_ref()) {
-            all.entry(&one.target).or_default().push(one);
-        }
-    }
-    all
 }

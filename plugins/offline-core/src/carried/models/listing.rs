@@ -1,12 +1,10 @@
 //! What a model consists of: files by their place in a store, each a blob of the layout.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::layer::Watched;
+use super::super::layer;
 use super::super::tree::{Item, Made};
 use crate::engine::Docker;
 use crate::layout::{Descriptor, Digest, Layout};
@@ -79,12 +77,7 @@ impl Listing {
             match &one.what {
                 What::Link(to) => tar.push(&name, 0o777, Item::Link(to.clone())),
                 What::Blob { digest, size } => {
-                    let (path, docker) = (layout.blob_path(digest), docker.clone());
-                    let open = move || {
-                        let file = File::open(path)?;
-                        Ok(Box::new(Watched::new(&docker, file)) as Box<dyn Read>)
-                    };
-                    tar.push(&name, 0o644, Item::File(*size, Box::new(open)));
+                    tar.push(&name, 0o644, layer::item(docker, layout, digest, *size));
                 }
             }
         }

@@ -12,14 +12,12 @@ mod ollama;
 mod place;
 mod store;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::web::Web;
 use super::{
-    Declared, Error as CarriedError, Fetched, Kind, Origin, Planned, Restored, Site, State, kept,
-    layer,
+    Declared, Error as CarriedError, Fetched, Kind, Origin, Planned, Restored, Site, State,
+    entries, kept, layer,
 };
 use crate::bundle::Carried;
 use crate::error::Failure;
@@ -112,24 +110,13 @@ impl Kind for Models {
 
     fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure> {
         let mut all = Vec::new();
-        for (key, several) in declared(origin) {
+        for several in entries::wanted::<OfflineModel>(origin).into_values() {
             let one = several[0];
             let size = match pinned(origin, one) {
                 Some(carried) => carried.size,
                 None => Origins::find(origin, one)?.size(),
             };
-            let mut planned = Planned {
-                kind: NAME,
-                name: key,
-                from: words(one),
-                size: Some(size),
-                services: one.service.iter().cloned().collect(),
-                location: one.location.clone(),
-            };
-            for other in several {
-                planned.wanted_by(other.service.as_ref());
-            }
-            all.push(planned);
+            all.push(Planned::of(NAME, &several, words(one), Some(size)));
         }
         Ok(all)
     }
@@ -145,12 +132,9 @@ impl Kind for Models {
         layout: &Layout,
         progress: Progress<'_>,
     ) -> Result<Fetched, Failure> {
-        let declared = declared(origin).remove(&planned.name);
-        let Some(one) = declared.and_then(|several| several.first().copied()) else {
-            return Err(not_declared(&planned.name).into());
-        };
+        let one: &OfflineModel = entries::planned(origin, planned)?;
         if let Some(carried) = pinned(origin, one) {
-            return Ok(again(carried, planned));
+            return Ok(planned.again(carried));
         }
         let found = Origins::find(origin, one)?;
         let version = found.version();
@@ -161,7 +145,7 @@ impl Kind for Models {
             )));
         }
         if let Some(carried) = held(origin, one, &version) {
-            return Ok(again(carried, planned));
+            return Ok(planned.again(carried));
         }
         let (listing, mut new_bytes) = match &found {
             Origins::Store(found) => found.store(layout, progress)?,
@@ -182,25 +166,12 @@ impl Kind for Models {
         };
         Ok(Fetched {
             new_bytes,
-            carried: Carried {
-                kind: NAME.into(),
-                name: planned.name.clone(),
-                size: size + root.size,
-                root,
-                services: planned.services.clone(),
-                detail: serde_json::to_value(detail).unwrap_or_default(),
-            },
+            carried: planned.stored(root.clone(), size + root.size, detail),
         })
     }
 
     fn declared(&self, project: &Project) -> Vec<Declared> {
-        let all = project.offline.models.iter();
-        all.map(|one| Declared {
-            name: one.key(),
-            service: one.service.clone(),
-            location: one.location.clone(),
-        })
-        .collect()
+        entries::declared::<OfflineModel>(project)
     }
 
     fn restore(
@@ -232,40 +203,6 @@ impl Kind for Models {
                 (state, other) => *state = other,
             }
         }
-        Ok(Restored {
-            kind: NAME.into(),
-            name: carried.name.clone(),
-            place: places.join(" and "),
-            state,
-        })
+        Ok(Restored::of(carried, places.join(" and "), state))
     }
-}
-
-/// What was carried before, once more.
-fn again(carried: Carried, planned: &Planned) -> Fetched {
-    Fetched {
-        new_bytes: 0,
-        carried: Carried {
-            services: planned.services.clone(),
-            ..carried
-        },
-    }
-}
-
-fn not_declared(name: &str) -> CarriedError {
-    CarriedError::FileMissing {
-        path: name.into(),
-        location: None,
-    }
-}
-
-/// What is declared for this export, by its name in the bundle.
-fn declared<'a>(origin: &Origin<'a>) -> BTreeMap<String, Vec<&'a OfflineModel>> {
-    let mut all: BTreeMap<String, Vec<&OfflineModel>> = BTreeMap::new();
-    for one in &origin.project.offline.models {
-        if origin.wants(one.service.as_ref()) {
-            all.entry(one.key()).or_default().push(one);
-        }
-    }
-    all
 }

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{self, Cursor, Read};
 
-use tar::{EntryType, Header};
+use tar::EntryType;
 
-use super::write::{put, record};
+use super::write::{before, named};
 
 /// When everything was made that has no time of its own, in seconds since 1970: the first
 /// day of 1980, which archives of every sort can say.
@@ -43,14 +43,7 @@ impl Made {
             Item::File(size, _) => (EntryType::Regular, *size, ""),
             Item::Link(to) => (EntryType::Symlink, 0, to.as_str()),
         };
-        let mut records = Vec::new();
-        let mut header = Header::new_ustar();
-        if !put(&mut header.as_old_mut().name, name.as_bytes()) {
-            record(&mut records, b"path", name.as_bytes());
-        }
-        if !put(&mut header.as_old_mut().linkname, link.as_bytes()) {
-            record(&mut records, b"linkpath", link.as_bytes());
-        }
+        let (mut header, records) = named(name.as_bytes(), link.as_bytes());
         header.set_entry_type(kind);
         header.set_mode(mode);
         header.set_uid(0);
@@ -59,14 +52,7 @@ impl Made {
         header.set_size(size);
         header.set_cksum();
         if !records.is_empty() {
-            let mut before = Header::new_ustar();
-            put(&mut before.as_old_mut().name, b"pax");
-            before.set_entry_type(EntryType::XHeader);
-            before.set_mode(0o644);
-            before.set_mtime(0);
-            before.set_size(records.len() as u64);
-            before.set_cksum();
-            self.raw(before.as_bytes().to_vec());
+            self.raw(before(&records).as_bytes().to_vec());
             let length = records.len() as u64;
             self.raw(records);
             self.raw(padding(length));

@@ -144,15 +144,7 @@ impl<W: Write> Writer<'_, W> {
         link: &[u8],
     ) -> Result<Header, Error> {
         self.written.entries += 1;
-        let mut header = Header::new_ustar();
-        let mut records = Vec::new();
-        let fits = put(&mut header.as_old_mut().name, name);
-        if !fits {
-            record(&mut records, b"path", name);
-        }
-        if !put(&mut header.as_old_mut().linkname, link) {
-            record(&mut records, b"linkpath", link);
-        }
+        let (mut header, mut records) = named(name, link);
         let seconds = u64::try_from(metadata.mtime()).unwrap_or(0);
         if metadata.mtime() >= 0 && metadata.mtime_nsec() > 0 {
             let time = format!("{seconds}.{:09}", metadata.mtime_nsec());
@@ -171,30 +163,48 @@ impl<W: Write> Writer<'_, W> {
         header.set_gid(metadata.gid().into());
         header.set_mtime(seconds);
         if !records.is_empty() {
-            let mut before = Header::new_ustar();
-            put(&mut before.as_old_mut().name, b"pax");
-            before.set_entry_type(EntryType::XHeader);
-            before.set_mode(0o644);
-            before.set_mtime(0);
-            before.set_size(records.len() as u64);
-            before.set_cksum();
             self.tar
-                .append(&before, records.as_slice())
+                .append(&before(&records), records.as_slice())
                 .map_err(Error::io("read", path))?;
         }
         Ok(header)
     }
 }
 
+/// A header with these names, and the records for those that it has no room for.
+pub(super) fn named(name: &[u8], link: &[u8]) -> (Header, Vec<u8>) {
+    let mut header = Header::new_ustar();
+    let mut records = Vec::new();
+    if !put(&mut header.as_old_mut().name, name) {
+        record(&mut records, b"path", name);
+    }
+    if !put(&mut header.as_old_mut().linkname, link) {
+        record(&mut records, b"linkpath", link);
+    }
+    (header, records)
+}
+
+/// The header of the records that stand before that of their entry.
+pub(super) fn before(records: &[u8]) -> Header {
+    let mut before = Header::new_ustar();
+    put(&mut before.as_old_mut().name, b"pax");
+    before.set_entry_type(EntryType::XHeader);
+    before.set_mode(0o644);
+    before.set_mtime(0);
+    before.set_size(records.len() as u64);
+    before.set_cksum();
+    before
+}
+
 /// Whether a text fits into a field of a header; it is cut where not.
-pub(super) fn put(field: &mut [u8; 100], text: &[u8]) -> bool {
+fn put(field: &mut [u8; 100], text: &[u8]) -> bool {
     let length = text.len().min(field.len());
     field[..length].copy_from_slice(&text[..length]);
     length == text.len()
 }
 
 /// `LENGTH KEY=VALUE\n`, where the length counts itself.
-pub(super) fn record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+fn record(records: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while length != rest + length.to_string().len() {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, layer};
+use super::{Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, entries, layer};
 use crate::bundle::Carried;
 use crate::error::Failure;
 use crate::layout::{Layout, Progress};
@@ -36,14 +36,14 @@ impl Kind for Volumes {
     }
 
     fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure> {
-        let declared = declared(origin);
+        let declared = entries::wanted::<OfflineVolume>(origin);
         if declared.is_empty() {
             return Ok(Vec::new());
         }
         let there = engine::names(origin.docker)?;
         let sizes = engine::sizes(origin.docker)?;
         let mut all = Vec::new();
-        for (key, several) in declared {
+        for several in declared.into_values() {
             let first = several[0];
             let volume = &first.volume;
             if !there.contains(&volume.name) {
@@ -53,22 +53,15 @@ impl Kind for Volumes {
                 }
                 .into());
             }
-            let of_project = several.iter().any(|one| one.service.is_none());
-            let services = several.iter().filter_map(|one| one.service.clone());
-            all.push(Planned {
-                kind: NAME,
-                name: key.to_owned(),
-                from: format!("the volume {}", volume.name),
-                size: sizes.get(&volume.name).and_then(|size| size.bytes),
-                services: services.filter(|_| !of_project).collect(),
-                location: first.location.clone(),
-            });
+            let from = format!("the volume {}", volume.name);
+            let size = sizes.get(&volume.name).and_then(|size| size.bytes);
+            all.push(Planned::of(NAME, &several, from, size));
         }
         Ok(all)
     }
 
     fn propose(&self, origin: &Origin<'_>) -> Result<Vec<String>, Failure> {
-        let declared = declared(origin);
+        let declared = entries::wanted::<OfflineVolume>(origin);
         let mut mounted = BTreeMap::new();
         for mount in &origin.project.offline.mounts {
             if let MountSource::Volume(volume) = &mount.source
@@ -111,7 +104,7 @@ impl Kind for Volumes {
         layout: &Layout,
         progress: Progress<'_>,
     ) -> Result<Fetched, Failure> {
-        let several = declared(origin).remove(planned.name.as_str());
+        let several = entries::wanted::<OfflineVolume>(origin).remove(&planned.name);
         let several = several.unwrap_or_default();
         let Some(first) = several.first() else {
             return Err(Error::VolumeMissing {
@@ -136,27 +129,15 @@ impl Kind for Volumes {
             Ok((bytes, out))
         })?;
         drop(paused);
+        let detail = json!({"volume": name, "bytes": stored.given});
         Ok(Fetched {
             new_bytes: stored.new_bytes,
-            carried: Carried {
-                kind: NAME.into(),
-                name: planned.name.clone(),
-                root: stored.root,
-                size: stored.size,
-                services: planned.services.clone(),
-                detail: json!({"volume": name, "bytes": stored.given}),
-            },
+            carried: planned.stored(stored.root, stored.size, detail),
         })
     }
 
     fn declared(&self, project: &Project) -> Vec<Declared> {
-        let all = project.offline.volumes.iter();
-        all.map(|one| Declared {
-            name: one.volume.key.clone(),
-            service: one.service.clone(),
-            location: one.location.clone(),
-        })
-        .collect()
+        entries::declared::<OfflineVolume>(project)
     }
 
     fn restore(
@@ -173,27 +154,12 @@ impl Kind for Volumes {
             }
             .into());
         };
-        let state = restore::Restoring {
+        let restoring = restore::Restoring {
             site,
             carried,
             volume: &one.volume,
         };
-        Ok(Restored {
-            kind: NAME.into(),
-            name: carried.name.clone(),
-            place: format!("the volume {}", one.volume.name),
-            state: state.run(progress)?,
-        })
+        let place = format!("the volume {}", one.volume.name);
+        Ok(Restored::of(carried, place, restoring.run(progress)?))
     }
-}
-
-/// What is declared for this export, by the volume's key.
-fn declared<'a>(origin: &Origin<'a>) -> BTreeMap<&'a str, Vec<&'a OfflineVolume>> {
-    let mut all: BTreeMap<&str, Vec<&OfflineVolume>> = BTreeMap::new();
-    for one in &origin.project.offline.volumes {
-        if origin.wants(one.service.as_ref()) {
-            all.entry(&one.volume.key).or_default().push(one);
-        }
-    }
-    all
 }

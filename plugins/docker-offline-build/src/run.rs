@@ -5,7 +5,7 @@ use offline_core::build::{self, BuildOptions, BuildPlanDocument};
 use offline_core::carried::Replace;
 use offline_core::engine::Docker;
 use offline_core::{Event, Failure, up};
-use offline_terminal::{Format, Lang, Terminal, nothing_restarted, of_build_plan};
+use offline_terminal::{Lang, Terminal, nothing_restarted, of_build_plan};
 
 use crate::{Args, words};
 
@@ -22,10 +22,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         return dry_run(args, &docker, &options, terminal);
     }
     let (summary, refused) = build::run(&docker, &options, terminal.reporter())?;
-    match args.format {
-        Format::Json => terminal.print_json(&summary)?,
-        Format::Text => terminal.print(&words::of_build(&summary))?,
-    }
+    terminal.print_as(args.format, &summary, || words::of_build(&summary))?;
     refused.map_or(Ok(()), Err)
 }
 
@@ -37,10 +34,8 @@ fn dry_run(
 ) -> Result<(), Failure> {
     let language = Lang::or_of_locale(args.lang);
     let (plan, refused) = build::dry_run(docker, options, terminal.reporter())?;
-    match args.format {
-        Format::Json => terminal.print_json(&BuildPlanDocument::of(&plan, language))?,
-        Format::Text => terminal.print(&of_build_plan(&plan, language))?,
-    }
+    let document = BuildPlanDocument::of(&plan, language);
+    terminal.print_as(args.format, &document, || of_build_plan(&plan, language))?;
     refused.map_or(Ok(()), Err)
 }
 
@@ -61,10 +56,7 @@ fn up(
     if report.containers.is_none() {
         nothing();
     }
-    match args.format {
-        Format::Json => terminal.print_json(&report)?,
-        Format::Text => terminal.print(&words::of_up(&report, language))?,
-    }
+    terminal.print_as(args.format, &report, || words::of_up(&report, language))?;
     failure.map_or(Ok(()), Err)
 }
 
@@ -75,10 +67,7 @@ fn leave(args: &Args, docker: &Docker, terminal: &Terminal) -> Result<(), Failur
         args.bundle.as_deref(),
         cache_dir(args),
     )?;
-    match args.format {
-        Format::Json => terminal.print_json(&left)?,
-        Format::Text => terminal.print(&words::of_leaving(&left))?,
-    }
+    terminal.print_as(args.format, &left, || words::of_leaving(&left))?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use offline_core::diagnosis::{
 };
 use offline_core::engine::Error;
 use offline_core::project;
-use offline_terminal::{Format, Terminal};
+use offline_terminal::Terminal;
 
 use crate::text::Page;
 use crate::{Args, network, steps, text};
@@ -44,11 +44,8 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     if let Some(service) = &args.why {
         let docker = docker.ok_or(Error::DockerMissing)?;
         let trace = why(&docker, &options, service, terminal.reporter())?;
-        match args.format {
-            Format::Json => terminal.print_json(&WhyDocument::of(&trace, page.language))?,
-            Format::Text => terminal.print(&steps::words(&trace, page))?,
-        }
-        return Ok(());
+        let document = WhyDocument::of(&trace, page.language);
+        return Ok(terminal.print_as(args.format, &document, || steps::words(&trace, page))?);
     }
     let report = survey(docker.as_ref(), &options, terminal.reporter())?;
     conclude(args, terminal, page, &report)
@@ -67,20 +64,19 @@ fn recorded(args: &Args, terminal: &Terminal, page: Page) -> Result<(), Failure>
     let wanted = &args.project.services;
     list.services
         .retain(|service| wanted.is_empty() || wanted.contains(&service.name));
-    match args.format {
-        Format::Json => terminal.print_json(&list)?,
-        Format::Text => terminal.print(&network::words(&list, page))?,
-    }
-    Ok(())
+    Ok(terminal.print_as(args.format, &list, || network::words(&list, page))?)
 }
 
 /// Prints a report, and fails where it says that something is wrong.
 fn conclude(args: &Args, terminal: &Terminal, page: Page, report: &Report) -> Result<(), Failure> {
-    match args.format {
-        Format::Json => terminal.print_json(&Document::of(report, page.language))?,
-        Format::Text if args.quiet => terminal.print(&text::lines(report, page))?,
-        Format::Text => terminal.print(&text::words(report, page))?,
-    }
+    let document = Document::of(report, page.language);
+    terminal.print_as(args.format, &document, || {
+        if args.quiet {
+            text::lines(report, page)
+        } else {
+            text::words(report, page)
+        }
+    })?;
     Ok(report.conclude(args.strict, page.language)?)
 }
 

@@ -4,7 +4,7 @@ use offline_core::compatibility::Engine;
 use offline_core::engine::Store;
 use offline_core::export::{self, ArchiveChoice, ExportOptions, Prepared};
 use offline_core::{Event, Failure, Reporter as _, plan};
-use offline_terminal::{Format, Terminal};
+use offline_terminal::Terminal;
 
 use crate::{Archive, Args, SiteStore, words};
 
@@ -29,10 +29,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
     }
     if let Some(file) = &args.fetch {
         let summary = export::fetch(&docker, &options, file, terminal.reporter())?;
-        match args.format {
-            Format::Json => terminal.print_json(&summary)?,
-            Format::Text => terminal.print(&words::of_fetching(&summary))?,
-        }
+        terminal.print_as(args.format, &summary, || words::of_fetching(&summary))?;
         return Ok(());
     }
     let prepared = export::prepare(&docker, &options, terminal.reporter())?;
@@ -40,10 +37,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
         return print_plan(args, &prepared, terminal);
     }
     let summary = export::run(&docker, &prepared, &options, terminal.reporter())?;
-    match args.format {
-        Format::Json => terminal.print_json(&summary)?,
-        Format::Text => terminal.print(&words::of_export(&summary))?,
-    }
+    terminal.print_as(args.format, &summary, || words::of_export(&summary))?;
     summary.failure().map_or(Ok(()), Err)
 }
 
@@ -125,11 +119,8 @@ fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(
         terminal.event(Event::Note(proposal.clone()));
     }
     let (closure, carried) = (&prepared.whole, &prepared.carried);
-    match args.format {
-        Format::Json => {
-            terminal.print_json(&plan::export_json(closure, carried, !args.no_images))?;
-        }
-        Format::Text => terminal.print(&plan::export_text(closure, carried, !args.no_images))?,
-    }
-    Ok(())
+    let finished = !args.no_images;
+    let document = plan::export_json(closure, carried, finished);
+    let words = || plan::export_text(closure, carried, finished);
+    Ok(terminal.print_as(args.format, &document, words)?)
 }

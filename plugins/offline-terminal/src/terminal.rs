@@ -7,7 +7,7 @@ use offline_core::engine::{self, Docker};
 use offline_core::{Event, Failure, Kind, Reporter};
 
 use crate::progress::{Bars, Json, Plain, Quiet, Voice};
-use crate::{Colours, ExitCode, OutputError, Progress, error_printer, interrupt};
+use crate::{Colours, ExitCode, Format, OutputError, Progress, error_printer, interrupt};
 
 /// What a command meets the user with: results go to stdout, the talk to
 /// stderr, and the user's wish to stop comes back as a flag.
@@ -95,6 +95,19 @@ impl Terminal {
     pub fn print_json(&self, value: &impl serde::Serialize) -> Result<(), OutputError> {
         let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
         self.print(&format!("{text}\n"))
+    }
+
+    /// Writes a result in the form that was asked for; words are made where they are shown.
+    pub fn print_as(
+        &self,
+        format: Format,
+        value: &impl serde::Serialize,
+        words: impl FnOnce() -> String,
+    ) -> Result<(), OutputError> {
+        match format {
+            Format::Json => self.print_json(value),
+            Format::Text => self.print(&words()),
+        }
     }
 
     /// Says how the command ended and gives the exit code for it.

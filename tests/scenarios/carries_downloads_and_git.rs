@@ -5,7 +5,7 @@
 use std::fs;
 
 use docker_offline_tests::{
-    Carried, Engine, GitServer, Ran, Signal, WebServer, Workspace, on_machine, say, sites,
+    Carried, Engine, GitServer, Signal, WebServer, Workspace, on_machine, say, sites,
 };
 
 const CONNECTED: &str = "28-overlay2-connected";
@@ -26,13 +26,6 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
 fn sum(bytes: &[u8]) -> String {
     let ran = on_machine("sha256sum").input(bytes).quietly().succeeds();
     ran.stdout[..64].to_owned()
-}
-
-fn build(site: &Engine, project: &Workspace, carried: &Carried, flags: &[&str]) -> Ran {
-    site.offline(project.path(), ["build", "--bundle"])
-        .arg(carried.archive())
-        .args(flags)
-        .run()
 }
 
 const EXPORT: [&str; 3] = ["export", "--archive", "none"];
@@ -165,7 +158,7 @@ fn downloads_are_resumed_verified_and_put_into_their_place() {
 fn on_site(carried: &Carried, kind: &str, plain: &[u8], big: &[u8]) {
     let (site, project) = carried.arrive(kind);
     say("all is put into its place");
-    let built = build(&site, &project, carried, &[]);
+    let built = carried.build(&site, &project, &[]);
     assert!(built.ok(), "{built}");
     assert!(
         built.stdout.contains("Put downloads models/big.bin to"),
@@ -178,10 +171,10 @@ fn on_site(carried: &Carried, kind: &str, plain: &[u8], big: &[u8]) {
     say("what is there and differs is named and stays");
     site.shell("echo mine > /opt/vendor/tool");
     fs::remove_file(project.join("a.bin")).unwrap();
-    let refused = build(&site, &project, carried, &[]);
+    let refused = carried.build(&site, &project, &[]);
     refused.assert_failure(55, &["/opt/vendor/tool: its content differs", "--replace"]);
     assert!(project.join("a.bin").exists(), "the rest is done");
-    let replaced = build(&site, &project, carried, &["--replace"]);
+    let replaced = carried.build(&site, &project, &["--replace"]);
     assert!(replaced.ok(), "{replaced}");
     assert_eq!(site.run("/opt/vendor/tool").succeeds().stdout, "tool\n");
 
@@ -190,7 +183,8 @@ fn on_site(carried: &Carried, kind: &str, plain: &[u8], big: &[u8]) {
     let line = from.lines().find(|l| l.contains("big.bin")).unwrap();
     let at = line.find("sha256: ").unwrap() + 8;
     project.edit("compose.yaml", &line[at..at + 64], &"a".repeat(64));
-    build(&site, &project, carried, &[])
+    carried
+        .build(&site, &project, &[])
         .assert_failure(55, &["compose.yaml:15", "is not what is declared"]);
 }
 
@@ -320,7 +314,7 @@ fn git_repositories_are_carried_with_their_history() {
 fn sources_on_site(carried: &Carried, kind: &str, commit: &str) {
     let (site, project) = carried.arrive(kind);
     say("the files are there, without git's own folder, and git clones from the bundle");
-    let built = build(&site, &project, carried, &[]);
+    let built = carried.build(&site, &project, &[]);
     assert!(
         built.ok() && built.stdout.contains("Put git tool to"),
         "{built}"
@@ -347,13 +341,13 @@ fn sources_on_site(carried: &Carried, kind: &str, commit: &str) {
 
     say("what is edited is left alone from then on");
     project.write("tool/a", "mine\n");
-    let again = build(&site, &project, carried, &[]);
+    let again = carried.build(&site, &project, &[]);
     assert!(
         again.ok() && again.stdout.contains("holds git tool already"),
         "{again}"
     );
     assert_eq!(project.read("tool/a"), "mine\n");
-    let replaced = build(&site, &project, carried, &["--replace=tool"]);
+    let replaced = carried.build(&site, &project, &["--replace=tool"]);
     assert!(replaced.ok(), "{replaced}");
     assert_eq!(project.read("tool/a"), "a of main\n");
 
@@ -361,6 +355,8 @@ fn sources_on_site(carried: &Carried, kind: &str, commit: &str) {
     fs::remove_dir_all(project.join("vendor/old")).unwrap();
     project.write("vendor/old/a", "other\n");
     fs::remove_dir_all(project.join("build-cache/.site")).unwrap();
-    build(&site, &project, carried, &[]).assert_failure(55, &["vendor/old/a: its content differs"]);
+    carried
+        .build(&site, &project, &[])
+        .assert_failure(55, &["vendor/old/a: its content differs"]);
     assert_eq!(project.read("vendor/old/a"), "other\n");
 }

@@ -186,19 +186,12 @@ fn models_are_carried_as_their_libraries_read_them() {
     }
 }
 
-fn build(site: &Engine, project: &Workspace, carried: &Carried, flags: &[&str]) -> Ran {
-    site.offline(project.path(), ["build", "--bundle"])
-        .arg(carried.archive())
-        .args(flags)
-        .run()
-}
-
 fn on_site(carried: &Carried, kind: &str) {
     let (site, project) = carried.arrive(kind);
     say("they are put beside what a store holds, which stays");
     site.shell("docker volume create modelled_store");
     in_volume(&site, "modelled_store", &store_of(&["mine:1b"]));
-    let built = build(&site, &project, carried, &[]);
+    let built = carried.build(&site, &project, &[]);
     assert!(built.ok(), "{built}");
     for words in [
         "Put models ollama/tiny:1b to the volume modelled_store",
@@ -229,7 +222,7 @@ fn on_site(carried: &Carried, kind: &str) {
     assert_eq!(read.stdout, "weights of small");
 
     say("a second run writes nothing; what differs is named and stays");
-    let again = build(&site, &project, carried, &[]);
+    let again = carried.build(&site, &project, &[]);
     assert!(
         again.ok() && again.stdout.contains("holds models ollama/tiny:1b already"),
         "{again}"
@@ -239,17 +232,12 @@ fn on_site(carried: &Carried, kind: &str) {
         "modelled_hf",
         "echo other > hub/models--team--small/refs/main",
     );
-    let refused = build(&site, &project, carried, &[]);
+    let refused = carried.build(&site, &project, &[]);
     refused.assert_failure(
         55,
         &["huggingface/team/small", "refs/main: its content differs"],
     );
-    let replaced = build(
-        &site,
-        &project,
-        carried,
-        &["--replace=huggingface/team/small"],
-    );
+    let replaced = carried.build(&site, &project, &["--replace=huggingface/team/small"]);
     assert!(replaced.ok(), "{replaced}");
     let now = in_volume(
         &site,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::shared::in_run;
-use crate::{Engine, Workspace, on_machine};
+use crate::{Engine, Ran, Workspace, on_machine};
 
 /// What is carried over the gap: the folder with the archive, and the project.
 #[derive(Debug)]
@@ -109,6 +109,15 @@ impl Carried {
     /// The archive.
     pub fn archive(&self) -> PathBuf {
         archive_in(self.archive_folder.path())
+    }
+
+    /// `docker offline build` of a project on a site, from this archive. Does not judge the
+    /// exit code.
+    pub fn build(&self, site: &Engine, project: &Workspace, flags: &[&str]) -> Ran {
+        site.offline(project.path(), ["build", "--bundle"])
+            .arg(self.archive())
+            .args(flags)
+            .run()
     }
 
     /// A site: an empty air-gapped engine with the commands installed by the

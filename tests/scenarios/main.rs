@@ -65,6 +65,7 @@ mod replay_stays;
 mod second_export_is_small_and_quick;
 mod shells_and_plugin_list;
 mod stays_home;
+mod up_waits_for_health;
 mod wrong_input_bundle;
 mod wrong_input_engine;
 mod wrong_input_fetch;

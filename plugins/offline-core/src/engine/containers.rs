@@ -59,9 +59,27 @@ pub struct ContainerState {
 pub struct ContainerHealth {
     /// `starting`, `healthy`, `unhealthy` or `none`.
     pub status: String,
+    /// The last runs of the check, the latest at the end.
+    pub log: Option<Vec<HealthRun>>,
+}
+
+/// A run of a health check.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HealthRun {
+    /// With what it has ended; 0 is healthy.
+    pub exit_code: i64,
+    /// What it has printed, on either stream.
+    pub output: String,
 }
 
 impl ServiceContainer {
+    /// What the last run of its health check has printed, where that failed.
+    pub fn failed_check(&self) -> Option<&str> {
+        let last = self.state.health.as_ref()?.log.as_ref()?.last()?;
+        (last.exit_code != 0).then_some(last.output.trim())
+    }
+
     /// Its service.
     pub fn service(&self) -> &str {
         self.label(SERVICE)
@@ -121,19 +139,24 @@ mod tests {
     fn a_container_is_read_as_docker_prints_it() {
         let container: ServiceContainer = serde_json::from_str(
             r#"{"Id": "abc", "Image": "sha256:1", "RestartCount": 2,
-                "State": {"Status": "running", "ExitCode": 0, "StartedAt": "2026-01-02T00:00:00Z", "Health": {"Status": "starting", "Log": null}},
+                "State": {"Status": "running", "ExitCode": 0, "StartedAt": "2026-01-02T00:00:00Z", "Health": {"Status": "starting", "Log": [
+                    {"ExitCode": 0, "Output": ""}, {"ExitCode": 1, "Output": "no such file\n"}]}},
                 "Config": {"Image": "shop-web", "Labels": {"com.docker.compose.service": "web", "com.docker.compose.oneoff": "False"}}}"#,
         )
         .unwrap();
         assert_eq!(container.service(), "web");
         assert_eq!(container.restart_count, 2);
         assert_eq!(container.config.image, "shop-web");
+        assert_eq!(container.failed_check(), Some("no such file"));
         assert_eq!(container.state.health.unwrap().status, "starting");
         let bare: ServiceContainer = serde_json::from_str(
             r#"{"Id": "abc", "State": {"Status": "created"}, "Config": {"Labels": null}}"#,
         )
         .unwrap();
         assert_eq!(bare.service(), "");
-        assert_eq!(bare.state.health, None);
+        assert_eq!((&bare.state.health, bare.failed_check()), (&None, None));
+        let unchecked = r#"{"State": {"Health": {"Status": "starting", "Log": null}}}"#;
+        let unchecked: ServiceContainer = serde_json::from_str(unchecked).unwrap();
+        assert_eq!(unchecked.failed_check(), None);
     }
 }

@@ -25,7 +25,9 @@ pub use build_log::{BuildLog, Step, StepFailure};
 pub use build_progress::Change;
 pub use classic_log::{ClassicLog, ClassicStep};
 pub use cli::{Docker, Output};
-pub use containers::{ContainerConfig, ContainerHealth, ContainerState, ServiceContainer};
+pub use containers::{
+    ContainerConfig, ContainerHealth, ContainerState, HealthRun, ServiceContainer,
+};
 pub use disk::{Disk, KEPT_FREE};
 pub use error::Error;
 pub use images::{LocalImage, RootFs};

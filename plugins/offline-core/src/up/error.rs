@@ -31,10 +31,10 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::PutBack { .. } => {
-                "its last words are above, and its old image runs again; mend the edit, and run the same command again".into()
+                "its last words are above, if it had any, and its old image runs again; mend the edit, and run the same command again".into()
             }
             Self::NotHealthy { services, within } => format!(
-                "its last words are above, and more of them by: docker compose logs {}; where it needs more than {within} seconds: --wait-timeout",
+                "its last words are above, if it had any, and more of them by: docker compose logs {}; where it needs more than {within} seconds: --wait-timeout",
                 services.join(" ")
             ),
         })

@@ -124,6 +124,7 @@ mod tests {
     fn container(status: &str, check: Option<&str>) -> ServiceContainer {
         let health = check.map(|status| ContainerHealth {
             status: status.into(),
+            log: None,
         });
         ServiceContainer {
             id: "a".into(),

@@ -23,8 +23,8 @@ pub struct Outcome {
     pub health: Health,
     /// How those of the new image were, which were put back.
     pub after_edit: Option<Health>,
-    /// The last lines that a container wrote which did not become healthy, or what Compose
-    /// said that could not start it.
+    /// The last lines that a container wrote which did not become healthy, with what its
+    /// health check printed, or what Compose said that could not start it.
     pub last_words: Vec<String>,
 }
 

@@ -135,6 +135,8 @@ impl Settling<'_> {
         let mut words = Vec::new();
         for container in of_service(containers, service) {
             words.extend(self.docker.last_words(&container.id, LAST_WORDS)?);
+            let check = container.failed_check().into_iter().flat_map(str::lines);
+            words.extend(check.map(|line| format!("healthcheck: {line}")));
         }
         Ok(words)
     }

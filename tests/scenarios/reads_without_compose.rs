@@ -5,7 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use docker_offline_tests::{Engine, Workspace, repository, say};
+use docker_offline_tests::{Engine, Shop, Workspace, repository, say};
 use offline_core::engine::Docker;
 use offline_core::error::Explain as _;
 use offline_core::project::{Project, ProjectOptions, read, read_without_compose};
@@ -174,6 +174,7 @@ fn export_and_diagnose_go_on_without_compose() {
         without.stderr.contains("Compose is not installed"),
         "{without}"
     );
+    let project = Shop::project();
     let all = engine
         .offline(
             project.path(),

@@ -70,13 +70,13 @@ impl<'a> Site<'a> {
         say("the base is edited, and what is built upon it runs as a whole");
         SLOPPY_BASE.make(&self.project);
         let (ran, steps) = self.build(&[]);
+        // The compilers of gateway and crate are not upon it, but gateway copies a file from it.
         let expected = [
             ("base", 1),
             ("fetch", 3),
             ("corpus", 1),
             ("ledger", 3),
-            ("gateway", 2),
-            ("crate", 2),
+            ("gateway", 1),
         ];
         let expected = expected.map(|(service, steps)| (service.to_owned(), steps));
         assert_eq!(steps, Steps::from(expected), "{ran}");

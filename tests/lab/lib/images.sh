@@ -33,8 +33,39 @@ images_ensure() {
     wait $frontend || images_failed frontend
     frontend_push
     discard "$dir"
-    rm -f "$(registry_dir)/multi.version"
+    rm -f "$(registry_dir)"/{multi,compilers}.version
     echo "$IMAGES_VERSION" >"$stamp"
+}
+
+# Compilers as images, which most projects build with; these have Debian's.
+images_compilers_ensure() {
+    local stamp dir
+    stamp=$(registry_dir)/compilers.version
+    [ ! -e "$stamp" ] || return 0
+    say "building images with compilers"
+    dir=$(images_dir)
+    mkdir -p "$dir"/{debian,layers}
+    images_step images_debian_again
+    images_step images_upper golang images_compiler_steps golang-go git
+    images_push library/golang 1-bookworm '{"Cmd": ["bash"], "WorkingDir": "/go"}' debian golang
+    images_step images_upper rust images_compiler_steps cargo-web rustc-web libc6-dev
+    images_push library/rust 1-slim-bookworm '{"Cmd": ["bash"]}' debian rust
+    discard "$dir"
+    touch "$stamp"
+}
+
+# What images_debian has left, from the registry.
+images_debian_again() {
+    local dir config layer
+    dir=$(images_dir)
+    layer=$dir/layers/debian
+    registry_get library/debian manifests/bookworm-slim "$layer.json"
+    config=$(jq -r .config.digest "$layer.json")
+    registry_get library/debian "blobs/$config" "$layer-config.json"
+    jq -r '.layers[0].digest | ltrimstr("sha256:")' "$layer.json" >"$layer.digest"
+    jq -r '.rootfs.diff_ids[0] | ltrimstr("sha256:")' "$layer-config.json" >"$layer.diff"
+    registry_get library/debian "blobs/sha256:$(<"$layer.digest")" "$layer.tar.gz"
+    tar --numeric-owner -C "$dir/debian" -xzf "$layer.tar.gz"
 }
 
 # Real Docker Hub serves an index of platforms under almost every name; pushed
@@ -129,6 +160,8 @@ images_python_steps() {
     rm -f /usr/lib/python3*/EXTERNALLY-MANAGED
 }
 
+images_compiler_steps() { :; }
+
 images_node_steps() {
     printf 'cafile=/etc/ssl/certs/ca-certificates.crt\n' >/etc/npmrc
 }
@@ -185,7 +218,8 @@ images_layer() {
     tar --sort=name --numeric-owner --one-file-system --exclude=./dev/* --exclude=./run/* \
         -C "$2" -cf "$layer.tar" .
     sha256sum "$layer.tar" | cut -d' ' -f1 >"$layer.diff"
-    gzip -nf "$layer.tar"
+    # They go no further than this machine: a third of the time for a tenth more of the size.
+    gzip -1nf "$layer.tar"
     sha256sum "$layer.tar.gz" | cut -d' ' -f1 >"$layer.digest"
 }
 

@@ -21,6 +21,23 @@ services:
         COPY words /
         CMD ["cat", "/both", "/words"]
     image: adds-plain:dev
+  mixed:
+    build: {context: ./mixed, args: {ORIGIN: "${ORIGIN}"}}
+    image: adds-mixed:dev
+"#;
+
+/// Sources of both kinds in one ADD, and archives that are unpacked.
+const MIXED: &str = r#"FROM busybox:1.36
+ARG ORIGIN
+COPY before /srv/
+ADD words local.tar $ORIGIN/two \
+    /srv/mixed/
+RUN mkdir -p /srv/tree/sub && chmod 700 /srv/tree/sub
+ADD --unpack=true $ORIGIN/tree.tar /srv/tree
+# All of it gets this owner, and no other mode.
+ADD --unpack --chown=10:20 --chmod=700 $ORIGIN/theirs.tar local.tar /srv/owned/
+RUN cat /srv/before /srv/mixed/words /srv/tree/f > /srv/seen
+CMD ["sh", "-c", "cd /srv; find . | sort | xargs stat -c '%n %a %u:%g'; cat mixed/two owned/f tree/link seen"]
 "#;
 
 const DOCKERFILE: &str = r#"FROM busybox:1.36 AS tools
@@ -53,8 +70,39 @@ fn project(origin: &Origin) -> Workspace {
             ("app/words", "words 0\n"),
             ("plain/before", "before 0\n"),
             ("plain/words", "words 0\n"),
+            ("mixed/Dockerfile", MIXED),
+            ("mixed/before", "before 0\n"),
+            ("mixed/words", "words 0\n"),
+            ("mixed/local.tar", &archive("local", 0)),
         ],
     )
+}
+
+/// An archive of a folder, a file of this text, and links to it.
+fn archive(text: &str, owner: u64) -> String {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (kind, path, link, mode) in [
+        (tar::EntryType::Directory, "sub/", "", 0o755),
+        (tar::EntryType::Regular, "f", "", 0o4755),
+        (tar::EntryType::Link, "sub/same", "f", 0o4755),
+        (tar::EntryType::Symlink, "link", "sub/same", 0o777),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        let body = if kind.is_file() { text } else { "" };
+        header.set_entry_type(kind);
+        header.set_path(path).unwrap();
+        if !link.is_empty() {
+            header.set_link_name(link).unwrap();
+        }
+        header.set_mode(mode);
+        header.set_uid(owner);
+        header.set_gid(owner);
+        header.set_mtime(1_445_412_480);
+        header.set_size(body.len() as u64);
+        header.set_cksum();
+        archive.append(&header, body.as_bytes()).unwrap();
+    }
+    String::from_utf8(archive.into_inner().unwrap()).unwrap()
 }
 
 /// Every path but one, with a date.
@@ -62,7 +110,11 @@ fn answer(path: &str) -> String {
     if path == "/gone" {
         return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into();
     }
-    let body = format!("answer of {path}\n");
+    let body = match path {
+        "/tree.tar" => archive("tree\n", 0),
+        "/theirs.tar" => archive("theirs\n", 1000),
+        path => format!("answer of {path}\n"),
+    };
     format!(
         "HTTP/1.1 200 OK\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
@@ -106,22 +158,46 @@ fn what_add_fetches_is_carried_and_read_on_site() {
         project.write("app/Dockerfile", before);
     }
 
+    owners_that_no_folder_keeps(&connected, &project);
+
     let carried = Carried::export(&connected, project, &[]);
-    for words in ["Fetched for ADD in app, plain", "fetched by builds"] {
+    for words in ["Fetched for ADD in app, mixed, plain", "fetched by builds"] {
         assert!(carried.told.contains(words), "{}", carried.told);
     }
     connected.compose_up(carried.project.path());
-    let ordinary = contents(&connected, "adds-app:dev");
+    let images = ["adds-app:dev", "adds-mixed:dev"];
+    let ordinary = images.map(|image| contents(&connected, image));
     let words = told(&connected, &carried.project);
+    let mixed = told_by(&connected, &carried.project, images[1]);
+    for words in ["mixed/f 4755 0:0", "owned/f 4755 10:20", "tree/sub 755 0:0"] {
+        assert!(mixed.contains(words), "{words}: {mixed}");
+    }
     assert!(words.contains("got/two 600 0:0 1445412480"), "{words}");
     drop(connected);
     for kind in sites() {
         println!("  {kind}");
-        one_site(&carried, &kind, &ordinary, &words);
+        one_site(&carried, &kind, &ordinary, [&words, &mixed]);
     }
 }
 
-fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
+/// In a folder all files are root's: an archive with others is named, and the service with
+/// it left out.
+fn owners_that_no_folder_keeps(connected: &Engine, project: &Workspace) {
+    say("an archive with owners is left out by its line, and the others are carried");
+    let before = project.edit("mixed/Dockerfile", "--chown=10:20 ", "");
+    let flags = ["export", "--archive", "none", "--no-record"];
+    let alone = connected.offline(project.path(), flags).args(["mixed"]);
+    alone.fails_with(50, &["mixed/Dockerfile:9", "theirs.tar", "owners"]);
+    let beside = connected.offline(project.path(), flags);
+    let beside = beside.args(["mixed", "plain"]).succeeds();
+    for words in ["service mixed is left out", "mixed/Dockerfile:9", "owners"] {
+        assert!(beside.stderr.contains(words), "{words}: {beside}");
+    }
+    assert!(beside.stdout.contains("ADD in plain"), "{beside}");
+    project.write("mixed/Dockerfile", before);
+}
+
+fn one_site(carried: &Carried, kind: &str, ordinary: &[String; 2], words: [&str; 2]) {
     let (site, project) = carried.arrive(kind);
     let folder = project.path();
     let archive = carried.archive().display().to_string();
@@ -130,10 +206,13 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
     let built = site
         .offline(folder, ["build", "--bundle", &archive])
         .succeeds();
-    assert!(built.stdout.contains("ADD lines of app, plain"), "{built}");
+    let copied = "ADD lines of app, mixed, plain";
+    assert!(built.stdout.contains(copied), "{built}");
     assert!(!built.all().contains("Replaying"), "{built}");
-    assert_same("app", &contents(&site, "adds-app:dev"), ordinary);
-    assert_eq!(told(&site, &project), words);
+    assert_same("app", &contents(&site, "adds-app:dev"), &ordinary[0]);
+    assert_same("mixed", &contents(&site, "adds-mixed:dev"), &ordinary[1]);
+    assert_eq!(told(&site, &project), words[0]);
+    assert_eq!(told_by(&site, &project, "adds-mixed:dev"), words[1]);
 
     say("plain Compose, as it is and after an edit behind the ADDs");
     site.compose_up(folder).assert_only_ran(&[]);
@@ -150,6 +229,13 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &str, words: &str) {
         told_by(&site, &project, "adds-plain:dev"),
         "before 1\nanswer of /two\nwords 1\n"
     );
+
+    say("plain Compose, after an edit of what an ADD takes beside a URL");
+    project.write("mixed/words", "words 1\n");
+    site.compose_up(folder)
+        .assert_only_ran(&["cat /srv/before", "mkdir -p /srv/tree"]);
+    let mixed = told_by(&site, &project, "adds-mixed:dev");
+    assert_eq!(mixed, words[1].replace("words 0", "words 1"));
 
     say("an edit before them");
     project.write("app/before", "before 1\n");
@@ -177,7 +263,11 @@ fn edits_of_the_dockerfile(site: &Engine, project: &Workspace) {
     site.offline(folder, ["build", "--stay"]).succeeds();
     project.edit("app/Dockerfile", "mkdir -p /srv", "mkdir -p /srv/more");
     project.write("app/before", "before 2\n");
+    project.edit("mixed/Dockerfile", "cat /srv/before", "cat");
     site.compose_up(folder);
+    let mixed = told_by(site, project, "adds-mixed:dev");
+    assert!(mixed.ends_with("words 1\ntree\n"), "{mixed}");
+    assert!(!mixed.contains("before 0"), "{mixed}");
     let now = contents(site, "adds-app:dev");
     assert!(now.contains("srv/more d"), "{now}");
     assert!(told(site, project).contains("bin/tool-1.2 755 10:20 1445412480"));

@@ -53,7 +53,10 @@ pub fn unpack_folder(archive: impl Read, name: &str, url: &str, own: &Path) -> R
                 make_folder(own, &path).map_err(failed)?;
                 folders.push((path, mode, modified));
             }
-            EntryType::Regular | EntryType::Symlink => {
+            EntryType::Link if !leads_within(&entry, name).map_err(failed)? => {
+                return Err(strange(&path));
+            }
+            EntryType::Regular | EntryType::Symlink | EntryType::Link => {
                 // It does not go through a link that leads out of the folder.
                 if !entry.unpack_in(own).map_err(failed)? {
                     return Err(strange(&path));
@@ -90,6 +93,12 @@ fn is_within(path: &Path, name: &str) -> bool {
     first && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
+/// Whether a hard link is one to a file below the folder of this name.
+fn leads_within<R: Read>(entry: &tar::Entry<'_, R>, name: &str) -> io::Result<bool> {
+    let to = entry.link_name()?;
+    Ok(to.is_some_and(|to| is_within(&to, name)))
+}
+
 /// A folder below `own`, and neither a link to one nor one behind a link.
 fn make_folder(own: &Path, path: &Path) -> io::Result<()> {
     let mut folder = own.to_owned();
@@ -115,6 +124,8 @@ fn finish(path: &Path, mode: u32, modified: u64) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     /// An entry: type, path, what it holds or leads to.
@@ -161,11 +172,14 @@ mod tests {
             (EntryType::Directory, "tree/d/", ""),
             (EntryType::Regular, "tree/d/f", "body"),
             (EntryType::Symlink, "tree/link", "d/f"),
+            (EntryType::Link, "tree/same", "tree/d/f"),
         ];
         let own = place.path().join("own");
         fs::create_dir(&own).unwrap();
         lay_folder(&layout, &carried(&layout, &entries), &own).unwrap();
         assert_eq!(fs::read(own.join("tree/link")).unwrap(), b"body");
+        let inode = |path: &str| fs::metadata(own.join(path)).unwrap().ino();
+        assert_eq!(inode("tree/same"), inode("tree/d/f"));
         for (path, mode) in [("tree", 0o750), ("tree/d", 0o750), ("tree/d/f", 0o640)] {
             let metadata = fs::metadata(own.join(path)).unwrap();
             assert_eq!(metadata.permissions().mode() & 0o7777, mode, "{path}");
@@ -183,7 +197,14 @@ mod tests {
         fs::create_dir(&elsewhere).unwrap();
         let outside = elsewhere.to_str().unwrap();
         let link = (EntryType::Symlink, "tree/d", outside);
-        let cases: [&[Entry<'_>]; 7] = [
+        let through = format!("tree/d/{}", "f");
+        fs::write(elsewhere.join("f"), "theirs").unwrap();
+        let cases: [&[Entry<'_>]; 9] = [
+            &[
+                FOLDER,
+                (EntryType::Link, "tree/f", "tree/../../elsewhere/f"),
+            ],
+            &[FOLDER, link, (EntryType::Link, "tree/f", &through)],
             &[FOLDER, (EntryType::Regular, "other/f", "x")],
             &[FOLDER, (EntryType::Regular, "tree/../f", "x")],
             &[FOLDER, (EntryType::Link, "tree/f", "/etc/passwd")],
@@ -198,6 +219,6 @@ mod tests {
             let file = carried(&layout, entries);
             assert!(lay_folder(&layout, &file, &own).is_err(), "{entries:?}");
         }
-        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
     }
 }

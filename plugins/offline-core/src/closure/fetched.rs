@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use sha2::{Digest as _, Sha256};
 
 use super::stages::Walker;
-use super::{Error, StageClosure};
-use crate::dockerfile::{Copy, Environment, RemoteSource, fetched_names, written_source};
+use super::{CopyStep, Error, StageClosure};
+use crate::dockerfile::{Copy, Environment, RemoteSource, fetched_names, parts, written_source};
 use crate::project::Location;
 
 /// A file or a git repository that an ADD fetches.
@@ -22,6 +22,10 @@ pub struct FetchedSource {
     pub git: bool,
     /// `--keep-git-dir`, for a repository.
     pub keep_git_dir: bool,
+    /// Whether it is an archive that `--unpack` unpacks.
+    pub unpack: bool,
+    /// Whether `--chown` gives what is unpacked another owner.
+    pub chown: bool,
     /// `--checksum`.
     pub checksum: Option<String>,
     /// The service whose build fetches it.
@@ -39,6 +43,20 @@ impl FetchedSource {
     /// Where it lies in the folder that stands for the server.
     pub fn path(&self) -> String {
         format!("{}/{}", self.id, self.name)
+    }
+
+    /// What it is fetched from.
+    pub fn source(&self) -> RemoteSource {
+        if self.git {
+            RemoteSource::Git
+        } else {
+            RemoteSource::Url
+        }
+    }
+
+    /// Whether a bundle holds it as a folder.
+    pub fn is_folder(&self) -> bool {
+        self.git || self.unpack
     }
 
     /// `file:line`.
@@ -93,38 +111,78 @@ impl Walker<'_, '_> {
         let checksum = checksum
             .map(|sum| self.expanded(sum, environment, line))
             .transpose()?;
-        let mut paths = Vec::new();
+        let mut all = Vec::new();
         for ((url, name), written) in sources.iter().zip(names).zip(&add.sources) {
-            let git = RemoteSource::of(url) == Some(RemoteSource::Git);
-            let keep_git_dir = git && add.keep_git_dir;
-            let mut whole = format!("{url}\n{}", checksum.as_deref().unwrap_or_default());
-            if keep_git_dir {
-                whole += "\nkeep-git-dir";
-            }
-            let id = id_of(&whole);
-            let found = FetchedSource {
-                id,
-                url: url.clone(),
-                name,
-                git,
-                keep_git_dir,
-                checksum: checksum.clone(),
-                service: self.service.to_owned(),
-                file: self.source.path.clone(),
-                line: self.source.location(line).line,
-                written: written_source(add, written),
-            };
-            paths.push(found.path());
-            let remote = if git {
-                RemoteSource::Git
-            } else {
-                RemoteSource::Url
-            };
-            stage.remote_adds.push((line, remote));
-            self.needs.fetched(found);
+            all.push(name.map(|name| {
+                let checksum = checksum.clone();
+                FetchedSource {
+                    service: self.service.to_owned(),
+                    file: self.source.path.clone(),
+                    line: self.source.location(line).line,
+                    written: written_source(add, written),
+                    ..FetchedSource::of(add, url, name, checksum)
+                }
+            }));
         }
+        let path = |one: &Option<FetchedSource>| one.as_ref().map(FetchedSource::path);
+        let paths: Vec<Option<String>> = all.iter().map(path).collect();
+        let (text, file) = (&self.source.text, &self.source.dockerfile);
+        let Some(parts) = parts(text, file, line, add, &paths) else {
+            return Ok(false);
+        };
+        for (line, range) in parts {
+            let own = &all[range.clone()];
+            let remote = own.iter().flatten().map(FetchedSource::source);
+            stage
+                .remote_adds
+                .extend(remote.map(|remote| (line, remote)));
+            if own.iter().all(Option::is_none) {
+                stage
+                    .copies
+                    .push(CopyStep::new(line, add, sources[range].to_vec()));
+            }
+        }
+        all.into_iter()
+            .flatten()
+            .for_each(|one| self.needs.fetched(one));
         self.carried_adds.insert(line, paths);
         Ok(true)
+    }
+}
+
+impl FetchedSource {
+    /// What an ADD fetches from an address, with its ARGs expanded; whose it is, is still
+    /// to be said.
+    fn of(add: &Copy, url: &str, name: String, checksum: Option<String>) -> Self {
+        let git = RemoteSource::of(url) == Some(RemoteSource::Git);
+        let keep_git_dir = git && add.keep_git_dir;
+        let unpack = !git && add.unpack;
+        let chown = unpack && add.chown.is_some();
+        let mut whole = format!("{url}\n{}", checksum.as_deref().unwrap_or_default());
+        for (is_so, flag) in [
+            (keep_git_dir, "keep-git-dir"),
+            (unpack, "unpack"),
+            (chown, "chown"),
+        ] {
+            if is_so {
+                whole += "\n";
+                whole += flag;
+            }
+        }
+        Self {
+            id: id_of(&whole),
+            url: url.to_owned(),
+            name,
+            git,
+            keep_git_dir,
+            unpack,
+            chown,
+            checksum,
+            service: String::new(),
+            file: PathBuf::new(),
+            line: None,
+            written: String::new(),
+        }
     }
 }
 
@@ -134,18 +192,7 @@ mod tests {
 
     #[test]
     fn no_credentials_are_shown() {
-        let of = |url: &str| FetchedSource {
-            id: String::new(),
-            url: url.into(),
-            name: String::new(),
-            git: false,
-            keep_git_dir: false,
-            checksum: None,
-            service: String::new(),
-            file: PathBuf::new(),
-            line: None,
-            written: String::new(),
-        };
+        let of = |url: &str| FetchedSource::of(&Copy::default(), url, String::new(), None);
         assert_eq!(of("https://u:p@x.org/a@b").shown(), "https://x.org/a@b");
         assert_eq!(of("https://x.org/a@b").shown(), "https://x.org/a@b");
     }

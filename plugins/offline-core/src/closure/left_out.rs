@@ -16,6 +16,12 @@ impl Closure {
                 .entry(one.service.clone())
                 .or_insert_with(|| reason(one));
         }
+        self.add_built_upon(&mut found);
+        found
+    }
+
+    /// Adds the services that are built upon some that cannot be built.
+    pub fn add_built_upon(&self, found: &mut BTreeMap<String, String>) {
         loop {
             let next = self.services.iter().find_map(|service| {
                 let stages = service.build.iter().flat_map(|b| &b.stages);
@@ -26,7 +32,7 @@ impl Closure {
             });
             match next {
                 Some((name, reason)) => found.insert(name, reason),
-                None => return found,
+                None => return,
             };
         }
     }

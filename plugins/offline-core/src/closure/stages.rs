@@ -10,7 +10,7 @@ use super::siblings::Siblings;
 use super::source::Source;
 use super::stage_graph::{From, StageGraph};
 use super::{Error, Role, StageBase, StageClosure};
-use crate::dockerfile::{BuildArgs, Environment, Instruction, InstructionKind, expand};
+use crate::dockerfile::{BuildArgs, Environment, Instruction, InstructionKind, Sources, expand};
 
 /// Walks one build.
 pub(super) struct Walker<'a, 'n> {
@@ -25,7 +25,7 @@ pub(super) struct Walker<'a, 'n> {
     pub(super) triggers_of: &'a dyn Fn(&str) -> Result<Vec<Instruction>, Error>,
     pub(super) needs: &'n mut Needs,
     /// The lines of ADDs that are read from what was fetched, with the files there.
-    pub(super) carried_adds: BTreeMap<u32, Vec<String>>,
+    pub(super) carried_adds: BTreeMap<u32, Sources>,
 }
 
 impl Walker<'_, '_> {

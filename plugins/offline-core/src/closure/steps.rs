@@ -102,12 +102,7 @@ impl Walker<'_, '_> {
             }
         }
         if !sources.is_empty() {
-            let filtered = copy.flags.iter().any(|f| f == "exclude" || f == "parents");
-            stage.copies.push(CopyStep {
-                line,
-                by_pattern: filtered || sources.iter().any(|source| has_wildcard(source)),
-                sources,
-            });
+            stage.copies.push(CopyStep::new(line, copy, sources));
         }
         Ok(())
     }
@@ -124,6 +119,18 @@ impl Walker<'_, '_> {
         }
         stage.depends_on.push(on);
         Ok(())
+    }
+}
+
+impl CopyStep {
+    /// The step of a COPY or an ADD, or of a part of it, with its ARGs expanded.
+    pub(super) fn new(line: u32, copy: &Copy, sources: Vec<String>) -> Self {
+        let filtered = copy.flags.iter().any(|f| f == "exclude" || f == "parents");
+        Self {
+            line,
+            by_pattern: filtered || sources.iter().any(|source| has_wildcard(source)),
+            sources,
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 //! ADD of a URL or a git repository, read from what a bundle carries.
 //!
 //! `COPY --from` of a named context gives the layer that ADD gives: a file of the URL's
-//! name that is not unpacked (`dispatchCopy` in BuildKit's
-//! `frontend/dockerfile/dockerfile2llb/convert.go`; mode and date are the file's own), or
-//! the files of a repository, which both lay into the destination.
+//! name (`dispatchCopy` in BuildKit's `frontend/dockerfile/dockerfile2llb/convert.go`; mode
+//! and date are the file's own), the files of an archive that `--unpack` unpacks, or those
+//! of a repository, which all are laid into the destination.
+//!
+//! ADD copies its sources one after the other, so that those from the build context and
+//! those that were fetched may be two instructions, as long as there are lines for both.
 
+use super::added_lines::{last_line, places};
 use super::{Copy, Dockerfile, InstructionKind, RemoteSource};
 
 /// The named context that holds what was fetched.
@@ -23,37 +27,94 @@ const KEPT: [&str; 6] = [
 /// The folder that the files of a git repository are carried in.
 pub const GIT_TREE: &str = "tree";
 
-/// The names that BuildKit gives the files which an ADD fetches, for its sources with
-/// ARGs expanded, and [`GIT_TREE`] for a repository; `None` where no COPY does the same: other sources beside them, a file
-/// that is to be unpacked, a name that COPY would take for a pattern.
-pub fn fetched_names(add: &Copy, sources: &[String]) -> Option<Vec<String>> {
-    if !is_like_copy(add) {
+/// The folder that the files of an archive are carried in which `--unpack` unpacks.
+pub const UNPACKED_TREE: &str = "unpacked";
+
+/// Where the copy of a Dockerfile has the sources of an ADD from: the path of what was
+/// fetched, or nothing for one from the build context.
+pub type Sources = Vec<Option<String>>;
+
+/// A part of an ADD: the line of the copy that it is written into, and which of the
+/// sources are its own.
+pub type Part = (u32, std::ops::Range<usize>);
+
+/// The names under which a bundle carries what an ADD fetches, for its sources with ARGs
+/// expanded: that which BuildKit gives a file, [`GIT_TREE`] for a repository,
+/// [`UNPACKED_TREE`] for an archive; nothing for a source from the build context.
+///
+/// `None` where all come from there, and where no COPY does the same: a heredoc beside
+/// them, a flag that COPY has not, a name that COPY would take for a pattern.
+pub fn fetched_names(add: &Copy, sources: &[String]) -> Option<Vec<Option<String>>> {
+    if !is_like_copy(add) || sources.iter().all(|s| RemoteSource::of(s).is_none()) {
         return None;
     }
-    sources.iter().map(|source| file_name(source)).collect()
+    let name = |source: &String| match RemoteSource::of(source) {
+        None => Some(None),
+        Some(RemoteSource::Git) => Some(Some(GIT_TREE.into())),
+        Some(RemoteSource::Url) if add.unpack => Some(Some(UNPACKED_TREE.into())),
+        Some(RemoteSource::Url) => file_name(source).map(Some),
+    };
+    sources.iter().map(name).collect()
 }
 
 /// Whether COPY does the same with what an ADD fetches.
 pub fn is_like_copy(add: &Copy) -> bool {
     let alone = !add.sources.is_empty() && add.heredocs.is_empty();
-    alone && !add.unpack && add.flags.iter().all(|flag| KEPT.contains(&flag.as_str()))
+    alone && add.flags.iter().all(|flag| KEPT.contains(&flag.as_str()))
 }
 
 /// What tells a source of an ADD from others before its ARGs are expanded.
 pub fn written_source(add: &Copy, source: &str) -> String {
+    let mut text = String::new();
     if add.keep_git_dir {
-        format!("--keep-git-dir {source}")
-    } else {
-        source.to_owned()
+        text += "--keep-git-dir ";
+    }
+    if add.unpack {
+        text += "--unpack ";
+        text += if add.chown.is_some() { "--chown " } else { "" };
+    }
+    text + source
+}
+
+/// The parts of an ADD in the order of its sources, each on a line of its own; `None`
+/// where there are not as many lines.
+pub fn parts(
+    text: &str,
+    dockerfile: &Dockerfile,
+    line: u32,
+    add: &Copy,
+    sources: &[Option<String>],
+) -> Option<Vec<Part>> {
+    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        match ranges.last_mut() {
+            Some(last) if kind(add, sources[last.start].as_ref()) == kind(add, source.as_ref()) => {
+                last.end = number + 1;
+            }
+            _ => ranges.push(number..number + 1),
+        }
+    }
+    let lines = places(text, dockerfile, line, ranges.len())?;
+    Some(lines.into_iter().zip(ranges).collect())
+}
+
+/// What cannot stand in one instruction with others: `--chmod` counts for nothing where
+/// an archive is unpacked.
+fn kind(add: &Copy, source: Option<&String>) -> u8 {
+    match source {
+        None => 0,
+        Some(path) if is_unpacked(add, path) => 1,
+        Some(_) => 2,
     }
 }
 
-/// `path.Base` of the URL's path, its escapes undone.
-fn file_name(url: &str) -> Option<String> {
-    match RemoteSource::of(url)? {
-        RemoteSource::Git => return Some(GIT_TREE.into()),
-        RemoteSource::Url => {}
-    }
+fn is_unpacked(add: &Copy, path: &str) -> bool {
+    add.unpack && path.rsplit('/').next() == Some(UNPACKED_TREE)
+}
+
+/// The name that `BuildKit` gives a file of this URL: `path.Base` of its path, the escapes
+/// undone; `None` for one that COPY would take for a pattern.
+pub fn file_name(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     let rest = rest.split(['?', '#']).next()?;
     let path = rest.split_once('/').map_or("", |(_, path)| path);
@@ -79,12 +140,12 @@ fn unescaped(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The same text with some ADDs read from [`FETCHED_CONTEXT`]; `paths` gives the files
-/// there for the line of an ADD. Every line keeps its number.
+/// The same text with some ADDs read from [`FETCHED_CONTEXT`]; `sources` says for the line
+/// of an ADD what is there. Every line keeps its number.
 pub fn with_carried_adds(
     text: &str,
     dockerfile: &Dockerfile,
-    paths: impl Fn(u32, &Copy) -> Option<Vec<String>>,
+    sources: impl Fn(u32, &Copy) -> Option<Sources>,
 ) -> String {
     let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
     let stages = dockerfile.stages.iter();
@@ -92,43 +153,57 @@ pub fn with_carried_adds(
         let InstructionKind::Add(add) = &instruction.kind else {
             continue;
         };
-        let Some(paths) = paths(instruction.line, add) else {
+        let line = instruction.line;
+        let Some(sources) = sources(line, add) else {
             continue;
         };
-        let first = (instruction.line as usize).saturating_sub(1);
+        let Some(parts) = parts(text, dockerfile, line, add, &sources) else {
+            continue;
+        };
+        let first = index(line);
         let last = last_line(&lines, first, dockerfile.escape);
         for line in lines.iter_mut().take(last + 1).skip(first) {
             line.clear();
         }
-        if let Some(line) = lines.get_mut(first) {
-            *line = copy_of(add, paths);
+        for (line, range) in parts {
+            while lines.len() <= index(line) {
+                lines.push(String::new());
+            }
+            lines[index(line)] = part(add, range.clone(), &sources[range]);
         }
     }
     lines.join("\n")
 }
 
-fn last_line(lines: &[String], first: usize, escape: char) -> usize {
-    let goes_on = |number: &usize| {
-        let line = lines[*number].trim();
-        let passed_over = *number > first && (line.is_empty() || line.starts_with('#'));
-        passed_over || line.ends_with(escape)
-    };
-    let last = lines.len().saturating_sub(1);
-    (first..last).find(|n| !goes_on(n)).unwrap_or(last)
+fn index(line: u32) -> usize {
+    (line as usize).saturating_sub(1)
 }
 
-fn copy_of(add: &Copy, mut words: Vec<String>) -> String {
-    let mut text = format!("COPY --from={FETCHED_CONTEXT}");
+/// A part of an ADD, as it is written.
+fn part(add: &Copy, range: std::ops::Range<usize>, sources: &[Option<String>]) -> String {
+    let fetched: Option<Vec<String>> = sources.iter().cloned().collect();
+    let is_local = fetched.is_none();
+    let unpacked = sources.iter().flatten().any(|path| is_unpacked(add, path));
+    let mut text = if is_local {
+        "ADD".to_owned()
+    } else {
+        format!("COPY --from={FETCHED_CONTEXT}")
+    };
     if add.link {
         text += " --link";
     }
-    for (flag, value) in [("chown", &add.chown), ("chmod", &add.chmod)] {
+    if is_local && add.flags.iter().any(|flag| flag == "unpack") {
+        text += &format!(" --unpack={}", add.unpack);
+    }
+    let chmod = add.chmod.as_ref().filter(|_| !unpacked);
+    for (flag, value) in [("chown", add.chown.as_ref()), ("chmod", chmod)] {
         if let Some(value) = value {
             text += &format!(" --{flag}={value}");
         }
     }
+    let mut words = fetched.unwrap_or_else(|| add.sources[range].to_vec());
     words.push(add.destination.clone());
-    if add.destination.contains(char::is_whitespace) {
+    if words.iter().any(|word| word.contains(char::is_whitespace)) {
         return format!("{text} {}", serde_json::json!(words));
     }
     format!("{text} {}", words.join(" "))
@@ -151,8 +226,6 @@ mod tests {
             ("https://x.org/a%20b", None),
             ("https://x.org/a*", None),
             ("https://x.org/..", None),
-            ("https://x.org/a.git", Some("tree")),
-            ("git@x.org:a/b.git#v1:sub", Some("tree")),
             ("a.tar", None),
         ] {
             assert_eq!(file_name(url).as_deref(), name, "{url}");
@@ -174,10 +247,13 @@ mod tests {
             ),
             ("ADD https://x.org/a.git https://x.org/b /a/", true),
             ("ADD --exclude=x https://x.org/a.git /a", false),
-            ("ADD --unpack=true https://x.org/a.tar /a", false),
-            ("ADD --unpack https://x.org/a.tar /a", false),
+            ("ADD --unpack=true https://x.org/a.tar /a", true),
+            ("ADD --unpack https://x.org/a* /a", true),
             ("ADD --unpack=false https://x.org/a.tar /a", true),
-            ("ADD https://x.org/a b /a/", false),
+            ("ADD https://x.org/a* /a", false),
+            ("ADD https://x.org/a b /a/", true),
+            ("ADD --exclude=x https://x.org/a b /a/", false),
+            ("ADD a b /a/", false),
         ] {
             let file = parse(&format!("FROM a\n{line}\n"), Path::new("D")).unwrap();
             let InstructionKind::Add(add) = &file.stages[0].instructions[0].kind else {
@@ -193,11 +269,86 @@ mod tests {
         let text = "FROM a\r\nADD --chown=u \\\n # why\n --chmod=755 \\\n\n https://x.org/a \\\n  /a\nRUN b\nADD [\"https://x.org/c\", \"/c d\"]\nADD https://x.org/e /e";
         let file = parse(text, Path::new("D")).unwrap();
         let found = with_carried_adds(text, &file, |line, _| {
-            (line != 10).then(|| vec![format!("id/{line}")])
+            (line != 10).then(|| vec![Some(format!("id/{line}"))])
         });
         assert_eq!(
             found,
             "FROM a\r\nCOPY --from=docker-offline-fetched --chown=u --chmod=755 id/2 /a\n\n\n\n\n\nRUN b\nCOPY --from=docker-offline-fetched [\"id/9\",\"/c d\"]\nADD https://x.org/e /e"
         );
+    }
+
+    /// Of a Dockerfile whose sources `u...` are URLs of which the bundle holds a file.
+    fn copied(text: &str) -> String {
+        let file = parse(text, Path::new("D")).unwrap();
+        with_carried_adds(text, &file, |_, add| {
+            let path = |source: &String| {
+                let name = if add.unpack { UNPACKED_TREE } else { source };
+                source.starts_with('u').then(|| format!("id/{name}"))
+            };
+            Some(add.sources.iter().map(path).collect())
+        })
+    }
+
+    #[test]
+    fn sources_from_two_places_are_two_instructions() {
+        for (adds, expected) in [
+            // In its own lines, in those after it, at the end, and in those before it.
+            (
+                "ADD a \\\n u1 /d/\nRUN x",
+                "ADD a /d/\nCOPY --from=docker-offline-fetched id/u1 /d/\nRUN x",
+            ),
+            (
+                "ADD --chown=1 u1 u2 a b /d/\n\n# c\nRUN x",
+                "COPY --from=docker-offline-fetched --chown=1 id/u1 id/u2 /d/\nADD --chown=1 a b /d/\n# c\nRUN x",
+            ),
+            (
+                "ADD a u1 b /d/",
+                "ADD a /d/\nCOPY --from=docker-offline-fetched id/u1 /d/\nADD b /d/",
+            ),
+            (
+                "RUN y\n# why\nADD a u1 /d/\nRUN x",
+                "RUN y\nADD a /d/\nCOPY --from=docker-offline-fetched id/u1 /d/\nRUN x",
+            ),
+            // A line that another ADD may need, and none at all.
+            (
+                "ADD c u1 /d/\n\nADD a u1 /d/\nRUN x",
+                "ADD c /d/\nCOPY --from=docker-offline-fetched id/u1 /d/\nADD a u1 /d/\nRUN x",
+            ),
+            ("RUN y\nADD a u1 /d/\nRUN x", ""),
+            (
+                "ADD [\"a b\", \"u1\", \"/d/\"]\n",
+                "ADD [\"a b\",\"/d/\"]\nCOPY --from=docker-offline-fetched id/u1 /d/",
+            ),
+        ] {
+            let text = format!("FROM a\n{adds}");
+            let expected = match expected {
+                "" => text.clone(),
+                expected => format!("FROM a\n{expected}"),
+            };
+            assert_eq!(copied(&text), expected, "{adds}");
+        }
+    }
+
+    #[test]
+    fn what_is_unpacked_keeps_its_modes() {
+        for (add, expected) in [
+            (
+                "ADD --unpack --chmod=700 --chown=1 u1 u2 /d",
+                "COPY --from=docker-offline-fetched --chown=1 id/unpacked id/unpacked /d",
+            ),
+            (
+                "ADD --unpack=true --chmod=700 a u1 /d/",
+                "ADD --unpack=true --chmod=700 a /d/\nCOPY --from=docker-offline-fetched id/unpacked /d/",
+            ),
+            (
+                "ADD --unpack=false --link --chmod=700 a u1 /d/",
+                "ADD --link --unpack=false --chmod=700 a /d/\nCOPY --from=docker-offline-fetched --link --chmod=700 id/u1 /d/",
+            ),
+        ] {
+            assert_eq!(
+                copied(&format!("FROM a\n{add}")),
+                format!("FROM a\n{expected}")
+            );
+        }
     }
 }

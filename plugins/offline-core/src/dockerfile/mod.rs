@@ -4,6 +4,7 @@
 //! ARG expansion and mount options follow BuildKit's own sources
 //! (`frontend/dockerfile/{parser,shell,instructions}`).
 
+mod added_lines;
 mod beyond;
 mod carried_adds;
 mod directives;
@@ -23,7 +24,8 @@ mod tests;
 mod words;
 
 pub use carried_adds::{
-    FETCHED_CONTEXT, GIT_TREE, fetched_names, is_like_copy, with_carried_adds, written_source,
+    FETCHED_CONTEXT, GIT_TREE, Part, Sources, UNPACKED_TREE, fetched_names, file_name,
+    is_like_copy, parts, with_carried_adds, written_source,
 };
 pub use error::Error;
 pub use expand::expand;

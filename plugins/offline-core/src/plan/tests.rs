@@ -26,6 +26,8 @@ fn closure() -> Closure {
             name: "z.tgz".into(),
             git: false,
             keep_git_dir: false,
+            unpack: false,
+            chown: false,
             checksum: None,
             service: "web".into(),
             file: "/p/Dockerfile".into(),

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::replay::cleaner_of;
 use crate::dockerfile::{
-    Copy, is_like_copy, parse, with_carried_adds, with_named_stages, written_source,
+    Copy, RemoteSource, Sources, is_like_copy, parse, with_carried_adds, with_named_stages,
+    written_source,
 };
 use crate::network::{
     Caches, Cleaner, Rewritten, Variables, first_network_steps, rewrite_and_clean,
@@ -85,14 +86,7 @@ pub(super) fn rewritten(
     cleaner: Option<&Cleaner>,
 ) -> Option<Rewritten> {
     let file = parse(text, Path::new("Dockerfile")).ok()?;
-    let held = |_: u32, add: &Copy| -> Option<Vec<String>> {
-        if !is_like_copy(add) {
-            return None;
-        }
-        let paths = add.sources.iter();
-        let paths = paths.map(|source| fetched.get(&written_source(add, source)));
-        paths.map(Option::<&String>::cloned).collect()
-    };
+    let held = |_: u32, add: &Copy| carried_sources(add, fetched);
     let text = &with_carried_adds(text, &file, held);
     let file = parse(text, Path::new("Dockerfile")).ok()?;
     let (named, _) = with_named_stages(text, &file);
@@ -102,6 +96,21 @@ pub(super) fn rewritten(
     Some(rewrite_and_clean(
         &named, &file, &from, variables, caches, cleaner,
     ))
+}
+
+/// Where the sources of an ADD are that the bundle holds, as far as it holds all that is
+/// fetched: a variable may be an address.
+fn carried_sources(add: &Copy, fetched: &BTreeMap<String, String>) -> Option<Sources> {
+    if !is_like_copy(add) {
+        return None;
+    }
+    let sources = add.sources.iter().map(|source| {
+        let held = fetched.get(&written_source(add, source));
+        let is_local = !source.starts_with('$') && RemoteSource::of(source).is_none();
+        (held.is_some() || is_local).then(|| held.cloned())
+    });
+    let sources: Sources = sources.collect::<Option<_>>()?;
+    sources.iter().any(Option::is_some).then_some(sources)
 }
 
 /// A file as it was seen.
@@ -209,7 +218,7 @@ mod tests {
         let mut follower = Follower::new(&watched, &state);
         let copy = state.join("dockerfiles/0/Dockerfile");
         let file = watched.join("0/Dockerfile");
-        let adds = "ARG V\nADD https://x.org/$V /v\nADD https://x.org/new /n\n";
+        let adds = "ARG V\nADD https://x.org/$V /v\nADD https://x.org/new /n\nADD a https://x.org/$V /\n\nADD $V https://x.org/$V /\n\n";
         std::fs::write(&file, format!("FROM a\n{adds}RUN pip install x\n")).unwrap();
         follower.look(&|path, error| panic!("{}: {error}", path.display()));
         let first = std::fs::read_to_string(&copy).unwrap();
@@ -218,6 +227,8 @@ mod tests {
             first.contains("=docker-offline-fetched 1a/v2 /v\nADD https"),
             "{first}"
         );
+        let beside = "ADD a /\nCOPY --from=docker-offline-fetched 1a/v2 /\nADD $V https";
+        assert!(first.contains(beside), "{first}");
         std::fs::write(
             &file,
             "FROM a\nRUN mkdir /x\nRUN pip install longer\nRUN env > /x\n",

@@ -12,8 +12,8 @@ pub(super) static RULE: Rule = Rule {
         "没有构建从外部获取上下文、ADD 的文件或命名上下文，离线包携带的除外。",
     ),
     why: Text::fixed(
-        "BuildKit asks the server of an https or git source in every build, cached or not, so that no cache can hold it. What ADD fetches over https or from a git repository the bundle carries by itself, as it does git contexts; a context that is a URL and ADD --unpack it does not.",
-        "对 https 或 git 来源，无论是否有缓存，BuildKit 每次构建都会访问服务器，因此缓存无法代替它。ADD 通过 https 或从 git 仓库获取的内容，以及 git 上下文由离线包携带；URL 上下文和 ADD --unpack 则不能。",
+        "BuildKit asks the server of an https or git source in every build, cached or not, so that no cache can hold it. What ADD fetches over https or from a git repository the bundle carries by itself, as it does git contexts; a context that is a URL it does not.",
+        "对 https 或 git 来源，无论是否有缓存，BuildKit 每次构建都会访问服务器，因此缓存无法代替它。ADD 通过 https 或从 git 仓库获取的内容，以及 git 上下文由离线包携带；URL 上下文则不能。",
     ),
     remedy: Text::fixed(
         "Put the file or the clone into the build context and COPY it.",

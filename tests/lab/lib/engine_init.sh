@@ -48,7 +48,9 @@ disk_image() {
     echo "$image: cannot be mounted again" >&2
     exit 1
 }
-mount_image() { mount -o loop,noatime,nodiscard "$1" "$root$engine/data"; }
+# Nothing of an engine has to outlive a power cut of the machine, so none of its syncs waits
+# for the machine's disk.
+mount_image() { mount -o loop,noatime,nodiscard,barrier=0 "$1" "$root$engine/data"; }
 if [ -n "${LAB_DATA_SIZE:-}" ]; then
     # A small disk, to be filled; what is on it ends with the engine.
     mount -t tmpfs -o "size=$LAB_DATA_SIZE" tmpfs "$root$engine/data"

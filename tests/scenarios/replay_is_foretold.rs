@@ -58,7 +58,7 @@ fn expected(states: &[(u64, &str)]) -> Vec<(u64, String)> {
 
 /// All that a dry run could change.
 fn everything(site: &Engine, project: &Workspace) -> String {
-    let script = "docker image ls --all --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}'; docker ps --all --quiet --no-trunc; docker volume ls; docker network ls; docker builder du | tail -n 1";
+    let script = "docker image ls --all --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | sort; docker ps --all --quiet --no-trunc; docker volume ls; docker network ls; docker builder du | tail -n 1";
     format!("{}{}", site.shell(script).stdout, project.listing(&[]))
 }
 

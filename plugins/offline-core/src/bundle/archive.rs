@@ -7,7 +7,7 @@ use super::compression::{Compression, Encoder};
 use super::parts::{Output, Parts, Written};
 use super::{Error, NETWORK_ARTIFACT, NETWORK_BODY, RECORD_FILE, Record, archive_reader, sums};
 use crate::event::{Reporter, Task, Work};
-use crate::layout::{Digest, Layout, media_type, read_bounded};
+use crate::layout::{Digest, Layout, Manifest, media_type, read_bounded};
 
 /// The documents at the root of a bundle, in the order of the archive.
 pub(super) const DOCUMENTS: [&str; 4] = [RECORD_FILE, "index.json", "manifest.json", "oci-layout"];
@@ -131,6 +131,11 @@ fn archive_order(layout: &Layout, record: &Record) -> Result<Vec<(Digest, u64)>,
         let layers = layout.read_artifact(&network.manifest.digest, NETWORK_ARTIFACT)?;
         let lists = layers.iter().filter(|l| l.media_type != NETWORK_BODY);
         first.extend(lists.map(|l| l.digest));
+    }
+    // Whoever wants the sources alone need not read the images.
+    for one in record.carried.iter().filter(|one| one.comes_ahead()) {
+        let artifact: Manifest = layout.read_json_blob(&one.root.digest)?;
+        first.extend(artifact.layers.iter().map(|layer| layer.digest));
     }
     let mut seen = BTreeSet::new();
     first

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::archive_reader::cut;
 use super::{Error, Record};
-use crate::layout::{self, Digest, Hashed, Layout};
+use crate::layout::{self, Descriptor, Digest, Hashed, Layout, Manifest};
 
 /// A blob in an archive, as it comes.
 pub(super) struct Coming<'a> {
@@ -30,6 +30,11 @@ pub(super) trait Blobs {
 
     /// A manifest or index that is there.
     fn document(&mut self, digest: &Digest) -> Result<Vec<u8>, Error>;
+
+    /// Whether nothing that is still to come is wanted.
+    fn has_all(&self) -> bool {
+        false
+    }
 }
 
 impl Blobs for &Layout {
@@ -134,6 +139,55 @@ impl Blobs for Telling<'_> {
 
     fn document(&mut self, digest: &Digest) -> Result<Vec<u8>, Error> {
         self.layout.document(digest)
+    }
+}
+
+/// Keeps artifacts with their layers and passes over the rest.
+pub(super) struct Chosen<'a> {
+    layout: &'a Layout,
+    /// Those that have not come yet.
+    wanted: HashSet<Digest>,
+    passed: HashSet<Digest>,
+}
+
+impl<'a> Chosen<'a> {
+    pub(super) fn new(layout: &'a Layout, artifacts: &[Descriptor]) -> Self {
+        Self {
+            layout,
+            wanted: artifacts.iter().map(|root| root.digest).collect(),
+            passed: HashSet::new(),
+        }
+    }
+}
+
+impl Blobs for Chosen<'_> {
+    fn has(&self, digest: &Digest, size: u64) -> bool {
+        self.passed.contains(digest) || self.layout.has(digest, size)
+    }
+
+    fn take(&mut self, coming: &Coming<'_>, bytes: &mut dyn Read) -> Result<(), Error> {
+        let wanted = self.wanted.remove(&coming.digest);
+        if !wanted && !coming.is_document {
+            self.passed.insert(coming.digest);
+            return Ok(());
+        }
+        self.layout.take(coming, bytes)?;
+        if wanted && coming.is_document {
+            let artifact: Manifest = self.layout.read_json_blob(&coming.digest)?;
+            let layers = artifact.layers.into_iter();
+            let mut layers: HashSet<Digest> = layers.map(|layer| layer.digest).collect();
+            layers.retain(|layer| !self.layout.has_blob(layer, None));
+            self.wanted.extend(layers);
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        self.layout.document(digest)
+    }
+
+    fn has_all(&self) -> bool {
+        self.wanted.is_empty()
     }
 }
 

@@ -28,6 +28,17 @@ pub struct Carried {
     pub detail: serde_json::Value,
 }
 
+/// What is taken out of a bundle before the rest is unpacked, by `install.sh`: it lies at
+/// the front of the archive.
+const AHEAD: [&str; 2] = ["source", "tools"];
+
+impl Carried {
+    /// Whether it is taken out before the rest.
+    pub(super) fn comes_ahead(&self) -> bool {
+        AHEAD.contains(&self.kind.as_str())
+    }
+}
+
 impl Record {
     /// Adds what is carried to the list, and to what is kept and verified.
     pub fn carry(&mut self, all: Vec<Carried>) {

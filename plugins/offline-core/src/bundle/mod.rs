@@ -58,7 +58,7 @@ pub(crate) use site::{
     stale_copies,
 };
 pub use sums::{SUMS_FILE, write_sums};
-pub use unpack::{Unpacked, unpack, unpack_documents, unpack_held};
+pub use unpack::{Unpacked, unpack, unpack_artifacts, unpack_documents, unpack_held};
 pub use verified::{Proof, is_marked as is_verified, verify_archive, verify_bundle};
 pub use wanted::{
     OmittedFile, WANTED_FILE_LIMIT, WANTED_FORMAT, WANTED_LIMIT, Wanted, WantedBundle,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::archive::DOCUMENTS;
 use super::archive_reader::{Reader, whole_document};
-use super::blobs::{Blobs, Coming, Looking, Telling};
+use super::blobs::{Blobs, Chosen, Coming, Looking, Telling};
 use super::parts::Parts;
 use super::{Error, Holding, RECORD_FILE, Record, archive_bytes, verified};
 use serde::de::DeserializeOwned;
@@ -100,6 +100,37 @@ pub fn unpack_documents(
     Ok(())
 }
 
+/// Unpacks of an archive these artifacts with what they consist of, verified, into a folder
+/// that is no bundle; the rest of the archive is not read to its end.
+pub fn unpack_artifacts(
+    archive: &Path,
+    folder: &Path,
+    artifacts: &[layout::Descriptor],
+    reporter: &dyn Reporter,
+) -> Result<Layout, Error> {
+    let name = archive.file_name().unwrap_or_default().to_string_lossy();
+    let work = Work::Unpack {
+        archive: name.into_owned(),
+    };
+    let (record, _) = Reader::open(archive, None)?.record()?;
+    let task = Task::start(reporter, work, None);
+    let layout = Layout::create(folder)?;
+    let blobs = Box::new(Chosen::new(&layout, artifacts));
+    let mut state = State::new(archive, blobs, &record);
+    Reader::open(archive, Some(&task))?.each(&mut |name, size, entry| {
+        state.take(name, size, entry)?;
+        Ok(!state.blobs.has_all())
+    })?;
+    if !state.blobs.has_all() {
+        return Err(Error::Truncated {
+            path: archive.to_owned(),
+            at: None,
+        });
+    }
+    drop(state);
+    Ok(layout)
+}
+
 fn unpack_into(
     archive: &Path,
     folder: &Path,
@@ -143,18 +174,7 @@ fn read_all<'a>(
     record: &'a Record,
     task: Option<&Task<'_>>,
 ) -> Result<State<'a>, Error> {
-    let mut state = State {
-        archive,
-        blobs,
-        record,
-        documents: BTreeMap::new(),
-        expected: record
-            .extra_roots()
-            .iter()
-            .map(|d| (d.digest, Expected::root(d)))
-            .collect(),
-        unpacked: Unpacked::default(),
-    };
+    let mut state = State::new(archive, blobs, record);
     let mut reader = Reader::open(archive, task)?;
     reader.each(&mut |name, size, entry| {
         state.take(name, size, entry)?;
@@ -208,6 +228,20 @@ pub(super) struct State<'a> {
     /// Every blob that something read so far names.
     expected: HashMap<Digest, Expected>,
     unpacked: Unpacked,
+}
+
+impl<'a> State<'a> {
+    fn new(archive: &'a Path, blobs: Box<dyn Blobs + 'a>, record: &'a Record) -> Self {
+        let roots = record.extra_roots().iter();
+        Self {
+            archive,
+            blobs,
+            record,
+            documents: BTreeMap::new(),
+            expected: roots.map(|d| (d.digest, Expected::root(d))).collect(),
+            unpacked: Unpacked::default(),
+        }
+    }
 }
 
 impl State<'_> {

@@ -2,7 +2,8 @@
 //! long as nothing differs.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::tree::{self, Choice};
@@ -71,7 +72,7 @@ impl Placing<'_> {
     }
 
     /// Where nothing is: all of it beside the target, which is then there at once.
-    fn anew(&self, root: bool, progress: Progress<'_>) -> Result<(), Failure> {
+    pub(super) fn anew(&self, root: bool, progress: Progress<'_>) -> Result<(), Failure> {
         let folder = self.target.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
         let beside = tempfile::Builder::new()
@@ -81,11 +82,11 @@ impl Placing<'_> {
         let new = beside.path().join("new");
         let mut tar = (self.open)()?;
         tree::lay(&mut tar, self.what, &new, &Choice::All, root, progress)?;
-        fs::rename(&new, self.target).map_err(Error::io("write", self.target))?;
+        rename(&new, self.target).map_err(Error::io("write", self.target))?;
         Ok(())
     }
 
-    fn differences(&self, all: &[(PathBuf, &'static str)]) -> String {
+    pub(super) fn differences(&self, all: &[(PathBuf, &'static str)]) -> String {
         let all = all.iter().map(|(path, why)| {
             let place = self.target.join(path);
             let place = if path.as_os_str().is_empty() {
@@ -100,6 +101,19 @@ impl Placing<'_> {
             format!("{plain}: {why}")
         });
         named(all.collect())
+    }
+}
+
+/// Renames into another folder: of a folder that may not be written, only root may.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let before = from.symlink_metadata()?.permissions();
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            fs::set_permissions(from, fs::Permissions::from_mode(0o700))?;
+            fs::rename(from, to)?;
+            fs::set_permissions(to, before)
+        }
+        done => done,
     }
 }
 

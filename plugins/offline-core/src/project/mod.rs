@@ -14,6 +14,7 @@ mod error;
 mod fallback;
 mod files;
 mod model;
+mod named_files;
 mod offline;
 mod options;
 mod read;
@@ -37,6 +38,8 @@ pub use files::{
     without_generated,
 };
 pub use model::{HiddenService, Location, Project, Service};
+pub(crate) use named_files::plain;
+pub use named_files::{NamedFiles, named_files};
 pub use offline::{
     ModelHub, ModelStore, Mount, MountSource, NamedVolume, Offline, OfflineContainer,
     OfflineDownload, OfflineFiles, OfflineGit, OfflineImage, OfflineModel, OfflineVolume,

@@ -15,7 +15,7 @@ pub(super) use compare::{compare, is_of_content};
 pub(super) use entry::{Entry, What, each};
 pub(super) use lay::{Choice, lay};
 pub(super) use made::{Item, Made};
-pub(super) use write::write;
+pub(super) use write::{Those, write, write_those};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Writes a tree as a tar.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
@@ -33,13 +33,35 @@ pub(in crate::carried) fn write<W: Write>(
     out: W,
     progress: Progress<'_>,
 ) -> Result<(Written, W), Error> {
+    write_those(source, top, None, out, progress)
+}
+
+/// What is written of a folder, from there on.
+#[derive(Clone, Copy)]
+pub(in crate::carried) struct Those<'a> {
+    /// Paths, with the folders they lie in.
+    pub(in crate::carried) paths: &'a BTreeSet<PathBuf>,
+    /// Folders that our own commands write into, which changes their times: they have that of
+    /// the newest of what is written of them.
+    pub(in crate::carried) ours: &'a BTreeSet<PathBuf>,
+}
+
+/// The same of some paths alone.
+pub(in crate::carried) fn write_those<W: Write>(
+    source: &Path,
+    top: &str,
+    those: Option<Those<'_>>,
+    out: W,
+    progress: Progress<'_>,
+) -> Result<(Written, W), Error> {
+    let real = source.canonicalize().map_err(Error::io("read", source))?;
     let mut writer = Writer {
         tar: Builder::new(out),
         linked: HashMap::new(),
         written: Written::default(),
+        those: those.map(|those| (real.as_path(), those)),
         progress,
     };
-    let real = source.canonicalize().map_err(Error::io("read", source))?;
     writer.entry(&real, top.as_bytes())?;
     let out = writer.tar.into_inner().map_err(Error::io("read", source))?;
     Ok((writer.written, out))
@@ -50,6 +72,8 @@ struct Writer<'a, W: Write> {
     /// The name of each file that has several, by device and number.
     linked: HashMap<(u64, u64), Vec<u8>>,
     written: Written,
+    /// The only ones, below this folder.
+    those: Option<(&'a Path, Those<'a>)>,
     progress: Progress<'a>,
 }
 
@@ -65,8 +89,11 @@ impl<W: Write> Writer<'_, W> {
             }
             names.sort_unstable();
             for inner in names {
-                let below = [name, b"/", inner.as_bytes()].concat();
-                self.entry(&path.join(&inner), &below)?;
+                let inside = path.join(&inner);
+                if self.is_wanted(&inside) {
+                    let below = [name, b"/", inner.as_bytes()].concat();
+                    self.entry(&inside, &below)?;
+                }
             }
             return Ok(());
         }
@@ -93,6 +120,32 @@ impl<W: Write> Writer<'_, W> {
             self.linked.insert(number, name.to_vec());
         }
         self.file(path, name, &metadata)
+    }
+
+    fn is_wanted(&self, path: &Path) -> bool {
+        self.those.is_none_or(|(top, those)| {
+            let below = path.strip_prefix(top);
+            below.is_ok_and(|below| those.paths.contains(below))
+        })
+    }
+
+    /// When an entry was last written: seconds since 1970, and nanoseconds.
+    fn time(&self, path: &Path, metadata: &Metadata) -> (i64, i64) {
+        let own = (metadata.mtime(), metadata.mtime_nsec());
+        let Some((top, those)) = self.those else {
+            return own;
+        };
+        let below = path.strip_prefix(top).ok();
+        if !below.is_some_and(|below| those.ours.contains(below)) {
+            return own;
+        }
+        let entries = path.read_dir().into_iter().flatten().flatten();
+        let taken = entries.filter(|entry| self.is_wanted(&entry.path()));
+        let times = taken.filter_map(|entry| {
+            let metadata = entry.path().symlink_metadata().ok()?;
+            Some((metadata.mtime(), metadata.mtime_nsec()))
+        });
+        times.max().unwrap_or(own)
     }
 
     fn file(&mut self, path: &Path, name: &[u8], metadata: &Metadata) -> Result<(), Error> {
@@ -145,9 +198,11 @@ impl<W: Write> Writer<'_, W> {
     ) -> Result<Header, Error> {
         self.written.entries += 1;
         let (mut header, mut records) = named(name, link);
-        let seconds = u64::try_from(metadata.mtime()).unwrap_or(0);
-        if metadata.mtime() >= 0 && metadata.mtime_nsec() > 0 {
-            let time = format!("{seconds}.{:09}", metadata.mtime_nsec());
+        let (seconds, nanos) = self.time(path, metadata);
+        let before_1970 = seconds < 0;
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        if !before_1970 && nanos > 0 {
+            let time = format!("{seconds}.{nanos:09}");
             record(&mut records, b"mtime", time.as_bytes());
         }
         // A hard link has those of the file that it is.

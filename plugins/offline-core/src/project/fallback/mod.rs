@@ -27,6 +27,8 @@ mod run_forms;
 mod scalars;
 mod select;
 
+use std::path::Path;
+
 use super::files::ComposeFiles;
 use super::resolved::ResolvedProject;
 use super::source_lines::Sources;
@@ -77,6 +79,16 @@ pub(super) fn read(
         everything: resolved(model)?,
         unset: environment.unset(),
     })
+}
+
+/// Replaces the variables of a text as Compose does for this project; `None` where it
+/// would refuse the text.
+pub(super) fn interpolated(
+    options: &ProjectOptions,
+    directory: &Path,
+) -> impl Fn(&str) -> Option<String> + use<> {
+    let environment = Environment::of_project(options, directory).unwrap_or_default();
+    move |text| interpolate::interpolate(text, &environment).ok()
 }
 
 fn resolved(model: Map) -> Result<ResolvedProject, Error> {

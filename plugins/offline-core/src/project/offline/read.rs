@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
+use super::super::named_files::plain;
 use super::super::resolved::{ResolvedProject, text_of};
 use super::super::source_lines::Sources;
 use super::super::{Error, Location};
@@ -307,19 +308,4 @@ pub(super) fn named(project: &ResolvedProject, key: &str) -> Option<NamedVolume>
             .filter_map(|(name, value)| Some((name.clone(), text_of(value)?)))
             .collect(),
     })
-}
-
-/// A path without `.` and `..`, as it is written: links are not followed.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if plain.file_name().is_some() => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
 }

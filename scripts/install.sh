@@ -5,10 +5,13 @@ set -eu
 
 usage() {
     cat <<'EOF'
-Usage: install.sh [--user|--system] [--prefix DIR] [--from DIR] [--uninstall]
+Usage: install.sh [--user|--system] [--prefix DIR] [--from DIR] [--source DIR]
+       install.sh [--user|--system] [--prefix DIR] --uninstall
 
 Installs the Docker CLI plugin docker-offline, and docker-offline-export,
-docker-offline-build and docker-offline-diagnose as commands.
+docker-offline-build and docker-offline-diagnose as commands. From a bundle of
+docker offline export --with-tools it also installs the buildx and Compose
+plugins where Docker's CLI has none; it replaces neither.
 
   --user        for the calling user (the default, unless root):
                 ${DOCKER_CONFIG:-~/.docker}/cli-plugins and ~/.local/bin
@@ -17,6 +20,10 @@ docker-offline-build and docker-offline-diagnose as commands.
   --prefix DIR  the commands go into DIR/bin (also: PREFIX=DIR); the plugin
                 stays where Docker looks for it
   --from DIR    take the binaries from DIR
+  --source DIR  then unpack the project's folder, which docker offline export
+                --with-source has carried, into DIR: one that does not exist or
+                is empty. Where it is carried and this is not said, a terminal
+                is asked for it, and nothing else
   --uninstall   remove what an installation put there
   --help        this text
 
@@ -43,6 +50,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 from=
 scope=
 action=install
+source_dir=
 prefix=${PREFIX:-}
 while [ $# -gt 0 ]; do
     case $1 in
@@ -52,6 +60,8 @@ while [ $# -gt 0 ]; do
         --prefix=*) prefix=${1#*=}; needs_value --prefix "$prefix" ;;
         --from) needs_value "$@"; from=$2; shift ;;
         --from=*) from=${1#*=}; needs_value --from "$from" ;;
+        --source) needs_value "$@"; source_dir=$2; shift ;;
+        --source=*) source_dir=${1#*=}; needs_value --source "$source_dir" ;;
         --uninstall) action=uninstall ;;
         -h | --help) usage; exit 0 ;;
         *) fail "unknown option $1" "install.sh does not know it" "install.sh --help lists the options" ;;
@@ -87,6 +97,10 @@ for folder in "$prefix" "$plugin_dir"; do
 done
 bin_dir=$prefix/bin
 destdir=${DESTDIR:-}
+if [ -n "$source_dir" ] && { [ -n "$destdir" ] || [ "$action" = uninstall ]; }; then
+    fail "--source is for an installation on this machine" "--uninstall or DESTDIR was given too" \
+        "run install.sh once more with --source alone"
+fi
 
 if [ "$action" = uninstall ]; then
     removed=
@@ -174,6 +188,22 @@ if [ -z "$destdir" ] && [ "$built_for" != "$host" ]; then
         "export again on a $host machine, or build docker-offline for $host and use --from"
 fi
 
+# ---- the bundle, which lies beside this script
+
+newest=
+for archive in "$here"/build-cache*.tar* "$here"/*.tar "$here"/*.tar.gz "$here"/*.tar.zst "$here"/*.tar*.001; do
+    [ -f "$archive" ] || continue
+    # What only adds to a bundle is no bundle.
+    case ${archive##*/} in *-add-*) continue ;; esac
+    # Any other name comes after the usual one.
+    case ${newest##*/}/${archive##*/} in build-cache*/build-cache* | /*) ;; build-cache*/*) continue ;; esac
+    if [ -z "$newest" ] || [ "$archive" -nt "$newest" ]; then newest=$archive; fi
+done
+if [ -n "$source_dir" ] && [ -z "$newest" ]; then
+    fail "there is no source to unpack" "no archive lies in $here" \
+        "run the install.sh that lies beside the archive; nothing was installed"
+fi
+
 # ---- put it there: beside first, then renamed, so that a running command keeps its file
 
 unfinished=
@@ -220,13 +250,48 @@ case :${PATH:-}: in
         ;;
 esac
 
-newest=
-for archive in "$here"/build-cache*.tar*; do
-    [ -f "$archive" ] || continue
-    # What only adds to a bundle is no bundle.
-    case ${archive##*/} in build-cache-add-*) continue ;; esac
-    if [ -z "$newest" ] || [ "$archive" -nt "$newest" ]; then newest=$archive; fi
-done
+# quoted TEXT: as a shell takes it
+quoted() {
+    case $1 in
+        *[!A-Za-z0-9_./+-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+        *) printf '%s' "$1" ;;
+    esac
+}
+
+# ---- what the bundle carries for a machine that has nothing yet
+
+carried=
+if [ -n "$newest" ]; then
+    carried=$("$bin_dir/docker-offline-build" --list-carried --bundle "$newest" --progress quiet 2>/dev/null) || carried=
+fi
+case "
+$carried" in
+    *"
+tools "*)
+        tools=$("$bin_dir/docker-offline-build" --install-tools "$plugin_dir" --bundle "$newest") || exit $?
+        say "$tools"
+        ;;
+esac
+case "
+$carried" in
+    *"
+source "*)
+        # Only a person can be asked; scripts say --source.
+        if [ -z "$source_dir" ] && [ -t 0 ] && [ -t 2 ]; then
+            say ""
+            printf 'The bundle carries the source of the project. Unpack it into (a folder; nothing: not now): ' >&2
+            IFS= read -r source_dir || source_dir=
+            case $source_dir in '~/'*) source_dir=${HOME:-}/${source_dir#??} ;; esac
+        fi
+        if [ -z "$source_dir" ]; then
+            say "note: the bundle carries the source of the project; to unpack it: ./install.sh --source DIR"
+        fi
+        ;;
+esac
+if [ -n "$source_dir" ]; then
+    exec "$bin_dir/docker-offline-build" --unpack-source "$source_dir" --bundle "$newest"
+fi
+
 say ""
 if [ -n "$newest" ]; then
     say "Next, in the project's folder:"

@@ -59,6 +59,20 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["classic", "setup", "up", "stay", "version", "force", "wanted", "replace"])]
     pub leave: bool,
 
+    /// Unpack the project's folder, which export --with-source has carried, into DIR, which is empty or does not exist, and do nothing else
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath,
+        conflicts_with_all = ["classic", "version", "load_only", "setup", "up", "dry_run", "wanted", "stay", "leave", "replace", "force"])]
+    pub unpack_source: Option<PathBuf>,
+
+    /// Install into DIR those of the plugins that export --with-tools has carried which the docker command lacks, and do nothing else
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath,
+        conflicts_with_all = ["classic", "version", "load_only", "setup", "up", "dry_run", "wanted", "stay", "leave", "replace", "force", "unpack_source"])]
+    pub install_tools: Option<PathBuf>,
+
+    /// List what the bundle carries besides images, and do nothing else
+    #[arg(long, hide = true, conflicts_with_all = ["unpack_source", "install_tools"])]
+    pub list_carried: bool,
+
     /// Overwrite what lies in the place of files and volumes that are carried, or of these alone
     #[arg(long, value_name = "NAME,...", num_args = 0..=1, require_equals = true, value_delimiter = ',', default_missing_value = "")]
     pub replace: Option<Vec<String>>,

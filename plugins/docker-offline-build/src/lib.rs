@@ -1,5 +1,6 @@
 //! `docker offline build`: arguments and wiring; the work is the core's.
 
+mod ahead;
 mod args;
 mod run;
 mod words;

@@ -7,9 +7,12 @@ use offline_core::engine::Docker;
 use offline_core::{Event, Failure, up};
 use offline_terminal::{Lang, Terminal, nothing_restarted, of_build_plan};
 
-use crate::{Args, words};
+use crate::{Args, ahead, words};
 
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> Result<(), Failure> {
+    if ahead::is_asked(args) {
+        return ahead::run(args, cache_dir(args), terminal);
+    }
     let docker = terminal.docker()?;
     if args.leave {
         return leave(args, &docker, terminal);

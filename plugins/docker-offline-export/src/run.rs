@@ -72,6 +72,8 @@ fn options(args: &Args) -> ExportOptions {
         ca_file: args.ca_file.clone(),
         record_network: !args.no_record,
         containers: args.containers.clone(),
+        with_source: args.with_source,
+        with_tools: args.with_tools,
         finished_images: !args.no_images,
         strict: args.strict,
         force: args.force,

@@ -111,11 +111,19 @@ fn of_what_is_not_carried(summary: &Summary) -> String {
 
 /// What to take along, and what to type there.
 fn of_carrying(summary: &Summary) -> String {
+    let source = summary.carried.iter().any(|one| one.kind == "source");
+    let and_project = if source {
+        ""
+    } else {
+        " and the project folder"
+    };
     let (Some(archive), Some(size)) = (&summary.archive, summary.archive_bytes) else {
-        return format!(
-            "\nCarry {} and the project folder.\n",
-            summary.bundle.display()
-        );
+        return format!("\nCarry {}{and_project}.\n", summary.bundle.display());
+    };
+    let (install, there) = if source {
+        ("./install.sh --source DIR", "DIR")
+    } else {
+        ("./install.sh", "the project folder")
     };
     let names: Vec<String> = summary
         .beside
@@ -123,7 +131,7 @@ fn of_carrying(summary: &Summary) -> String {
         .filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned()))
         .collect();
     format!(
-        "Archive: {} ({}{})\nBeside it: {}\n\nCarry {} and the project folder, then on the other side, in the carried folder:\n  ./install.sh\nand in the project folder, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
+        "Archive: {} ({}{})\nBeside it: {}\n\nCarry {}{and_project}, then on the other side, in the carried folder:\n  {install}\nand in {there}, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
         archive.display(),
         bytes(size),
         in_parts(&summary.parts),

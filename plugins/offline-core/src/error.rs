@@ -65,7 +65,8 @@ pub enum Kind {
     /// The bundle was made, or is wanted, for a processor or system that this
     /// engine is not.
     OtherPlatform,
-    /// Something that `x-offline` names does not exist.
+    /// Something that `x-offline` names does not exist, or a bundle does not carry what was
+    /// asked of it.
     CarriedMissing,
     /// What is carried would overwrite something else that is there.
     TargetDiffers,

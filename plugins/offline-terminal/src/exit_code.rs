@@ -39,7 +39,7 @@ const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (Some(Kind::EnvFileMissing), code(16, "EnvFileMissing", "an `env_file` named by the project does not exist")),
     (Some(Kind::UnknownService), code(17, "UnknownService", "the project has no such service")),
     (Some(Kind::BundleInContext), code(18, "BundleInContext", "the bundle would be written where a build context picks it up")),
-    (Some(Kind::CarriedMissing), code(19, "CarriedMissing", "something that `x-offline` names does not exist")),
+    (Some(Kind::CarriedMissing), code(19, "CarriedMissing", "something that `x-offline` names does not exist, or a bundle does not carry what was asked of it")),
     (Some(Kind::ImageNotFound), code(20, "ImageNotFound", "an image does not exist in its registry")),
     (Some(Kind::RegistryUnreachable), code(21, "RegistryUnreachable", "a registry, or another server that something is fetched from, could not be reached")),
     (Some(Kind::RegistryDenied), code(22, "RegistryDenied", "a registry, or another such server, refused access")),

@@ -74,7 +74,7 @@ pub struct Args {
 
     /// Fetch what a site lacks, as docker offline build --wanted FILE wrote it down there, into a small archive that adds it to the site's bundle; export nothing else
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Network options",
-        conflicts_with_all = ["services", "builder", "platform", "site_engine", "no_record", "strict", "no_images", "containers", "dry_run", "force"])]
+        conflicts_with_all = ["services", "builder", "platform", "site_engine", "no_record", "strict", "no_images", "with_source", "with_tools", "containers", "dry_run", "force"])]
     pub fetch: Option<PathBuf>,
 
     /// Carry a running container, as it was configured by hand, as the image that its service runs (may be given several times)
@@ -84,6 +84,14 @@ pub struct Args {
     /// Do not carry the finished images of services, by which docker offline build --load-only makes docker compose up -d work without a build; of their own they have a few KB
     #[arg(long)]
     pub no_images: bool,
+
+    /// Carry the project's folder too, so that nothing else has to be carried: what git does not ignore, what git tracks, and what builds and Compose read
+    #[arg(long)]
+    pub with_source: bool,
+
+    /// Carry the buildx and Compose plugins of this machine's docker command; install.sh installs those that the site lacks
+    #[arg(long)]
+    pub with_tools: bool,
 
     /// Print the plan and change nothing
     #[arg(long)]

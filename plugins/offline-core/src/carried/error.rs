@@ -69,6 +69,22 @@ pub enum Error {
         /// What, where and why.
         refused: Vec<String>,
     },
+    /// A bundle does not carry this.
+    #[error("{} carries no {kind}", bundle.display())]
+    NotCarried {
+        /// What was asked for.
+        kind: &'static str,
+        /// The bundle.
+        bundle: PathBuf,
+    },
+    /// The folder that the source should go to holds something else.
+    #[error("nothing was written to {}, where something else is: {why}", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+        /// What is in it, as far as it differs.
+        why: String,
+    },
     /// A file operation failed.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -106,12 +122,14 @@ impl Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::FileMissing { .. } | Self::VolumeMissing { .. } => Kind::CarriedMissing,
+            Self::FileMissing { .. } | Self::VolumeMissing { .. } | Self::NotCarried { .. } => {
+                Kind::CarriedMissing
+            }
             Self::VolumeCut { .. } => Kind::EngineFailed,
             Self::HoldsBundle { .. } => Kind::BundleInContext,
             Self::Changed { .. } => Kind::Io,
             Self::Hostile { .. } | Self::Unreadable { .. } => Kind::BundleAltered,
-            Self::Differs { .. } => Kind::TargetDiffers,
+            Self::Differs { .. } | Self::Occupied { .. } => Kind::TargetDiffers,
             Self::Io { source, .. } => io_kind(source),
         }
     }
@@ -137,6 +155,12 @@ impl Explain for Error {
             }
             Self::Differs { .. } => {
                 "move what is there away and run the same command again; or let it be overwritten with: docker offline build --replace".into()
+            }
+            Self::NotCarried { kind, .. } => {
+                format!("export again with: docker offline export --with-{kind}")
+            }
+            Self::Occupied { .. } => {
+                "name another folder, or move what is in this one away".into()
             }
             Self::Io { source, .. } => match io_kind(source) {
                 Kind::DiskFull => "free space and run the same command again".into(),

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::source::Source;
+use super::tools::Tools;
 use super::web::Reach;
 use crate::bundle::Carried;
 use crate::engine::Docker;
@@ -66,6 +68,10 @@ pub struct Origin<'a> {
     pub services: &'a BTreeSet<String>,
     /// The bundle folder, which no folder that is carried may hold.
     pub bundle: &'a Path,
+    /// What travels of the project's folder, where that was asked for.
+    pub source: Option<&'a Source>,
+    /// The docker command's plugins, where those were asked for.
+    pub tools: Option<&'a Tools>,
     /// How servers are reached.
     pub reach: &'a Reach,
     /// What is told of retries, and of what the user should know.

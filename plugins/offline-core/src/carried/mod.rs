@@ -9,6 +9,7 @@
 //! Nobody outside knows the kinds: the journeys, the sizes and the words go through
 //! [`KINDS`] and the list in `bundle.json`.
 
+mod ahead;
 mod downloads;
 mod entries;
 mod error;
@@ -20,6 +21,8 @@ mod marks;
 mod models;
 mod place;
 mod proposals;
+mod source;
+mod tools;
 mod tree;
 mod volumes;
 mod web;
@@ -32,8 +35,11 @@ use crate::event::{Event, Reporter, Task, Warning, Work};
 use crate::layout::Layout;
 use crate::project::Location;
 
+pub use ahead::{Ahead, Listed};
 pub use error::Error;
 pub use kind::{Declared, Fetched, Kind, Origin, Planned, Replace, Restored, Site, State};
+pub use source::{Looking, Source, UnpackedSource, unpack as unpack_source};
+pub use tools::{InstalledTool, ToolState, Tools, install as install_tools};
 pub use volumes::{INSIDE, inside};
 pub use web::Reach;
 
@@ -44,6 +50,8 @@ pub static KINDS: &[&dyn Kind] = &[
     &models::Models,
     &files::Files,
     &volumes::Volumes,
+    &source::Sources,
+    &tools::Plugins,
 ];
 
 /// The kind of this name; `None` for one of a later version.

@@ -27,6 +27,19 @@ pub(super) fn put(folder: &Path, binaries: &[PathBuf]) -> Result<Vec<PathBuf>, E
     Ok(put)
 }
 
+/// The files of an earlier export beside an archive; an `install.sh` of the user's own is
+/// none of them.
+pub(super) fn written(folder: &Path, binaries: &[PathBuf]) -> Vec<PathBuf> {
+    let names = binaries.iter().filter_map(|binary| binary.file_name());
+    let mut all: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+    all.retain(|place| place.is_file());
+    let installer = folder.join("install.sh");
+    if fs::read(&installer).is_ok_and(|held| held == INSTALL_SH.as_bytes()) {
+        all.push(installer);
+    }
+    all
+}
+
 fn replace(place: &Path, bytes: &[u8]) -> Result<(), Error> {
     let fail = |source| failed(place, source);
     if fs::read(place).is_ok_and(|held| held == bytes) {

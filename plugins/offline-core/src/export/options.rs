@@ -45,6 +45,10 @@ pub struct ExportOptions {
     pub record_network: bool,
     /// Containers to be carried as images, besides those of `x-offline`.
     pub containers: Vec<String>,
+    /// Whether the project's folder is carried.
+    pub with_source: bool,
+    /// Whether the docker command's plugins are carried.
+    pub with_tools: bool,
     /// Whether the finished images of services are carried.
     pub finished_images: bool,
     /// Whether a service that cannot be recorded ends the export.

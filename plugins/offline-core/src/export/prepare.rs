@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::containers::{self, CarriedContainer};
 use super::contexts::FetchedContexts;
 use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
-use super::{Error, ExportOptions, arguments, emulation, inputs, outputs};
-use crate::carried::{self, Origin, Planned};
+use super::{Error, ExportOptions, arguments, bootstrap, emulation, inputs, outputs};
+use crate::carried::{self, Looking, Origin, Planned, Source, Tools};
 use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs, remote_contexts};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
 use crate::diagnosis::{Finding, REMOTE_SOURCE, Severity, before_export};
@@ -50,6 +51,10 @@ pub struct Prepared {
     pub proposals: Vec<String>,
     /// Contexts that builds fetch, from where the project is built.
     pub contexts: Option<Arc<FetchedContexts>>,
+    /// What travels of the project's folder, where that was asked for.
+    pub source: Option<Source>,
+    /// The docker command's plugins, where those were asked for.
+    pub tools: Option<Tools>,
     /// Where things will be written.
     pub outputs: outputs::Outputs,
 }
@@ -105,12 +110,20 @@ pub fn prepare(
     }
     let outputs = outputs::choose(&project, &closure, options)?;
     let services = service_names(&closure);
+    let source = source(&project, &closure, options, &outputs)?;
+    all.extend(source.iter().flat_map(|s| s.warnings().to_vec()));
+    let tools = options
+        .with_tools
+        .then(|| Tools::find(docker))
+        .transpose()?;
     let origin = Origin {
         docker,
         platform: &engine.platform,
         project: &project,
         services: &services,
         bundle: &outputs.cache_dir,
+        source: source.as_ref(),
+        tools: tools.as_ref(),
         reach: &options.reach(),
         reporter,
     };
@@ -132,6 +145,8 @@ pub fn prepare(
         carried: besides.carried,
         proposals: besides.proposals,
         contexts: contexts.map(Arc::new),
+        source,
+        tools,
         outputs,
     })
 }
@@ -161,6 +176,31 @@ impl Besides {
             proposals,
         })
     }
+}
+
+/// What travels of the project's folder, less what the export writes itself.
+fn source(
+    project: &Project,
+    closure: &Closure,
+    options: &ExportOptions,
+    outputs: &outputs::Outputs,
+) -> Result<Option<Source>, Failure> {
+    if !options.with_source {
+        return Ok(None);
+    }
+    let mut written = vec![outputs.cache_dir.clone()];
+    if let Some(archive) = &outputs.archive {
+        written.push(archive.clone());
+        let folder = archive.parent().unwrap_or(Path::new("."));
+        written.extend(bootstrap::written(folder, &options.binaries));
+    }
+    let looking = Looking {
+        project,
+        closure,
+        options: &options.project,
+        written: &written,
+    };
+    looking.look().map(Some)
 }
 
 /// The services of an export.

@@ -372,6 +372,8 @@ fn carry(
         project: &prepared.project,
         services: &services,
         bundle: layout.path(),
+        source: prepared.source.as_ref(),
+        tools: prepared.tools.as_ref(),
         reach: &options.reach(),
         reporter,
     };

@@ -188,6 +188,8 @@ fn ready(
     let absent = absent_inputs(&project, &closure);
     inputs::check(&absent)?;
     let prepared = Prepared {
+        source: None,
+        tools: None,
         engine,
         platform,
         project,

@@ -12,6 +12,7 @@ mod carries_finished_images;
 mod carries_git_sources;
 mod carries_models;
 mod carries_remote_contexts;
+mod carries_source_and_tools;
 mod carries_volumes;
 mod carries_what_builds_fetch;
 mod classic_build;

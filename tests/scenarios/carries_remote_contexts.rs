@@ -26,7 +26,32 @@ services:
         RUN cat /srv/lib.txt > /srv/seen
         CMD ["sh", "-c", "cat /srv/svc/words /srv/seen; ls -a /srv"]
     image: ctxs-inline:dev
+  text:
+    build:
+      context: ${ORIGIN}/text
+      dockerfile: counts/for/nothing
+      args: {W: "1"}
+    image: ctxs-text:dev
 "#;
+
+/// A Dockerfile that is fetched: all that its context holds, under another name.
+const TEXT: &str = r#"FROM busybox:1.36
+COPY . /srv/
+ARG W
+RUN echo "$W" > /srv/w && ls /srv > /srv/seen
+CMD ["sh", "-c", "cd /srv; stat -c '%n %a %u:%g %Y' context; cat w seen"]
+"#;
+
+fn answer(path: &str) -> String {
+    let body = match path {
+        "/text" => TEXT.to_owned(),
+        path => format!("answer of {path}\n"),
+    };
+    format!(
+        "HTTP/1.1 200 OK\r\nLast-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
 
 const DOCKERFILE: &str = r#"FROM busybox:1.36
 WORKDIR /srv
@@ -49,8 +74,17 @@ fn repositories(git: &GitServer) -> String {
     ];
     git.commit("app", &files);
     git.tag("app", "v1");
-    git.commit("lib", &[("lib.txt", "lib\n")]);
+    let more = "services:\n  more: {image: \"busybox:1.36\"}\n";
+    git.commit("lib", &[("lib.txt", "lib\n"), ("more.yaml", more)]);
     git.commit("app", &[("svc/words", "words of main\n")])
+}
+
+/// The beginning of a Compose file that includes one from a repository.
+fn with_remote_file(git: &GitServer) -> String {
+    format!(
+        "include:\n  - {}/lib.git#main:more.yaml\nservices:\n",
+        git.url
+    )
 }
 
 fn told(engine: &Engine, project: &Workspace, image: &str) -> String {
@@ -59,13 +93,13 @@ fn told(engine: &Engine, project: &Workspace, image: &str) -> String {
     ran.succeeds().stdout
 }
 
-const IMAGES: [&str; 2] = ["ctxs-app:dev", "ctxs-inline:dev"];
+const IMAGES: [&str; 3] = ["ctxs-app:dev", "ctxs-inline:dev", "ctxs-text:dev"];
 
 #[test]
 fn contexts_that_builds_fetch_are_carried() {
     let connected = Engine::with_plugin("28-overlay2-connected");
     let git = GitServer::start(&connected);
-    let origin = Origin::start(&connected);
+    let origin = Origin::answering(&connected, answer);
     let commit = repositories(&git);
     let environment = format!("GIT={}\n{}", git.url, origin.environment());
     let project = Workspace::of_files(
@@ -76,11 +110,25 @@ fn contexts_that_builds_fetch_are_carried() {
     say("a plan names them, and asks nobody");
     let plan = connected.offline(project.path(), ["export", "--dry-run"]);
     let plan = plan.succeeds();
-    for words in ["Contexts that are fetched", "app.git#main:svc", "lib.git"] {
+    for words in [
+        "Contexts that are fetched",
+        "app.git#main:svc",
+        "lib.git",
+        "/text",
+    ] {
         assert!(plan.stdout.contains(words), "{words}: {plan}");
     }
     assert!(!plan.all().contains("left out"), "{plan}");
     assert_eq!(origin.paths(), Vec::<String>::new());
+
+    say("a file that Compose itself fetches is refused by its line");
+    let remote = with_remote_file(&git);
+    let before = project.edit("compose.yaml", "services:\n", &remote);
+    let words = ["compose.yaml:3", "lib.git#main:more.yaml", "--force"];
+    connected
+        .offline(project.path(), ["export"])
+        .fails_with(70, &words);
+    project.write("compose.yaml", before);
 
     say("the commit that a branch has now is said, and what does not exist");
     let before = project.edit("compose.yaml", "app.git#main", "app.git#gone");
@@ -94,7 +142,7 @@ fn contexts_that_builds_fetch_are_carried() {
     assert!(exported.all().contains(&words), "{words}: {exported}");
 
     let carried = Carried::export(&connected, project, &[]);
-    let words = "Build contexts fetched for app, inline";
+    let words = "Build contexts fetched for app, inline, text";
     assert!(carried.told.contains(words), "{}", carried.told);
     connected.compose_up(carried.project.path());
     let ordinary = IMAGES.map(|image| contents(&connected, image));
@@ -103,17 +151,21 @@ fn contexts_that_builds_fetch_are_carried() {
     let inline = told(&connected, &carried.project, IMAGES[1]);
     assert!(inline.starts_with("words of v1\nlib\n"), "{inline}");
 
+    let text = told(&connected, &carried.project, IMAGES[2]);
+    assert_eq!(text, "context 600 0:0 1445412480\n1\ncontext\nseen\nw\n");
+
     say("the branch moves after the export");
     git.commit("app", &[("svc/words", "words of later\n")]);
+    let remote = with_remote_file(&git);
     drop(git);
     drop(connected);
     for kind in sites() {
         println!("  {kind}");
-        one_site(&carried, &kind, &ordinary);
+        one_site(&carried, &kind, &ordinary, &remote);
     }
 }
 
-fn one_site(carried: &Carried, kind: &str, ordinary: &[String; 2]) {
+fn one_site(carried: &Carried, kind: &str, ordinary: &[String; 3], remote: &str) {
     let (site, project) = carried.arrive(kind);
     let folder = project.path();
     let archive = carried.archive().display().to_string();
@@ -134,8 +186,11 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &[String; 2]) {
         "cat /srv/lib.txt >",
         "cat /srv/lib.txt /srv/top >",
     );
+    project.edit("compose.yaml", "W: \"1\"", "W: \"2\"");
     site.compose_up(folder)
-        .assert_only_ran(&["cat /srv/lib.txt /srv/top"]);
+        .assert_only_ran(&["cat /srv/lib.txt /srv/top", "ls /srv"]);
+    let text = told(&site, &project, IMAGES[2]);
+    assert_eq!(text, "context 600 0:0 1445412480\n2\ncontext\nseen\nw\n");
     let inline = told(&site, &project, IMAGES[1]);
     assert!(inline.starts_with("words of v1\nlib\ntop\n"), "{inline}");
 
@@ -160,4 +215,9 @@ fn one_site(carried: &Carried, kind: &str, ordinary: &[String; 2]) {
     found.finds("remote-source", "error", &["service app", "#next"]);
     site.offline(folder, ["build"])
         .fails_with(51, &["compose.yaml:", "#next"]);
+
+    say("a file that Compose itself fetches");
+    project.edit("compose.yaml", "services:\n", remote);
+    site.offline(folder, ["build"])
+        .fails_with(11, &["compose.yaml:3", "clone it beside the project"]);
 }

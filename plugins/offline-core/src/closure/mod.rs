@@ -42,7 +42,9 @@ pub use model::{
     StageBase, StageClosure, StageRef, Unbundled,
 };
 pub(crate) use network_tools::{is_assignment, network_tool, one_a_line, words};
-pub use remote_contexts::{KEEP_GIT_DIR, RemoteContext, give_contexts, remote_contexts};
+pub use remote_contexts::{
+    FETCHED_DOCKERFILE, KEEP_GIT_DIR, RemoteContext, give_contexts, remote_contexts,
+};
 pub use resolve::{resolve, resolve_to_build};
 pub(crate) use run_text::executed;
 pub use waves::waves;

@@ -1,5 +1,5 @@
-//! Build contexts and named contexts from git, which the builder fetches and a bundle
-//! carries.
+//! Build contexts and named contexts from git, and Dockerfiles that are fetched as a context:
+//! what the builder fetches and a bundle carries.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,6 +16,10 @@ use crate::project::{
 
 /// The argument by which `.git` stays in a context (`dockerui/config.go`).
 pub const KEEP_GIT_DIR: &str = "BUILDKIT_CONTEXT_KEEP_GIT_DIR";
+
+/// The file that `BuildKit` makes of a Dockerfile which is fetched as a context: it is all that
+/// the context holds (`DetectHTTPContext` of `dockerui/context.go`).
+pub const FETCHED_DOCKERFILE: &str = "context";
 
 /// What Dockerfiles of such a context are laid beside: `BuildKit` reads no ignore file
 /// there, and would in a folder.
@@ -60,6 +64,11 @@ impl RemoteContext {
         }
     }
 
+    /// Whether it is a git repository, and else a Dockerfile.
+    pub fn is_git(&self) -> bool {
+        remote_kind(&self.url) == "git-context"
+    }
+
     /// The address without the credentials that it may hold.
     pub fn shown(&self) -> String {
         without_credentials(&self.url)
@@ -72,8 +81,9 @@ impl RemoteContext {
 }
 
 /// The contexts of a closure that builds fetch, as far as a bundle can carry them: git
-/// repositories. Compose builds from no archive (2.40 looks for its Dockerfile on the disk),
-/// and `BuildKit` from no named context that is a file (28.5: `invalid argument`).
+/// repositories, and Dockerfiles. Compose builds from no archive (2.40 looks for its Dockerfile
+/// on the disk), and `BuildKit` from no named context that is a file (28.5: `invalid argument`)
+/// and by no other Dockerfile than the one that is fetched.
 pub fn remote_contexts(project: &Project, closure: &Closure) -> Vec<RemoteContext> {
     let asked = closure.unbundled.iter();
     let asked: BTreeSet<(&str, &str)> = asked
@@ -85,10 +95,11 @@ pub fn remote_contexts(project: &Project, closure: &Closure) -> Vec<RemoteContex
             continue;
         };
         let at = service_location(project, service);
+        let is_file = matches!(build.dockerfile, DockerfileSource::File(_));
         let mut add = |url: &str, name: Option<&str>| {
             let one = RemoteContext::new(service, &at, url, name);
-            let is_git = remote_kind(url) == "git-context";
-            if is_git && asked.contains(&(service.name.as_str(), url)) {
+            let is_dockerfile = name.is_none() && is_file && !is_named_as_archive(url);
+            if (one.is_git() || is_dockerfile) && asked.contains(&(service.name.as_str(), url)) {
                 found.push(one);
             }
         };
@@ -102,6 +113,16 @@ pub fn remote_contexts(project: &Project, closure: &Closure) -> Vec<RemoteContex
         }
     }
     found
+}
+
+/// Whether a URL ends like that of an archive.
+fn is_named_as_archive(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let extension = path.rsplit(['.', '/']).next().unwrap_or_default();
+    let known = [
+        "tar", "gz", "tgz", "bz2", "tbz", "tbz2", "xz", "txz", "zst", "tzst", "zip",
+    ];
+    known.iter().any(|one| extension.eq_ignore_ascii_case(one))
 }
 
 /// Gives builds what was laid below a folder in the place of contexts that they fetch.
@@ -130,6 +151,10 @@ pub fn give_contexts(
                 let context = NamedContext::Directory(tree);
                 build.additional_contexts.insert(name.clone(), context);
             }
+            None if !one.is_git() => match give_dockerfile(build, &one.service, &own, tree)? {
+                None => {}
+                Some(why) => refused.push((one.clone(), why)),
+            },
             None => match give_context(build, &one.service, &own, tree)? {
                 None => {}
                 Some(why) => refused.push((one.clone(), why)),
@@ -148,6 +173,27 @@ fn ignores(tree: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// A Dockerfile that was fetched is all that its context holds, whatever name the project gives.
+fn give_dockerfile(
+    build: &mut BuildTarget,
+    service: &str,
+    own: &Path,
+    tree: PathBuf,
+) -> io::Result<Option<&'static str>> {
+    let fetched = own.join(FETCHED_DOCKERFILE);
+    if !fetched.is_file() {
+        return Ok(Some(
+            "it is an archive, and Compose looks for the Dockerfile of one on the disk",
+        ));
+    }
+    fs::create_dir_all(&tree)?;
+    let within = tree.join(FETCHED_DOCKERFILE);
+    fs::copy(&fetched, &within)?;
+    fs::File::open(&within)?.set_modified(fs::metadata(&fetched)?.modified()?)?;
+    build.dockerfile = DockerfileSource::File(FETCHED_DOCKERFILE.into());
+    give_context(build, service, own, tree)
 }
 
 /// The Dockerfile is copied beside the context, with an ignore file of its own; one within
@@ -210,30 +256,39 @@ mod tests {
             "api": {"build": {"context": "https://x.org/y.git#v1:sub", "dockerfile": "docker/D"}},
             "own": {"build": {"context": "git@x.org:y.git", "dockerfile_inline": "FROM a:1\n",
                     "additional_contexts": {"lib": "https://x.org/lib.git", "file": "https://x.org/f"}}},
-            "page": {"build": {"context": "https://x.org/y.tar.gz"}}}}"#;
+            "text": {"build": {"context": "https://x.org/D?raw=1", "dockerfile": "other"}},
+            "packed": {"build": {"context": "https://x.org/packed"}},
+            "both": {"build": {"context": "https://x.org/D", "dockerfile_inline": "FROM c:1\n"}},
+            "page": {"build": {"context": "https://x.org/y.tar.gz?raw=1"}}}}"#;
         let mut project = from_config(config, &[place.path().join("compose.yaml")]).unwrap();
         let platform = "linux/amd64".parse().unwrap();
         let closure = resolve(&project, &[], &platform).unwrap();
         let found = remote_contexts(&project, &closure);
         let of: Vec<&str> = found.iter().map(|c| c.service.as_str()).collect();
-        assert_eq!(of, ["api", "own"]);
-        for one in &found {
+        assert_eq!(of, ["api", "own", "packed", "text"]);
+        for one in found.iter().filter(|one| one.service == "text") {
+            let own = place.path().join(&one.id);
+            fs::create_dir_all(&own).unwrap();
+            fs::write(own.join("context"), "FROM d:1\nCOPY . .\n").unwrap();
+        }
+        for one in found.iter().filter(|one| one.is_git()) {
             let tree = place.path().join(&one.id).join(GIT_TREE).join("docker");
             fs::create_dir_all(&tree).unwrap();
             fs::write(tree.join("D"), "FROM b:1\nCOPY . .\n").unwrap();
         }
         let refused = give_contexts(&mut project, &found, place.path()).unwrap();
-        assert_eq!(refused, []);
+        let refused: Vec<&str> = refused.iter().map(|(c, _)| c.service.as_str()).collect();
+        assert_eq!(refused, ["packed"]);
         let closure = resolve(&project, &[], &platform).unwrap();
         let images = closure.images.iter();
         let images: Vec<String> = images.map(|i| i.reference.familiar()).collect();
-        assert_eq!(images, ["a:1", "b:1"]);
+        assert_eq!(images, ["a:1", "b:1", "c:1", "d:1"]);
         let left: Vec<&str> = closure
             .unbundled
             .iter()
             .map(|u| u.service.as_str())
             .collect();
-        assert_eq!(left, ["page"]);
+        assert_eq!(left, ["both", "packed", "page"]);
         let build = project.service("api").unwrap().build.as_ref().unwrap();
         let DockerfileSource::File(path) = &build.dockerfile else {
             panic!("it is a file");

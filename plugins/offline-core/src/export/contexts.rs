@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,7 +14,9 @@ use tempfile::TempDir;
 use super::Error;
 use super::by_builder::{Fetching, fetch};
 use crate::bundle::{FetchedFile, unpack_folder};
-use crate::closure::{self, KEEP_GIT_DIR, Platform, RemoteContext, give_contexts, remote_contexts};
+use crate::closure::{
+    self, FETCHED_DOCKERFILE, KEEP_GIT_DIR, Platform, RemoteContext, give_contexts, remote_contexts,
+};
 use crate::dockerfile::GIT_TREE;
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -60,8 +65,8 @@ impl FetchedContexts {
             all.fetch(docker, project, &new, reporter)?;
             let laid = all.laid();
             let refused = give_contexts(project, &new, &laid).map_err(write_error(&laid))?;
-            all.services
-                .extend(new.iter().map(|one| one.service.clone()));
+            let held = new.iter().filter(|one| all.held.contains_key(&one.id));
+            all.services.extend(held.map(|one| one.service.clone()));
             all.warnings.extend(refused.iter().map(refusal));
         }
         Ok((!all.held.is_empty()).then_some(all))
@@ -78,6 +83,16 @@ impl FetchedContexts {
 
     fn out(&self) -> PathBuf {
         self.folder.path().join("out")
+    }
+
+    /// The archive with a repository, or the Dockerfile.
+    fn fetched(&self, one: &RemoteContext) -> PathBuf {
+        let path = self.out().join(&one.id);
+        if one.is_git() {
+            path
+        } else {
+            path.join(FETCHED_DOCKERFILE)
+        }
     }
 
     fn fetch(
@@ -102,8 +117,8 @@ impl FetchedContexts {
             service: &one.service,
             by: "the build",
             at: one.location(),
-            git: true,
-            archive: true,
+            git: one.is_git(),
+            archive: one.is_git(),
             target: target(one, &empty),
         });
         let fetching: Vec<Fetching<'_>> = fetching.collect();
@@ -114,9 +129,16 @@ impl FetchedContexts {
         for one in new.into_values() {
             let own = self.laid().join(&one.id);
             std::fs::create_dir_all(&own).map_err(write_error(&own))?;
-            let path = self.out().join(&one.id);
-            let archive = File::open(&path).map_err(write_error(&path))?;
-            unpack_folder(archive, GIT_TREE, &one.url, &own)?;
+            let path = self.fetched(one);
+            if one.is_git() {
+                let archive = File::open(&path).map_err(write_error(&path))?;
+                unpack_folder(archive, GIT_TREE, &one.url, &own)?;
+            } else if is_archive(&path).map_err(write_error(&path))? {
+                continue;
+            } else {
+                let to = own.join(FETCHED_DOCKERFILE);
+                lay_dockerfile(&path, &to).map_err(write_error(&to))?;
+            }
             self.held.insert(one.id.clone(), one.clone());
         }
         Ok(())
@@ -126,8 +148,12 @@ impl FetchedContexts {
     pub(super) fn stored(&self, layout: &Layout) -> Result<(Vec<FetchedFile>, u64), Failure> {
         let (mut files, mut new_bytes) = (Vec::new(), 0);
         for one in self.held.values() {
-            let path = self.out().join(&one.id);
+            let path = self.fetched(one);
             let mut from = File::open(&path).map_err(write_error(&path))?;
+            let metadata = from.metadata().map_err(write_error(&path))?;
+            let modified = metadata.modified().map_err(write_error(&path))?;
+            let modified = modified.duration_since(SystemTime::UNIX_EPOCH);
+            let is_git = one.is_git();
             let mut writer = layout.blob_writer()?;
             std::io::copy(&mut from, &mut writer).map_err(write_error(&path))?;
             let blob = writer.commit(None)?;
@@ -135,12 +161,12 @@ impl FetchedContexts {
             files.push(FetchedFile {
                 id: one.id.clone(),
                 url: one.shown(),
-                name: GIT_TREE.into(),
-                folder: true,
+                name: if is_git { GIT_TREE } else { FETCHED_DOCKERFILE }.into(),
+                folder: is_git,
                 digest: blob.digest,
                 size: blob.size,
-                mode: 0,
-                modified: 0,
+                mode: metadata.permissions().mode() & 0o7777,
+                modified: modified.unwrap_or_default().as_secs(),
             });
         }
         Ok((files, new_bytes))
@@ -152,10 +178,35 @@ fn write_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::Write { path, source }
 }
 
+/// Whether the builder would unpack it (`isArchive` of `dockerui/context.go`): it begins like
+/// what gzip, bzip2, xz or zstd writes, or is a tar.
+fn is_archive(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(1024).read_to_end(&mut start)?;
+    let compressed: [&[u8]; 4] = [b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"];
+    let mut tar = tar::Archive::new(start.as_slice());
+    let mut is_tar = || matches!(tar.entries().map(|mut e| e.next()), Ok(Some(Ok(_))));
+    Ok(compressed.iter().any(|magic| start.starts_with(magic)) || is_tar())
+}
+
+fn lay_dockerfile(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::copy(from, to)?;
+    let modified = std::fs::metadata(from)?.modified()?;
+    File::open(to)?.set_modified(modified)
+}
+
 /// An image of nothing but the context: what `COPY .` takes of it.
 fn target(one: &RemoteContext, empty: &Path) -> Value {
     let url = escape(&one.url);
     let name = "docker-offline-context";
+    if !one.is_git() {
+        let literal = one.url.replace('\\', "\\\\").replace('$', "\\$");
+        let words = json!([literal, format!("/{FETCHED_DOCKERFILE}")]);
+        return json!({
+            "context": empty,
+            "dockerfile-inline": escape(&format!("FROM scratch\nADD {words}\n")),
+        });
+    }
     if one.name.is_some() {
         return json!({
             "context": empty,
@@ -179,5 +230,33 @@ fn refusal((one, why): &(RemoteContext, &'static str)) -> Warning {
         subject: Some(one.location().to_string()),
         why: Some((*why).to_owned()),
         remedy: Some("clone it beside the project, and name that folder".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_builder_would_unpack_is_an_archive() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_path("Dockerfile").unwrap();
+        header.set_size(2000);
+        header.set_cksum();
+        tar.append(&header, [b'x'; 2000].as_slice()).unwrap();
+        let tar = tar.into_inner().unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, expected) in [
+            (b"FROM a\n".as_slice(), false),
+            (&[b'#'; 4000], false),
+            (b"", false),
+            (&tar, true),
+            (b"\x1f\x8b\x08 and so on", true),
+            (b"BZh9", true),
+        ] {
+            std::fs::write(file.path(), text).unwrap();
+            assert_eq!(is_archive(file.path()).unwrap(), expected, "{}", text.len());
+        }
     }
 }

@@ -50,6 +50,9 @@ pub(super) fn classify(stderr: &str, sources: &Sources) -> Option<Error> {
             path: path.into(),
         });
     }
+    if let Some(error) = not_fetched(message, sources) {
+        return Some(error);
+    }
     // The files named by -f were checked before, so a file that is missing now
     // is one that another file includes or extends, or an --env-file.
     if let Some(path) = missing_file(message) {
@@ -99,6 +102,24 @@ fn reason(stderr: &str) -> Option<&str> {
         .find(|l| !l.is_empty() && !is_warning(l))?;
     let offset = stderr.find(start)?;
     Some(stderr[offset..].trim())
+}
+
+/// A file that Compose fetches by itself, and cannot: it says so in git's words, or, after an
+/// attempt that failed, misses it in the folder where it keeps such files (2.40).
+fn not_fetched(message: &str, sources: &Sources) -> Option<Error> {
+    let remote = sources.remote();
+    let named = |(url, _): &&(String, Location)| {
+        let base = url.split('#').next().unwrap_or(url);
+        message.contains(base)
+    };
+    let kept = message.contains("/docker-compose/") || message == "not found";
+    let of_git = kept || message.starts_with("exit status");
+    let found = remote.iter().find(named);
+    let (_, location) = found.or_else(|| remote.first().filter(|_| of_git))?;
+    Some(Error::RemoteFile {
+        location: location.clone(),
+        why: message.to_owned(),
+    })
 }
 
 fn undefined_service(message: &str, sources: &Sources) -> Option<Error> {
@@ -270,6 +291,27 @@ mod tests {
             error.to_string().starts_with("/p/other.yaml:9: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_fetched_is_said_by_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("compose.yaml");
+        let text = "include:\n  - a.yaml\n  - git://x.org/y.git#main:c.yaml\n";
+        std::fs::write(&file, text).unwrap();
+        let sources = Sources::read(&[file]);
+        for message in [
+            "failed to access repository at git://x.org/y.git:\n fatal: unable to connect to x.org",
+            "not found",
+            "exit status 128",
+            "stat /root/.cache/docker-compose/8090/c.yaml: no such file or directory",
+        ] {
+            let error = classify(message, &sources).unwrap();
+            assert!(matches!(error, Error::RemoteFile { .. }), "{message}");
+            assert!(line_of(&error).starts_with("compose.yaml:3: "), "{error}");
+        }
+        let other = classify("yaml: line 2: did not find expected key", &sources);
+        assert!(matches!(other, Some(Error::Invalid { .. })));
     }
 
     #[test]

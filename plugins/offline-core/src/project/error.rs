@@ -63,6 +63,14 @@ pub enum Error {
         /// Where it is named, where found.
         location: Option<Location>,
     },
+    /// A file that `include` or `extends` names, and that Compose fetches, cannot be fetched.
+    #[error("{location}: Compose cannot fetch the file that is named there: {why}")]
+    RemoteFile {
+        /// Where it is named.
+        location: Location,
+        /// What Compose says.
+        why: String,
+    },
     /// A service names another one that the project does not have.
     #[error("{}service {service} refers to the undefined service {undefined}", prefix(location.as_ref()))]
     UndefinedService {
@@ -185,6 +193,7 @@ impl Explain for Error {
             | Self::RequiredVariable { .. }
             | Self::UnsetVariable { .. }
             | Self::IncludeMissing { .. }
+            | Self::RemoteFile { .. }
             | Self::Offline { .. }
             | Self::UndefinedService { .. } => Kind::ComposeInvalid,
             Self::EnvFileMissing { .. } => Kind::EnvFileMissing,
@@ -225,6 +234,9 @@ impl Explain for Error {
             }
             Self::IncludeMissing { .. } => {
                 "correct the path under `include`; it is relative to the file that includes".into()
+            }
+            Self::RemoteFile { .. } => {
+                "Compose asks for it each time it reads the project, which no bundle can stand for: clone it beside the project, name the file there, and export again. Where the server is reached, empty ~/.cache/docker-compose: an attempt that failed stays there".into()
             }
             Self::UndefinedService { undefined, .. } => {
                 format!("define {undefined}, or activate the profile that holds it with --profile")

@@ -18,6 +18,7 @@ mod named_files;
 mod offline;
 mod options;
 mod read;
+mod remote_files;
 mod resolved;
 mod run_needs;
 mod secrets;
@@ -48,6 +49,7 @@ pub use options::ProjectOptions;
 #[cfg(test)]
 pub(crate) use read::from_config;
 pub use read::{read, read_for_builds, read_without_compose};
+pub use remote_files::remote_files;
 pub use run_needs::{PublishedPort, RunNeeds};
 pub use starts::{StartCommand, Starts};
 pub use unset::{EnvExample, Unset};

@@ -34,12 +34,18 @@ fn read_laid_over(
     let found = files::find(options)?;
     let written = found.files.iter().filter(|f| Some(f.as_path()) != ours);
     let sources = Sources::read(&written.cloned().collect::<Vec<_>>());
+    let all = options.all_profiles || !sources.may_hide_services();
+    // Two that fetch at once find the folder that the other one has just made (fact 67).
+    let alone = !sources.remote().is_empty();
     let (asked, everything) = std::thread::scope(|scope| {
-        let all = options.all_profiles || !sources.may_hide_services();
-        let everything =
-            (!all).then(|| scope.spawn(|| resolve(docker, &options.with_all_profiles(), &sources)));
+        let whole = || resolve(docker, &options.with_all_profiles(), &sources);
+        let beside = (!all && !alone).then(|| scope.spawn(whole));
         let asked = resolve(docker, options, &sources);
-        (asked, everything.and_then(|handle| handle.join().ok()))
+        let after = (!all && alone && asked.is_ok()).then(whole);
+        (
+            asked,
+            after.or_else(|| beside.and_then(|handle| handle.join().ok())),
+        )
     });
     let (resolved, stderr) = match asked {
         Err(Error::Engine(engine::Error::ComposeMissing)) => {

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Location;
+use super::remote_files::named_in;
 
 /// The Compose files with their text, included ones last.
 #[derive(Debug, Default)]
@@ -33,6 +34,15 @@ impl Sources {
             texts.push((path, text));
         }
         Self { texts }
+    }
+
+    /// What `include` and `extends` name that Compose fetches, with its place.
+    pub(super) fn remote(&self) -> Vec<(String, Location)> {
+        let all = self.texts.iter().flat_map(|(file, text)| {
+            let named = named_in(text).into_iter();
+            named.map(move |(url, line)| (url, Location::new(file, Some(line))))
+        });
+        all.collect()
     }
 
     /// Whether services may be hidden by a profile. Said of what stands in files that

@@ -36,6 +36,7 @@ use super::{Error, ProjectOptions};
 
 use environment::Environment;
 use loader::Loader;
+pub(super) use paths::is_remote;
 
 /// A value of a Compose file; floats are already text as Compose prints them.
 type Tree = serde_json::Value;

@@ -62,7 +62,7 @@ fn is_context_path(text: &str) -> bool {
 }
 
 /// Whether a file of `include` or `extends` is fetched from somewhere else.
-pub(super) fn is_remote(text: &str) -> bool {
+pub(in crate::project) fn is_remote(text: &str) -> bool {
     text.contains("://")
         || text.starts_with("github.com/")
         || text.starts_with("git@")

@@ -1,19 +1,21 @@
 use super::super::Situation;
-use crate::closure::{FetchedSource, RemoteContext, Unbundled, remote_contexts};
+use crate::closure::{
+    FetchedSource, RemoteContext, Unbundled, remote_contexts, without_credentials,
+};
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
-use crate::project::Location;
+use crate::project::{Location, remote_files};
 
 pub(super) static RULE: Rule = Rule {
     id: "remote-source",
     group: Group::Project,
     worst: Severity::Error,
     promise: Text::fixed(
-        "No build fetches its context, an ADD or a named context from elsewhere, but what the bundle carries.",
-        "没有构建从外部获取上下文、ADD 的文件或命名上下文，离线包携带的除外。",
+        "No build fetches its context, an ADD or a named context from elsewhere, but what the bundle carries, and Compose fetches no file of the project.",
+        "没有构建从外部获取上下文、ADD 的文件或命名上下文（离线包携带的除外），Compose 也不获取项目文件。",
     ),
     why: Text::fixed(
-        "BuildKit asks the server of an https or git source in every build, cached or not, so that no cache can hold it. What ADD fetches over https or from a git repository the bundle carries by itself, as it does git contexts; a context that is a URL it does not.",
-        "对 https 或 git 来源，无论是否有缓存，BuildKit 每次构建都会访问服务器，因此缓存无法代替它。ADD 通过 https 或从 git 仓库获取的内容，以及 git 上下文由离线包携带；URL 上下文则不能。",
+        "BuildKit asks the server of an https or git source in every build, cached or not, so that no cache can hold it. What ADD fetches over https or from a git repository the bundle carries by itself, as it does git contexts and a Dockerfile that is a context; a context that is an archive it does not. What include and extends name elsewhere Compose asks for each time it reads the project.",
+        "对 https 或 git 来源，无论是否有缓存，BuildKit 每次构建都会访问服务器，因此缓存无法代替它。ADD 通过 https 或从 git 仓库获取的内容，以及 git 上下文和作为上下文的 Dockerfile 由离线包携带；归档上下文则不能。include 和 extends 指向外部的文件，Compose 每次读取项目时都会访问。",
     ),
     remedy: Text::fixed(
         "Put the file or the clone into the build context and COPY it.",
@@ -64,7 +66,31 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
         bundle.is_ok_and(|bundle| !bundle.record().holds_fetched(&one.id))
     });
     let lacking = lacking.map(|one| not_held(rule, situation, one));
-    unbundled.chain(lacking).collect()
+    let files = situation.sources.project().map(|p| remote_files(&p.files));
+    let files = files.unwrap_or_default();
+    let files = files
+        .iter()
+        .map(|(url, at)| of_compose(rule, situation, url, at));
+    unbundled.chain(lacking).chain(files).collect()
+}
+
+/// A Compose file that Compose fetches.
+fn of_compose(rule: &Rule, situation: &Situation<'_>, url: &str, location: &Location) -> Finding {
+    let what = without_credentials(url);
+    let message = text!(
+        "Compose fetches {what} each time it reads the project",
+        "Compose 每次读取项目时都会获取 {what}"
+    );
+    rule.error(situation.place(location), message)
+        .at(location.clone())
+        .because(Text::fixed(
+            "a site without a network can read the project as little as build it",
+            "没有网络的现场无法读取项目，更无法构建",
+        ))
+        .remedied_by(Text::fixed(
+            "clone it beside the project, and name the file there under include or extends",
+            "把它克隆到项目旁边，在 include 或 extends 中改用其中的文件",
+        ))
 }
 
 /// An ADD that the bundle was not made for.

@@ -284,7 +284,7 @@ source "*)
             case $source_dir in '~/'*) source_dir=${HOME:-}/${source_dir#??} ;; esac
         fi
         if [ -z "$source_dir" ]; then
-            say "note: the bundle carries the source of the project; to unpack it: ./install.sh --source DIR"
+            say "note: the bundle carries the source of the project; to unpack it: ./${0##*/} --source DIR"
         fi
         ;;
 esac

@@ -128,6 +128,11 @@ fn models_are_carried_as_their_libraries_read_them() {
         export
     };
 
+    connected.diagnose(project.path(), &[]).finds(
+        "hub-offline",
+        "warning",
+        &["compose.yaml:", "web", "team/small"],
+    );
     say("a model that is not in the store, and a repository that needs a token");
     let was = project.edit("compose.yaml", "tiny:1b", "tiny:2b");
     export(&["--dry-run"], true).fails_with(

@@ -90,6 +90,14 @@ const EDITS: &[Edit] = &[
     ),
     (
         "compose.yaml",
+        "    command: sleep 600\n",
+        "    command: sleep 600\n    x-offline: {models: [{huggingface: team/small, target: ./hf}]}\n",
+        "hub-offline",
+        "warning",
+        &["db", "team/small"],
+    ),
+    (
+        "compose.yaml",
         "      context: ./api\n",
         "      context: ./api\n      no_cache: true\n",
         "no-cache",

@@ -15,7 +15,21 @@ fn a_second_export_adds_nothing_and_an_edit_adds_little() {
             .succeeds()
     };
 
+    // Many projects have files of these names, and the archive is written beside them.
+    let own = [
+        ("install.sh", "#!/bin/sh\necho of the project\n"),
+        ("SHA256SUMS", "# of the project\n"),
+    ];
+    for (name, text) in own {
+        project.write(name, text);
+    }
     let first = export();
+    for (name, text) in own {
+        assert!(project.read(name).starts_with(text), "{name}: {first}");
+    }
+    let installer = "\n  ./docker-offline-install.sh\n";
+    assert!(first.stdout.contains(installer), "{first}");
+    assert!(project.read("install.sh").len() == own[0].1.len());
     let after_first = blobs(&project);
     say(format!(
         "{} blobs, {} bytes",

@@ -66,6 +66,7 @@ pub const PROVOKED: &[Provoked] = &[
     row("remote-source", PROJECT, "ADD of a URL, a git context", ""),
     row("stale-copy", "carries_what_builds_fetch", "a Dockerfile with ADD of a URL is edited after a build", ""),
     row("asks-at-start", PROJECT, "a command that installs something", ""),
+    row("hub-offline", PROJECT, "a model of Hugging Face that a service has declared; one whose volume it mounts in carries_models", ""),
     row("no-cache", PROJECT, "no_cache: true", ""),
     row("pulls-always", PROJECT, "pull_policy: always, build.pull: true", ""),
     row("floating-tag", PROJECT, "an image and a FROM without a tag", ""),

@@ -120,18 +120,21 @@ fn of_carrying(summary: &Summary) -> String {
     let (Some(archive), Some(size)) = (&summary.archive, summary.archive_bytes) else {
         return format!("\nCarry {}{and_project}.\n", summary.bundle.display());
     };
-    let (install, there) = if source {
-        ("./install.sh --source DIR", "DIR")
-    } else {
-        ("./install.sh", "the project folder")
-    };
     let names: Vec<String> = summary
         .beside
         .iter()
         .filter_map(|p| Some(p.file_name()?.to_string_lossy().into_owned()))
         .collect();
+    // Where the project has an install.sh of its own, ours has another name.
+    let installer = names.iter().find(|name| name.ends_with("install.sh"));
+    let installer = installer.map_or("install.sh", String::as_str);
+    let (flags, there) = if source {
+        (" --source DIR", "DIR")
+    } else {
+        ("", "the project folder")
+    };
     format!(
-        "Archive: {} ({}{})\nBeside it: {}\n\nCarry {}{and_project}, then on the other side, in the carried folder:\n  {install}\nand in {there}, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
+        "Archive: {} ({}{})\nBeside it: {}\n\nCarry {}{and_project}, then on the other side, in the carried folder:\n  ./{installer}{flags}\nand in {there}, with the archive where it lies then:\n  docker offline build --bundle .../{}\n",
         archive.display(),
         bytes(size),
         in_parts(&summary.parts),

@@ -7,9 +7,22 @@ use crate::layout::{Digest, Progress, hash_reader, read_bounded, replace_file};
 /// The file of sums beside an archive, as `sha256sum -c` reads it.
 pub const SUMS_FILE: &str = "SHA256SUMS";
 
-/// Writes `SHA256SUMS` into a folder. Files whose digest is known are not read.
+/// Writes the sums of some files into the `SHA256SUMS` of a folder. Files whose digest is
+/// known are not read. Lines of other files stay: of older archives, and of the user's own.
 pub fn write_sums(folder: &Path, files: &[(String, Option<Digest>)]) -> Result<(), Error> {
+    let place = folder.join(SUMS_FILE);
     let mut lines = Vec::new();
+    if place.symlink_metadata().is_ok() {
+        let bytes = read_bounded(&place, SUMS_FILE)?;
+        let held = String::from_utf8_lossy(&bytes).into_owned();
+        let stays = |line: &&str| match of_line(line) {
+            Some((name, _)) => {
+                !files.iter().any(|(new, _)| *new == name) && !is_gone(folder, &name)
+            }
+            None => true,
+        };
+        lines.extend(held.lines().filter(stays).map(|line| format!("{line}\n")));
+    }
     for (name, known) in files {
         let digest = match known {
             Some(digest) => *digest,
@@ -17,10 +30,19 @@ pub fn write_sums(folder: &Path, files: &[(String, Option<Digest>)]) -> Result<(
         };
         lines.push(format!("{}  {name}\n", digest.hex()));
     }
-    Ok(replace_file(
-        &folder.join(SUMS_FILE),
-        lines.concat().as_bytes(),
-    )?)
+    Ok(replace_file(&place, lines.concat().as_bytes())?)
+}
+
+/// An archive of an earlier export that was removed: `sha256sum -c` would miss it.
+fn is_gone(folder: &Path, name: &str) -> bool {
+    name.starts_with("build-cache") && folder.join(name).symlink_metadata().is_err()
+}
+
+/// The name and the sum that a line has.
+fn of_line(line: &str) -> Option<(String, Digest)> {
+    let (hex, rest) = line.split_once(' ')?;
+    let named = rest.strip_prefix([' ', '*'])?;
+    Some((named.to_owned(), Digest::from_hex(hex).ok()?))
 }
 
 /// What the `SHA256SUMS` beside a file says of it.
@@ -35,11 +57,6 @@ pub(super) fn recorded(file: &Path) -> Option<Digest> {
 pub(super) fn read(folder: &Path) -> Vec<(String, Digest)> {
     let bytes = read_bounded(&folder.join(SUMS_FILE), SUMS_FILE).unwrap_or_default();
     let text = String::from_utf8(bytes).unwrap_or_default();
-    let of_line = |line: &str| {
-        let (hex, rest) = line.split_once(' ')?;
-        let named = rest.strip_prefix([' ', '*'])?;
-        Some((named.to_owned(), Digest::from_hex(hex).ok()?))
-    };
     text.lines().filter_map(of_line).collect()
 }
 
@@ -48,4 +65,32 @@ pub(super) fn hash_file(path: &Path, progress: Progress<'_>) -> Result<(Digest, 
     File::open(path)
         .and_then(|file| hash_reader(file, progress))
         .map_err(Error::io("read", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_other_files_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let text = || std::fs::read_to_string(at(SUMS_FILE)).unwrap();
+        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+        let line = |digest: Digest, name: &str| format!("{}  {name}\n", digest.hex());
+        for name in ["build-cache-1.tar", "build-cache-2.tar"] {
+            std::fs::write(at(name), "").unwrap();
+        }
+        let own = format!("# mine\n{}", line(a, "else/where.bin"));
+        std::fs::write(at(SUMS_FILE), &own).unwrap();
+        write_sums(folder.path(), &[("build-cache-1.tar".into(), Some(a))]).unwrap();
+        assert_eq!(text(), format!("{own}{}", line(a, "build-cache-1.tar")));
+        write_sums(folder.path(), &[("build-cache-1.tar".into(), Some(b))]).unwrap();
+        write_sums(folder.path(), &[("build-cache-2.tar".into(), Some(a))]).unwrap();
+        let both = line(b, "build-cache-1.tar") + &line(a, "build-cache-2.tar");
+        assert_eq!(text(), format!("{own}{both}"));
+        std::fs::remove_file(at("build-cache-1.tar")).unwrap();
+        write_sums(folder.path(), &[("build-cache-2.tar".into(), Some(b))]).unwrap();
+        assert_eq!(text(), format!("{own}{}", line(b, "build-cache-2.tar")));
+    }
 }

@@ -19,6 +19,7 @@ const RULES: &[&str] = &[
     "copy-before-install",
     "remote-source",
     "asks-at-start",
+    "hub-offline",
     "no-cache",
     "pulls-always",
     "floating-tag",

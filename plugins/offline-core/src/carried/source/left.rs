@@ -37,7 +37,8 @@ impl Left {
             return path.join(RECORD_FILE).is_file() && path.join("oci-layout").is_file();
         }
         if name == SUMS_FILE {
-            return fs::read_to_string(path).is_ok_and(|sums| sums.contains("  install.sh\n"));
+            return fs::read_to_string(path)
+                .is_ok_and(|sums| sums.contains("  docker-offline-build\n"));
         }
         is_archive(path) || (is_yaml(path) && is_generated(path))
     }

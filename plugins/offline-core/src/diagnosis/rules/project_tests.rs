@@ -340,3 +340,19 @@ fn an_unset_variable_is_named() {
     }
     assert_eq!(scene.wrong(), [("unset-variable", Severity::Warning)]);
 }
+
+#[test]
+fn readers_of_carried_models_are_told_to_leave_the_hub_alone() {
+    let wrong = |dockerfile: &str, environment: &str| {
+        let model = r#""x-offline": {"models": [{"huggingface": "team/small", "target": "./hf"}]}"#;
+        let api = format!("{BUILD}, {model}, \"environment\": {{{environment}}}");
+        let scene = Scene::of(&[("Dockerfile", dockerfile)], &api);
+        found(&scene, "hub-offline").len()
+    };
+    let plain = "FROM debian:12\n";
+    assert_eq!(wrong(plain, ""), 1);
+    assert_eq!(wrong(plain, r#""HF_HUB_OFFLINE": "0""#), 1);
+    assert_eq!(wrong(plain, r#""HF_HUB_OFFLINE": "1""#), 0);
+    assert_eq!(wrong(plain, r#""TRANSFORMERS_OFFLINE": "1""#), 0);
+    assert_eq!(wrong("FROM debian:12\nENV HF_HUB_OFFLINE=1\n", ""), 0);
+}

@@ -10,6 +10,7 @@ mod crlf_script;
 mod dockerignore;
 mod env_file;
 mod floating_tag;
+mod hub_offline;
 mod network_step;
 mod no_cache;
 mod ports;
@@ -31,6 +32,7 @@ pub(super) const RULES: &[&Rule] = &[
     &remote_source::RULE,
     &stale_copy::RULE,
     &asks_at_start::RULE,
+    &hub_offline::RULE,
     &no_cache::RULE,
     &pulls_always::RULE,
     &floating_tag::RULE,

@@ -11,26 +11,40 @@ pub const SUMS_FILE: &str = "SHA256SUMS";
 /// known are not read. Lines of other files stay: of older archives, and of the user's own.
 pub fn write_sums(folder: &Path, files: &[(String, Option<Digest>)]) -> Result<(), Error> {
     let place = folder.join(SUMS_FILE);
-    let mut lines = Vec::new();
-    if place.symlink_metadata().is_ok() {
-        let bytes = read_bounded(&place, SUMS_FILE)?;
-        let held = String::from_utf8_lossy(&bytes).into_owned();
-        let stays = |line: &&str| match of_line(line) {
-            Some((name, _)) => {
-                !files.iter().any(|(new, _)| *new == name) && !is_gone(folder, &name)
-            }
-            None => true,
-        };
-        lines.extend(held.lines().filter(stays).map(|line| format!("{line}\n")));
-    }
+    let mut text = kept(&place, folder, files)?;
     for (name, known) in files {
         let digest = match known {
             Some(digest) => *digest,
             None => hash_file(&folder.join(name), &|_| ())?.0,
         };
-        lines.push(format!("{}  {name}\n", digest.hex()));
+        text.extend(format!("{}  {name}\n", digest.hex()).into_bytes());
     }
-    Ok(replace_file(&place, lines.concat().as_bytes())?)
+    Ok(replace_file(&place, &text)?)
+}
+
+/// The lines that stay, byte for byte.
+fn kept(place: &Path, folder: &Path, new: &[(String, Option<Digest>)]) -> Result<Vec<u8>, Error> {
+    if place.symlink_metadata().is_err() {
+        return Ok(Vec::new());
+    }
+    let held = read_bounded(place, SUMS_FILE)?;
+    let stays = |line: &&[u8]| {
+        let name = std::str::from_utf8(line)
+            .ok()
+            .and_then(|l| of_line(l.trim_end()));
+        name.is_none_or(|(name, _)| {
+            !new.iter().any(|(one, _)| *one == name) && !is_gone(folder, &name)
+        })
+    };
+    let mut text = held
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(stays)
+        .collect::<Vec<_>>()
+        .concat();
+    if text.last().is_some_and(|byte| *byte != b'\n') {
+        text.push(b'\n');
+    }
+    Ok(text)
 }
 
 /// An archive of an earlier export that was removed: `sha256sum -c` would miss it.
@@ -81,7 +95,7 @@ mod tests {
         for name in ["build-cache-1.tar", "build-cache-2.tar"] {
             std::fs::write(at(name), "").unwrap();
         }
-        let own = format!("# mine\n{}", line(a, "else/where.bin"));
+        let own = format!("# mine\r\n{}", line(a, "else/where.bin"));
         std::fs::write(at(SUMS_FILE), &own).unwrap();
         write_sums(folder.path(), &[("build-cache-1.tar".into(), Some(a))]).unwrap();
         assert_eq!(text(), format!("{own}{}", line(a, "build-cache-1.tar")));

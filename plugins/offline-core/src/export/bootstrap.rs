@@ -1,5 +1,5 @@
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -42,9 +42,11 @@ fn installer(folder: &Path) -> Result<PathBuf, Error> {
     })
 }
 
+/// Told by how it begins: an installer of somebody else may be as large as what it installs.
 fn is_ours(place: &Path) -> bool {
-    let held = fs::read(place).unwrap_or_default();
-    held.windows(MARK.len()).take(200).any(|text| text == MARK)
+    let mut start = Vec::new();
+    let read = fs::File::open(place).and_then(|file| file.take(256).read_to_end(&mut start));
+    read.is_ok() && start.windows(MARK.len()).any(|text| text == MARK)
 }
 
 /// The files of an earlier export beside an archive; an `install.sh` of the user's own is

@@ -35,6 +35,7 @@ pub use crate::dockerfile::Platform;
 pub use absent::{Absence, AbsentInput, absent_inputs};
 pub use arguments::is_predefined;
 pub use at_start::AT_START;
+pub(crate) use at_start::is_told_that_the_hub_is_off;
 pub use error::Error;
 pub use fetched::{FetchedSource, without_credentials};
 pub use model::{

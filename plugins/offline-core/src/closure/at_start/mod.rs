@@ -19,6 +19,8 @@ use crate::project::{BuildContext, Location, Project, Service};
 use commands::Asks;
 use folders::Folders;
 
+pub(crate) use python::is_told_that_the_hub_is_off;
+
 /// The kinds of [`Unbundled`] that are asked for when a container starts.
 pub const AT_START: [&str; 5] = [
     "start-command",

@@ -36,7 +36,7 @@ const LIBRARIES: &[Library] = &[
             "SentenceTransformer(",
             "modelscope download",
         ],
-        variables: &["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"],
+        variables: HUB_IS_OFF,
     },
     Library {
         name: "tiktoken",
@@ -96,13 +96,7 @@ pub(super) fn asked(
         .filter_map(|file| Some((text(&file)?, file)))
         .map(|(text, file)| (file, text))
         .collect();
-    let steps: Vec<&str> = build
-        .iter()
-        .flat_map(|build| &build.stages)
-        .flat_map(|stage| &stage.steps)
-        .filter(|step| matches!(step.keyword, "RUN" | "ENV"))
-        .map(|step| step.text.as_str())
-        .collect();
+    let steps = steps_of(build);
     let mut found = Vec::new();
     for (library, calls) in LIBRARIES.iter().zip(CALLS.iter()) {
         let Some(calls) = calls else { continue };
@@ -128,13 +122,7 @@ fn is_there(
     steps: &[&str],
     asking: &[(&Path, Vec<Asks>)],
 ) -> bool {
-    let set = library.variables.iter().any(|name| {
-        let of_service = service.starts.environment.get(*name);
-        let on = of_service.is_some_and(|v| v.as_deref().is_some_and(|v| v != "0"));
-        on || steps
-            .iter()
-            .any(|s| s.starts_with("ENV") && s.contains(name))
-    });
+    let set = is_set(library.variables, service, steps);
     let runs = |step: &&&str| step.starts_with("RUN");
     let fetched = steps.iter().filter(runs).any(|step| {
         library.in_steps.iter().any(|words| step.contains(words))
@@ -144,6 +132,33 @@ fn is_there(
             })
     });
     set || fetched
+}
+
+/// Whether the service, or an ENV of these steps of its build, has one of these variables on.
+fn is_set(variables: &[&str], service: &Service, steps: &[&str]) -> bool {
+    variables.iter().any(|name| {
+        let of_service = service.starts.environment.get(*name);
+        let on = of_service.is_some_and(|v| v.as_deref().is_some_and(|v| v != "0"));
+        on || steps
+            .iter()
+            .any(|s| s.starts_with("ENV") && s.contains(name))
+    })
+}
+
+/// What tells libraries of Hugging Face that all is there.
+const HUB_IS_OFF: &[&str] = &["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"];
+
+/// Whether a service is told not to ask Hugging Face.
+pub(crate) fn is_told_that_the_hub_is_off(service: &Service, build: Option<&BuildClosure>) -> bool {
+    is_set(HUB_IS_OFF, service, &steps_of(build))
+}
+
+/// The RUN and ENV steps of a build.
+fn steps_of(build: Option<&BuildClosure>) -> Vec<&str> {
+    let stages = build.into_iter().flat_map(|build| &build.stages);
+    let steps = stages.flat_map(|stage| &stage.steps);
+    let steps = steps.filter(|step| matches!(step.keyword, "RUN" | "ENV"));
+    steps.map(|step| step.text.as_str()).collect()
 }
 
 fn of_text(text: &str, library: &Library, calls: &Regex, file: &Path) -> Vec<Asks> {

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::super::Situation;
-use crate::closure::Closure;
+use crate::closure::is_told_that_the_hub_is_off;
 use crate::diagnosis::{Finding, Group, Rule, Severity, Text, text};
 use crate::project::{ModelHub, ModelStore, MountSource, OfflineModel, Project, Service};
 
@@ -24,9 +24,6 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
-/// What says that the hub is not to be asked.
-const VARIABLES: [&str; 2] = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"];
-
 fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
     let (Some(project), Some(closure)) = (situation.sources.project(), situation.sources.closure())
     else {
@@ -42,7 +39,10 @@ fn check(rule: &Rule, situation: &Situation<'_>) -> Vec<Finding> {
         let Some(model) = models.iter().find(|model| reads(project, service, model)) else {
             continue;
         };
-        if closure.service(name).is_none() || is_told(service, closure) {
+        let Some(own) = closure.service(name) else {
+            continue;
+        };
+        if is_told_that_the_hub_is_off(service, own.build.as_ref()) {
             continue;
         }
         let message = text!(
@@ -79,20 +79,4 @@ fn reads(project: &Project, service: &Service, model: &OfflineModel) -> bool {
         }
         _ => false,
     })
-}
-
-fn is_told(service: &Service, closure: &Closure) -> bool {
-    let build = closure
-        .service(&service.name)
-        .and_then(|s| s.build.as_ref());
-    let steps = build.iter().flat_map(|build| &build.stages);
-    let steps = steps.flat_map(|stage| &stage.steps);
-    let mut set: Vec<&str> = steps
-        .filter(|step| step.keyword == "ENV")
-        .map(|step| step.text.as_str())
-        .collect();
-    set.retain(|text| VARIABLES.iter().any(|name| text.contains(name)));
-    let of_service = |name: &&str| service.starts.environment.get(*name);
-    let on = VARIABLES.iter().filter_map(of_service);
-    !set.is_empty() || on.flatten().any(|value| value != "0")
 }

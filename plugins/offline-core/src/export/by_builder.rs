@@ -1,16 +1,52 @@
 //! Lets the builder itself fetch what builds ask servers for: with its names, its
 //! certificates and its proxies, with the service's secrets and keys.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use super::Error;
+use crate::bundle::FetchedFile;
 use crate::closure::without_credentials;
 use crate::engine::{BakeFile, BuildLog, Docker};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Task, Work};
+use crate::layout::Layout;
 use crate::project::{Location, Project};
+
+/// An address as a word of a Dockerfile that expands nothing in it.
+pub(super) fn literal(url: &str) -> String {
+    url.replace('\\', "\\\\").replace('$', "\\$")
+}
+
+/// Puts what was fetched to a path into the layout; gives it with the bytes that are new
+/// there. What it is called is still to be said.
+pub(super) fn store(path: &Path, layout: &Layout) -> Result<(FetchedFile, u64), Failure> {
+    let failed = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let mut from = std::fs::File::open(path).map_err(failed)?;
+    let metadata = from.metadata().map_err(failed)?;
+    let mut writer = layout.blob_writer()?;
+    std::io::copy(&mut from, &mut writer).map_err(failed)?;
+    let blob = writer.commit(None)?;
+    let modified = metadata.modified().map_err(failed)?;
+    let since = modified.duration_since(SystemTime::UNIX_EPOCH);
+    let file = FetchedFile {
+        id: String::new(),
+        url: String::new(),
+        name: String::new(),
+        folder: false,
+        digest: blob.digest,
+        size: blob.size,
+        mode: metadata.permissions().mode() & 0o7777,
+        modified: since.unwrap_or_default().as_secs(),
+    };
+    Ok((file, if blob.new { blob.size } else { 0 }))
+}
 
 /// Something to fetch.
 #[derive(Debug)]

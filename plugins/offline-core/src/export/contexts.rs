@@ -4,15 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::Error;
-use super::by_builder::{Fetching, fetch};
+use super::by_builder::{Fetching, fetch, literal, store};
 use crate::bundle::{FetchedFile, unpack_folder};
 use crate::closure::{
     self, FETCHED_DOCKERFILE, KEEP_GIT_DIR, Platform, RemoteContext, give_contexts, remote_contexts,
@@ -149,24 +147,15 @@ impl FetchedContexts {
         let (mut files, mut new_bytes) = (Vec::new(), 0);
         for one in self.held.values() {
             let path = self.fetched(one);
-            let mut from = File::open(&path).map_err(write_error(&path))?;
-            let metadata = from.metadata().map_err(write_error(&path))?;
-            let modified = metadata.modified().map_err(write_error(&path))?;
-            let modified = modified.duration_since(SystemTime::UNIX_EPOCH);
+            let (file, new) = store(&path, layout)?;
+            new_bytes += new;
             let is_git = one.is_git();
-            let mut writer = layout.blob_writer()?;
-            std::io::copy(&mut from, &mut writer).map_err(write_error(&path))?;
-            let blob = writer.commit(None)?;
-            new_bytes += if blob.new { blob.size } else { 0 };
             files.push(FetchedFile {
                 id: one.id.clone(),
                 url: one.shown(),
                 name: if is_git { GIT_TREE } else { FETCHED_DOCKERFILE }.into(),
                 folder: is_git,
-                digest: blob.digest,
-                size: blob.size,
-                mode: metadata.permissions().mode() & 0o7777,
-                modified: modified.unwrap_or_default().as_secs(),
+                ..file
             });
         }
         Ok((files, new_bytes))
@@ -200,8 +189,7 @@ fn target(one: &RemoteContext, empty: &Path) -> Value {
     let url = escape(&one.url);
     let name = "docker-offline-context";
     if !one.is_git() {
-        let literal = one.url.replace('\\', "\\\\").replace('$', "\\$");
-        let words = json!([literal, format!("/{FETCHED_DOCKERFILE}")]);
+        let words = json!([literal(&one.url), format!("/{FETCHED_DOCKERFILE}")]);
         return json!({
             "context": empty,
             "dockerfile-inline": escape(&format!("FROM scratch\nADD {words}\n")),

@@ -2,22 +2,21 @@
 //! ADD gives.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use tar::EntryType;
 use tempfile::TempDir;
 
-use super::by_builder::{Fetching, fetch};
+use super::by_builder::{Fetching, fetch, literal, store};
+use super::prepare::leaving_out;
 use super::{Error, Prepared};
 use crate::bundle::{FetchedFile, FetchedRecord};
 use crate::closure::{Closure, FetchedSource};
 use crate::dockerfile::{UNPACKED_TREE, file_name};
 use crate::engine::Docker;
 use crate::error::Failure;
-use crate::event::{Event, Reporter, Warning};
+use crate::event::{Event, Reporter};
 use crate::layout::Layout;
 use crate::project::escape;
 use crate::reference::ImageReference;
@@ -171,12 +170,7 @@ fn refused<'a>(
         });
     }
     for (service, why) in &found {
-        reporter.event(Event::Warning(Warning {
-            what: format!("service {service} is left out: no site can build it"),
-            subject: None,
-            why: Some(why.clone()),
-            remedy: Some(REMEDY.into()),
-        }));
+        reporter.event(Event::Warning(leaving_out(service, why.clone(), REMEDY)));
     }
     Ok(found)
 }
@@ -246,7 +240,6 @@ fn target(one: &FetchedSource, context: &Path, syntax: Option<&ImageReference>) 
 }
 
 fn text(one: &FetchedSource) -> String {
-    let literal = |text: &str| text.replace('\\', "\\\\").replace('$', "\\$");
     let checksum = one.checksum.as_deref();
     let checksum = checksum.map_or_else(String::new, |sum| format!("--checksum={sum} "));
     let flag = if one.keep_git_dir {
@@ -272,28 +265,15 @@ fn stored(one: &FetchedSource, out: &Path, layout: &Layout) -> Result<(FetchedFi
     } else {
         out.join(one.path())
     };
-    let failed = |source| Error::Write {
-        path: path.clone(),
-        source,
-    };
-    let mut from = std::fs::File::open(&path).map_err(failed)?;
-    let metadata = from.metadata().map_err(failed)?;
-    let mut writer = layout.blob_writer()?;
-    std::io::copy(&mut from, &mut writer).map_err(failed)?;
-    let blob = writer.commit(None)?;
-    let modified = metadata.modified().map_err(failed)?;
-    let since = modified.duration_since(SystemTime::UNIX_EPOCH);
+    let (file, new) = store(&path, layout)?;
     let file = FetchedFile {
         id: one.id.clone(),
         url: one.shown(),
         name: one.name.clone(),
         folder: one.is_folder(),
-        digest: blob.digest,
-        size: blob.size,
-        mode: metadata.permissions().mode() & 0o7777,
-        modified: since.unwrap_or_default().as_secs(),
+        ..file
     };
-    Ok((file, if blob.new { blob.size } else { 0 }))
+    Ok((file, new))
 }
 
 #[cfg(test)]

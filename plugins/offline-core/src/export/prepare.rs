@@ -90,17 +90,10 @@ pub fn prepare(
     };
     let (mut all, lost_on_site) =
         warnings(&project, &closure, carried, &made, options.site.as_ref());
-    let diagnosis = before_export(&project, &closure, recording.records());
-    // What a service that is left out fetches is said once, with the service.
-    let said = |finding: &&Finding| {
-        let of = finding.service.as_ref();
-        !(finding.id == REMOTE_SOURCE && of.is_some_and(|s| left_out.contains_key(s)))
-    };
-    let hopeless = diagnosis.findings.iter().filter(said);
-    let hopeless = hopeless.filter(|f| f.severity == Severity::Error).count();
+    let (foreseen, hopeless) = foreseen(&project, &closure, recording.records(), &left_out);
     all.extend(contexts.iter().flat_map(|c| c.warnings.clone()));
-    all.extend(left_out.iter().map(leaving_out));
-    all.extend(diagnosis.warnings_of(said));
+    all.extend(left_out.iter().map(fetching));
+    all.extend(foreseen);
     all.extend(arguments::warnings(options, &closure));
     let absent = absent_inputs(&project, &closure);
     all.extend(absent.iter().map(inputs::warning));
@@ -112,10 +105,7 @@ pub fn prepare(
     let services = service_names(&closure);
     let source = source(&project, &closure, options, &outputs)?;
     all.extend(source.iter().flat_map(|s| s.warnings().to_vec()));
-    let tools = options
-        .with_tools
-        .then(|| Tools::find(docker))
-        .transpose()?;
+    let tools = tools(docker, options)?;
     let origin = Origin {
         docker,
         platform: &engine.platform,
@@ -203,6 +193,12 @@ fn source(
     looking.look().map(Some)
 }
 
+/// The docker command's plugins, where those were asked for.
+fn tools(docker: &Docker, options: &ExportOptions) -> Result<Option<Tools>, Failure> {
+    let asked = options.with_tools.then(|| Tools::find(docker));
+    asked.transpose()
+}
+
 /// The services of an export.
 pub(super) fn service_names(closure: &Closure) -> BTreeSet<String> {
     closure.services.iter().map(|s| s.name.clone()).collect()
@@ -239,15 +235,42 @@ fn left_out(closure: &Closure, options: &ExportOptions) -> BTreeMap<String, Stri
     }
 }
 
-fn leaving_out((service, why): (&String, &String)) -> Warning {
+fn fetching((service, why): (&String, &String)) -> Warning {
+    let why = format!("{why}; BuildKit asks for such a source in every build, cached or not");
+    leaving_out(
+        service,
+        why,
+        "put the file or the clone into the build context and COPY it; or fetch it in a RUN step, which is recorded",
+    )
+}
+
+/// Says that a service is left out, and what to do about it.
+pub(super) fn leaving_out(service: &str, why: String, remedy: &str) -> Warning {
     Warning {
         what: format!("service {service} is left out: no site can build it"),
         subject: None,
-        why: Some(format!(
-            "{why}; BuildKit asks for such a source in every build, cached or not"
-        )),
-        remedy: Some("put the file or the clone into the build context and COPY it; or fetch it in a RUN step, which is recorded".into()),
+        why: Some(why),
+        remedy: Some(remedy.into()),
     }
+}
+
+/// What will go wrong on site, but for what is said of a service that is left out; and how
+/// much of it whatever the bundle holds.
+fn foreseen(
+    project: &Project,
+    closure: &Closure,
+    records: bool,
+    left_out: &BTreeMap<String, String>,
+) -> (Vec<Warning>, usize) {
+    let diagnosis = before_export(project, closure, records);
+    // What a service that is left out fetches is said once, with the service.
+    let said = |finding: &&Finding| {
+        let of = finding.service.as_ref();
+        !(finding.id == REMOTE_SOURCE && of.is_some_and(|s| left_out.contains_key(s)))
+    };
+    let findings = diagnosis.findings.iter().filter(said);
+    let hopeless = findings.filter(|f| f.severity == Severity::Error).count();
+    (diagnosis.warnings_of(said), hopeless)
 }
 
 /// The engine and the project.

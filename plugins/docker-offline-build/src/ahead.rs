@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use offline_core::carried::{
-    Ahead, InstalledTool, Listed, State, ToolState, UnpackedSource, install_tools, unpack_source,
+    Ahead, InstalledTool, Listed, State, ToolState, UnpackedSource, install_tools, printable,
+    unpack_source,
 };
 use offline_core::engine::Docker;
 use offline_core::{Event, Failure};
@@ -103,12 +104,8 @@ fn refusal(tool: &InstalledTool) -> Option<String> {
 /// A line for each, which scripts read by its first word.
 fn of_list(listed: &[Listed]) -> String {
     let line = |one: &Listed| {
-        let text = format!("{} {}", one.kind, one.name);
-        let plain: String = text
-            .chars()
-            .map(|c| if c.is_control() { '?' } else { c })
-            .collect();
-        format!("{plain} ({})\n", bytes(one.size))
+        let (kind, name) = (printable(&one.kind), printable(&one.name));
+        format!("{kind} {name} ({})\n", bytes(one.size))
     };
     listed.iter().map(line).collect()
 }

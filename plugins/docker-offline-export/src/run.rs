@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use offline_core::compatibility::Engine;
-use offline_core::engine::Store;
+use offline_core::engine::{Store, docker_config};
 use offline_core::export::{self, ArchiveChoice, ExportOptions, Prepared};
 use offline_core::{Event, Failure, Reporter as _, plan};
 use offline_terminal::Terminal;
@@ -81,14 +81,6 @@ fn options(args: &Args) -> ExportOptions {
         docker_config: docker_config(),
         binaries: binaries(),
     }
-}
-
-/// The folder with the user's registry credentials, as Docker finds it.
-fn docker_config() -> Option<PathBuf> {
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
-    std::env::var_os("DOCKER_CONFIG")
-        .map(PathBuf::from)
-        .or_else(home)
 }
 
 /// The tool's own binaries: beside the running one, or on PATH.

@@ -1,6 +1,7 @@
 //! What all entries of `x-offline` have, whatever their kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::{Declared, Error, Origin, Planned};
 use crate::project::{
@@ -88,6 +89,18 @@ pub(super) fn not_declared(name: &str) -> Error {
 }
 
 impl Planned {
+    /// What a flag asks for, and no project declares.
+    pub(super) fn by_flag(kind: &'static str, name: String, from: &Path, size: u64) -> Self {
+        Self {
+            kind,
+            name,
+            from: from.display().to_string(),
+            size: Some(size),
+            services: BTreeSet::new(),
+            location: None,
+        }
+    }
+
     /// What several declarations of the same want: for their services, or for the whole
     /// project where one of them is of no service. `several` is never empty.
     pub(super) fn of<T: Entry>(

@@ -38,6 +38,7 @@ use crate::project::Location;
 pub use ahead::{Ahead, Listed};
 pub use error::Error;
 pub use kind::{Declared, Fetched, Kind, Origin, Planned, Replace, Restored, Site, State};
+pub use place::printable;
 pub use source::{Looking, Source, UnpackedSource, unpack as unpack_source};
 pub use tools::{InstalledTool, ToolState, Tools, install as install_tools};
 pub use volumes::{INSIDE, inside};

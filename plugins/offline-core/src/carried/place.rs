@@ -41,8 +41,7 @@ pub(super) struct Placing<'a> {
 impl Placing<'_> {
     /// Puts it there; what is there and differs is replaced only if that is wanted.
     pub(super) fn run(&self, replace: bool, progress: Progress<'_>) -> Result<State, Failure> {
-        // Nobody else can give files away.
-        let root = rustix::process::geteuid().is_root();
+        let root = is_root();
         if self.target.symlink_metadata().is_err() {
             self.anew(root, progress)?;
             return Ok(State::Written);
@@ -94,11 +93,7 @@ impl Placing<'_> {
             } else {
                 place.to_string_lossy()
             };
-            let plain: String = place
-                .chars()
-                .map(|c| if c.is_control() { '?' } else { c })
-                .collect();
-            format!("{plain}: {why}")
+            format!("{}: {why}", printable(&place))
         });
         named(all.collect())
     }
@@ -115,6 +110,17 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
         }
         done => done,
     }
+}
+
+/// Whether we may give files away: nobody else can.
+pub(super) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// A name as it may be shown: on one line, and with nothing that a terminal obeys.
+pub fn printable(name: &str) -> String {
+    let shown = |c: char| if c.is_control() { '?' } else { c };
+    name.chars().map(shown).collect()
 }
 
 /// The first few of them, and how many more.

@@ -373,3 +373,9 @@ fn read_all(stream: Option<impl Read>) -> Vec<u8> {
     }
     bytes
 }
+/// The folder with the user's configuration and credentials, as the docker command finds it.
+pub fn docker_config() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
+    let own = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    own.or_else(home)
+}

@@ -24,7 +24,7 @@ pub(crate) use build_log::parse_step;
 pub use build_log::{BuildLog, Step, StepFailure};
 pub use build_progress::Change;
 pub use classic_log::{ClassicLog, ClassicStep};
-pub use cli::{Docker, Output};
+pub use cli::{Docker, Output, docker_config};
 pub use containers::{
     ContainerConfig, ContainerHealth, ContainerState, HealthRun, ServiceContainer,
 };

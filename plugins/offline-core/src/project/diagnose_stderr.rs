@@ -163,8 +163,8 @@ fn missing_file(message: &str) -> Option<String> {
 }
 
 /// By its extension: `.yaml` or `.yml`.
-pub(super) fn is_yaml(path: &str) -> bool {
-    let extension = Path::new(path).extension();
+pub(crate) fn is_yaml(path: impl AsRef<Path>) -> bool {
+    let extension = path.as_ref().extension();
     extension.is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"))
 }
 

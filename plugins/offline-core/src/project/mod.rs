@@ -32,6 +32,7 @@ pub(crate) use build_target::existing_dockerfile;
 pub use build_target::{
     BuildContext, BuildSecret, BuildTarget, DockerfileSource, NamedContext, SecretSource, Ulimit,
 };
+pub(crate) use diagnose_stderr::is_yaml;
 pub use env_files::{MissingEnvFile, missing_env_files};
 pub use error::Error;
 pub use files::{

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_yaml::Value;
 
+use super::diagnose_stderr::is_yaml;
 use super::{Project, ProjectOptions, fallback};
 
 /// Files that Compose files name and that are there; absolute.
@@ -71,11 +72,6 @@ fn paths(text: &str, folder: &Path, directory: &Path) -> Vec<PathBuf> {
     let meant = [(folder, first), (folder, text), (directory, first)];
     let paths = meant.map(|(base, name)| plain(&base.join(name)));
     paths.into_iter().filter(|path| path.is_file()).collect()
-}
-
-fn is_yaml(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|ending| ending == "yaml" || ending == "yml")
 }
 
 /// What a file says, if it is one for Compose.

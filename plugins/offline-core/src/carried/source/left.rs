@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::bundle::{self, Compression, RECORD_FILE, SUMS_FILE};
-use crate::project::is_generated;
+use crate::project::{is_generated, is_yaml};
 
 pub(super) const GIT: &str = ".git";
 /// How files begin that are being written.
@@ -53,11 +53,6 @@ impl Left {
 
 fn begins(name: &OsStr, with: &str) -> bool {
     name.as_encoded_bytes().starts_with(with.as_bytes())
-}
-
-fn is_yaml(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|ending| ending == "yaml" || ending == "yml")
 }
 
 /// An archive of any export, or a part of one.

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use ignore::WalkBuilder;
 
-use super::super::place::named;
+use super::super::place::{named, printable};
 use super::super::{Error, place_of};
 use super::asked::Asked;
 use super::left::{GIT, Left};
@@ -194,13 +194,8 @@ fn secrets(choice: &Choice, asked: &Asked) -> Vec<String> {
 }
 
 fn names<'a>(paths: impl Iterator<Item = &'a Path>) -> String {
-    let plain = |path: &Path| -> String {
-        let text = path.to_string_lossy();
-        text.chars()
-            .map(|c| if c.is_control() { '?' } else { c })
-            .collect()
-    };
-    named(paths.map(plain).collect())
+    let shown = paths.map(|path| printable(&path.to_string_lossy()));
+    named(shown.collect())
 }
 
 /// What is chosen so far.

@@ -109,15 +109,9 @@ impl Kind for Sources {
     }
 
     fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure> {
-        let planned = origin.source.map(|source| Planned {
-            kind: NAME,
-            name: source.name(),
-            from: source.root.display().to_string(),
-            size: Some(source.bytes),
-            services: BTreeSet::new(),
-            location: None,
-        });
-        Ok(planned.into_iter().collect())
+        let sources = origin.source.into_iter();
+        let planned = sources.map(|s| Planned::by_flag(NAME, s.name(), &s.root, s.bytes));
+        Ok(planned.collect())
     }
 
     fn propose(&self, origin: &Origin<'_>) -> Result<Vec<String>, Failure> {

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::Serialize;
 
 use super::super::ahead::Ahead;
-use super::super::place::{Counted, Placing};
+use super::super::place::{Counted, Placing, is_root};
 use super::super::tree::{self, Choice};
 use super::super::{Error, State};
 use super::{ARTIFACT, Detail, NAME, layer};
@@ -146,10 +146,6 @@ fn inside(target: &Path, project: &Path) -> PathBuf {
     } else {
         target.join(project)
     }
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 /// The project's folder in what was unpacked, which never leads out of it.

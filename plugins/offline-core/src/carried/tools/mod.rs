@@ -3,7 +3,6 @@
 mod install;
 mod plugins;
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -110,14 +109,7 @@ impl Kind for Plugins {
 
     fn plan(&self, origin: &Origin<'_>) -> Result<Vec<Planned>, Failure> {
         let found = origin.tools.iter().flat_map(|tools| &tools.found);
-        let planned = found.map(|tool| Planned {
-            kind: NAME,
-            name: tool.name.clone(),
-            from: tool.path.display().to_string(),
-            size: Some(tool.size),
-            services: BTreeSet::new(),
-            location: None,
-        });
+        let planned = found.map(|t| Planned::by_flag(NAME, t.name.clone(), &t.path, t.size));
         Ok(planned.collect())
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::engine::{Docker, Error};
+use crate::engine::{Docker, Error, docker_config};
 
 /// A plugin that the docker command has found.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -47,9 +47,7 @@ pub(super) fn plugins(docker: &Docker) -> Result<Vec<CliPlugin>, Error> {
 /// Where the docker command looks for plugins, the user's own folder first
 /// (docker/cli, `cli-plugins/manager/manager_unix.go`).
 pub(super) fn plugin_folders() -> Vec<PathBuf> {
-    let own = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
-    let own = own.or_else(home).map(|config| config.join("cli-plugins"));
+    let own = docker_config().map(|config| config.join("cli-plugins"));
     let common = [
         "/usr/local/lib/docker/cli-plugins",
         "/usr/local/libexec/docker/cli-plugins",

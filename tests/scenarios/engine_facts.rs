@@ -233,7 +233,7 @@ fn facts_2_and_9_of_loaded_images() {
 }
 
 #[test]
-fn facts_23_and_24_of_the_cli() {
+fn facts_23_24_and_68_of_the_cli() {
     let engine = Engine::start("28-overlay2-airgapped");
     println!("  23: a plugin's name has no hyphen");
     let script = "mkdir -p ~/.docker/cli-plugins && printf '#!/bin/sh\\necho \"{\\\\\"SchemaVersion\\\\\":\\\\\"0.1.0\\\\\",\\\\\"Vendor\\\\\":\\\\\"x\\\\\"}\"\\n' > ~/.docker/cli-plugins/docker-with-hyphen && chmod +x ~/.docker/cli-plugins/docker-with-hyphen";
@@ -251,6 +251,23 @@ fn facts_23_and_24_of_the_cli() {
         .args(["nosuchplugin", "--help"])
         .succeeds();
     assert!(ran.all().contains("Usage"), "{ran}");
+
+    println!("  68: a plugin that is started alone is the same command");
+    for (plugin, words) in [
+        ("compose", "compose version"),
+        ("buildx", "buildx ls"),
+        ("buildx", "--context nosuch buildx inspect"),
+        ("compose", "--context nosuch compose ls"),
+    ] {
+        let by_docker = engine.run("docker").args(words.split(' ')).quietly().run();
+        let file = format!("/usr/libexec/docker/cli-plugins/docker-{plugin}");
+        let alone = engine.run("env");
+        let alone = alone.args(["DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker", &file]);
+        let alone = alone.args(words.split(' ')).quietly().run();
+        assert_eq!(alone.code, by_docker.code, "{alone} {by_docker}");
+        assert_eq!(alone.all(), by_docker.all());
+        assert_eq!(alone.ok(), !words.contains("nosuch"), "{alone}");
+    }
 }
 
 #[test]

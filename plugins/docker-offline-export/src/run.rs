@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use offline_core::compatibility::Engine;
-use offline_core::engine::{Store, docker_config};
+use offline_core::engine::{Store, docker_config, plugin_folders};
 use offline_core::export::{self, ArchiveChoice, ExportOptions, Prepared};
 use offline_core::{Event, Failure, Reporter as _, plan};
 use offline_terminal::Terminal;
@@ -92,14 +92,7 @@ fn binaries() -> Vec<PathBuf> {
         .map(PathBuf::from)
         .into_iter()
         .chain(std::env::split_paths(&on_path))
-        .chain(docker_config().map(|config| config.join("cli-plugins")))
-        .chain(
-            [
-                "/usr/local/lib/docker/cli-plugins",
-                "/usr/lib/docker/cli-plugins",
-            ]
-            .map(PathBuf::from),
-        )
+        .chain(plugin_folders())
         .collect();
     let find = |name: &str| folders.iter().map(|f| f.join(name)).find(|p| p.is_file());
     BINARIES.iter().filter_map(|name| find(name)).collect()

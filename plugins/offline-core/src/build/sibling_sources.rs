@@ -101,8 +101,7 @@ impl SiblingSources {
 }
 
 fn local_base(image: &LocalImage, platform: &str) -> Option<KnownBase> {
-    let layers = image.root_fs.as_ref()?.layers.as_ref()?;
-    let diff_ids: Result<Vec<Digest>, _> = layers.iter().map(|l| l.parse()).collect();
+    let diff_ids: Result<Vec<Digest>, _> = image.layers.iter().map(|l| l.parse()).collect();
     Some(KnownBase {
         root: image.id.parse().ok()?,
         diff_ids: diff_ids.ok()?,

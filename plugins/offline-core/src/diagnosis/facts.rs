@@ -1,5 +1,3 @@
-use serde::Deserialize;
-
 use super::containers::{Container, containers};
 use crate::engine::Disk;
 use crate::engine::{Docker, EngineInfo, Error};
@@ -95,49 +93,18 @@ fn compose_version(docker: &Docker) -> Result<String, Error> {
     })
 }
 
-/// The part of `GET /version` that is used.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Server {
-    api_version: String,
-}
-
 fn engine(docker: &Docker) -> Result<EngineFacts, Error> {
-    let (server, info) = std::thread::scope(|scope| {
-        let server = scope.spawn(|| json(docker, &["version", "--format", "{{json .Server}}"]));
-        let info = EngineInfo::read(docker);
-        (server.join().unwrap_or(Err(Error::Interrupted)), info)
-    });
-    let (server, info): (Server, EngineInfo) = (server?, info?);
-    let local = host(docker, &info).is_some_and(|host| host.starts_with("unix://"));
+    let info = EngineInfo::read(docker)?;
+    let local = docker.endpoint().starts_with("unix://");
     Ok(EngineFacts {
-        api_version: server.api_version,
+        api_version: EngineInfo::api_version(docker)?,
         disk: Disk::of_existing(&info.root).filter(|_| local),
         local,
         info,
     })
 }
 
-/// The engine's address. Of the context "default" it is that of the environment, or
-/// the usual socket (docker/cli, `cli/command/defaultcontextstore.go`), and nobody
-/// has to be asked.
-fn host(docker: &Docker, info: &EngineInfo) -> Option<String> {
-    if info.context.as_deref() == Some("default") && !docker.has_global_args() {
-        let named = std::env::var("DOCKER_HOST").ok().filter(|h| !h.is_empty());
-        return Some(named.unwrap_or_else(|| "unix:///var/run/docker.sock".into()));
-    }
-    let format = "{{.Endpoints.docker.Host}}";
-    text(docker, &["context", "inspect", "--format", format]).ok()
-}
-
 fn text(docker: &Docker, args: &[&str]) -> Result<String, Error> {
     let output = docker.output(args)?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn json<T: serde::de::DeserializeOwned>(docker: &Docker, args: &[&str]) -> Result<T, Error> {
-    serde_json::from_str(&text(docker, args)?).map_err(|error| Error::Unexpected {
-        command: format!("docker {}", args.join(" ")),
-        why: error.to_string(),
-    })
 }

@@ -2,11 +2,13 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::Error;
+use super::api::{Api, default_socket};
+use super::plugins::{Plugins, STARTED_BY, Settings, config_flag, docker_config};
 
 /// How long a docker process gets to end by itself after an interrupt.
 const GRACE: Duration = Duration::from_secs(10);
@@ -17,6 +19,8 @@ pub struct Docker {
     program: PathBuf,
     global_args: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    plugins: Arc<OnceLock<Plugins>>,
+    api: Arc<OnceLock<Api>>,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -46,6 +50,8 @@ impl Docker {
             program: program.into(),
             global_args: Vec::new(),
             environment: Vec::new(),
+            plugins: Arc::default(),
+            api: Arc::default(),
             interrupted: Arc::default(),
         }
     }
@@ -71,6 +77,8 @@ impl Docker {
             program,
             global_args,
             environment,
+            plugins: Arc::new(Plugins::default().into()),
+            api: self.api,
             interrupted: self.interrupted,
         }
     }
@@ -114,13 +122,68 @@ impl Docker {
         Ok(())
     }
 
+    pub(super) fn interrupt(&self) -> &AtomicBool {
+        &self.interrupted
+    }
+
+    /// The connection to the engine's API, once it is made.
+    pub(super) fn connection(&self) -> &OnceLock<Api> {
+        &self.api
+    }
+
+    /// The folder with the user's settings, as docker with these flags finds it.
+    pub(super) fn config_folder(&self) -> Option<PathBuf> {
+        config_flag(&self.global_args).or_else(docker_config)
+    }
+
+    /// The engine's socket, where docker with these flags would use it; of its flags only the
+    /// folder of settings decides nothing.
+    pub(super) fn own_socket(&self) -> Option<PathBuf> {
+        let config = self.config_folder();
+        let settings = config.as_deref().map(Settings::read).unwrap_or_default();
+        let mut flags = self.global_args.iter();
+        while let Some(flag) = flags.next() {
+            match flag.to_str()? {
+                "--config" => _ = flags.next(),
+                flag if flag.starts_with("--config=") => {}
+                _ => return None,
+            }
+        }
+        let variable = |name: &str| {
+            let own = self.environment.iter().find(|(n, _)| n == name);
+            let own = own.map(|(_, value)| value.to_string_lossy().into_owned());
+            own.or_else(|| std::env::var(name).ok())
+        };
+        default_socket(variable, settings.current_context.as_deref())
+    }
+
+    /// The engine's address; nothing where docker does not know it.
+    pub(crate) fn endpoint(&self) -> String {
+        if let Some(socket) = self.own_socket() {
+            return format!("unix://{}", socket.display());
+        }
+        let format = "{{.Endpoints.docker.Host}}";
+        let said = self.output(["context", "inspect", "--format", format]);
+        said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+            .unwrap_or_default()
+    }
+
     /// A `docker` process to be, with global flags, without standard input.
     pub fn command<I, S>(&self, args: I) -> Command
     where
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        let mut command = Command::new(&self.program);
+        let mut args = args.into_iter().peekable();
+        let plugins = || {
+            let find = || Plugins::find(self.config_folder().as_deref());
+            self.plugins.get_or_init(find)
+        };
+        let plugin = args.peek().and_then(|name| plugins().file(name.as_ref()));
+        let mut command = Command::new(plugin.unwrap_or(&self.program));
+        if plugin.is_some() {
+            command.env(STARTED_BY, &self.program);
+        }
         command
             .args(&self.global_args)
             .args(args)
@@ -372,10 +435,4 @@ fn read_all(stream: Option<impl Read>) -> Vec<u8> {
         let _ = stream.read_to_end(&mut bytes);
     }
     bytes
-}
-/// The folder with the user's configuration and credentials, as the docker command finds it.
-pub fn docker_config() -> Option<PathBuf> {
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker"));
-    let own = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    own.or_else(home)
 }

@@ -1,9 +1,11 @@
 //! The containers of a Compose project, as the engine describes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
 use serde::Deserialize;
 
+use super::api::ours;
 use super::{Docker, Error};
 
 /// The label by which Compose knows the containers of a project; docker-compose 1 sets it too.
@@ -95,26 +97,26 @@ impl Docker {
     /// The containers of a project's services, running or not, without those of
     /// `docker compose run`.
     pub fn service_containers(&self, project: &str) -> Result<Vec<ServiceContainer>, Error> {
-        let filter = format!("label={PROJECT}={project}");
-        let args = ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter];
-        let listed = self.output(args)?;
-        let listed = String::from_utf8_lossy(&listed.stdout);
-        let ids: Vec<&str> = listed.lines().collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        let label = format!("{PROJECT}={project}");
+        let filters = HashMap::from([("label", vec![label.as_str()])]);
+        let of_project = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters);
+        let options = Some(of_project.build());
+        let failed = |refusal| self.failure(refusal, "docker container ls");
+        let listed = self.ask(|api| async move { api.list_containers(options).await });
+        let listed = listed.map_err(failed)?.into_iter();
+        let ids: Vec<String> = listed.filter_map(|container| container.id).collect();
+        let mut all: Vec<ServiceContainer> = Vec::new();
+        for id in &ids {
+            let plain = None::<InspectContainerOptions>;
+            match self.ask(|api| async move { api.inspect_container(id, plain).await }) {
+                Ok(container) => all.push(ours(&container, "docker container inspect")?),
+                // It has gone in between.
+                Err(refusal) if refusal.is_not_found() => {}
+                Err(refusal) => return Err(self.failure(refusal, "docker container inspect")),
+            }
         }
-        let args = ["container", "inspect"].into_iter().chain(ids);
-        let mut command = self.command(args);
-        let output = command.output().map_err(|source| Error::Io {
-            program: command.get_program().into(),
-            source,
-        })?;
-        // One that has gone in between makes docker fail; it prints the others all the same.
-        let all: Vec<ServiceContainer> =
-            serde_json::from_slice(&output.stdout).map_err(|error| Error::Unexpected {
-                command: "docker container inspect".into(),
-                why: error.to_string(),
-            })?;
         let of_service = |c: &ServiceContainer| {
             !c.service().is_empty() && !c.label(ONE_OFF).eq_ignore_ascii_case("true")
         };

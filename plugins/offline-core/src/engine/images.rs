@@ -1,28 +1,29 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{Read, Write};
 
-use serde::Deserialize;
+use bollard::models::{ImageInspect, ImageSummary};
+use bollard::query_parameters::{
+    ImportImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
+    TagImageOptionsBuilder,
+};
+use futures_util::StreamExt as _;
 
+use super::api::Refusal;
 use super::{Docker, Error};
 
 /// An image in the engine's store.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone)]
 pub struct LocalImage {
     /// On a graphdriver store the config's digest, on a containerd store the
     /// digest of the manifest or index.
     pub id: String,
     /// `name@sha256:...` as pulled.
-    #[serde(default)]
     pub repo_digests: Option<Vec<String>>,
     /// `name:tag`.
-    #[serde(default)]
     pub repo_tags: Option<Vec<String>>,
-    /// The layers' diff ids.
-    #[serde(default, rename = "RootFS")]
-    pub root_fs: Option<RootFs>,
+    /// The layers' diff ids, lowest first.
+    pub layers: Vec<String>,
     /// What containers of it are made with: its environment, command, labels and so on.
-    #[serde(default)]
     pub config: serde_json::Value,
 }
 
@@ -30,83 +31,86 @@ impl LocalImage {
     /// Whether both hold the same layers and settings. Their IDs may differ all the same:
     /// on a containerd store every build may make a new one (fact 32).
     pub fn holds_the_same(&self, other: &Self) -> bool {
-        let layers = |image: &Self| image.root_fs.clone().and_then(|fs| fs.layers);
-        layers(self) == layers(other) && self.config == other.config
+        self.layers == other.layers && self.config == other.config
     }
 }
 
-/// The layers of an image.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct RootFs {
-    /// Diff ids, lowest first.
-    pub layers: Option<Vec<String>>,
-}
-
-/// The names in `Error response from daemon: No such image: redis:7`, one a
-/// line.
-fn missing_names(stderr: &str) -> BTreeSet<&str> {
-    let lines = stderr.lines();
-    lines
-        .filter_map(|line| Some(line.split_once("o such image: ")?.1.trim()))
-        .collect()
+impl From<ImageInspect> for LocalImage {
+    fn from(image: ImageInspect) -> Self {
+        Self {
+            id: image.id.unwrap_or_default(),
+            repo_digests: image.repo_digests,
+            repo_tags: image.repo_tags,
+            layers: image.root_fs.and_then(|fs| fs.layers).unwrap_or_default(),
+            config: serde_json::to_value(image.config).unwrap_or_default(),
+        }
+    }
 }
 
 impl Docker {
     /// Looks up images by name; names the engine does not have are left out.
     pub fn local_images(&self, names: &[String]) -> Result<BTreeMap<String, LocalImage>, Error> {
         let mut found = BTreeMap::new();
-        if names.is_empty() {
-            return Ok(found);
-        }
-        let args = ["image", "inspect"]
-            .into_iter()
-            .chain(names.iter().map(String::as_str));
-        let mut command = self.command(args);
-        let output = command.output().map_err(|source| Error::Io {
-            program: command.get_program().into(),
-            source,
-        })?;
-        // docker fails when a name is missing, and prints the others all the
-        // same, in their order.
-        let images = parse_images(&output.stdout).unwrap_or_default();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let missing = missing_names(&stderr);
-        let present: Vec<&String> = names
-            .iter()
-            .filter(|name| !missing.contains(name.as_str()))
-            .collect();
-        if images.len() == present.len() {
-            return Ok(present.into_iter().cloned().zip(images).collect());
-        }
         for name in names {
-            match self.output(["image", "inspect", name]) {
-                Ok(output) => {
-                    if let Some(image) = parse_images(&output.stdout)?.into_iter().next() {
-                        found.insert(name.clone(), image);
-                    }
-                }
-                Err(Error::Failed { .. }) => {}
-                Err(error) => return Err(error),
+            match self.ask(|api| async move { api.inspect_image(name).await }) {
+                Ok(image) => _ = found.insert(name.clone(), image.into()),
+                // What the engine cannot show is brought again.
+                Err(Refusal::Said(..)) => {}
+                Err(refusal) => return Err(self.failure(refusal, "docker image inspect")),
             }
         }
         Ok(found)
     }
 
+    /// One image, which has to be there.
+    pub(crate) fn local_image(&self, name: &str) -> Result<LocalImage, Error> {
+        let image = self.ask(|api| async move { api.inspect_image(name).await });
+        image.map(LocalImage::from).map_err(|refusal| {
+            let command = format!("docker image inspect {name}");
+            self.failure(refusal, &command)
+        })
+    }
+
+    /// The names with tags of all images of a repository.
+    pub(crate) fn names_of(&self, repository: &str) -> Result<Vec<String>, Error> {
+        let filters = HashMap::from([("reference", vec![repository])]);
+        let listed = self.list_images(ListImagesOptionsBuilder::new().filters(&filters))?;
+        let tags = listed.into_iter().flat_map(|image| image.repo_tags);
+        // An image that was found may have names of other repositories too.
+        let of_it = |tag: &String| {
+            tag.rsplit_once(':')
+                .is_some_and(|(name, _)| name == repository)
+        };
+        Ok(tags.filter(of_it).collect())
+    }
+
+    fn list_images(&self, which: ListImagesOptionsBuilder) -> Result<Vec<ImageSummary>, Error> {
+        let options = Some(which.build());
+        self.ask(|api| async move { api.list_images(options).await })
+            .map_err(|refusal| self.failure(refusal, "docker image ls"))
+    }
+
+    /// Removes an image by this name, unless a container needs it.
+    pub(crate) fn remove_image(&self, name: &str) -> Result<(), Error> {
+        self.remove(name, RemoveImageOptionsBuilder::new())
+            .map_err(|refusal| self.failure(refusal, &format!("docker image rm {name}")))
+    }
+
+    fn remove(&self, name: &str, how: RemoveImageOptionsBuilder) -> Result<(), Refusal> {
+        let options = Some(how.build());
+        self.ask(|api| async move { api.remove_image(name, options, None).await.map(|_| ()) })
+    }
+
     /// The layer chains (lists of diff ids, joined) that any image of the
     /// engine has unpacked.
     pub fn local_chains(&self) -> Result<BTreeSet<Vec<String>>, Error> {
-        let output = self.output(["image", "ls", "--quiet", "--no-trunc", "--all"])?;
-        let ids: BTreeSet<String> = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .map(str::to_owned)
-            .collect();
+        let listed = self.list_images(ListImagesOptionsBuilder::new().all(true))?;
+        let ids: BTreeSet<String> = listed.into_iter().map(|image| image.id).collect();
         let ids: Vec<String> = ids.into_iter().collect();
         let mut chains = BTreeSet::new();
         for image in self.local_images(&ids)?.into_values() {
-            let layers = image.root_fs.and_then(|r| r.layers).unwrap_or_default();
-            for end in 1..=layers.len() {
-                chains.insert(layers[..end].to_vec());
+            for end in 1..=image.layers.len() {
+                chains.insert(image.layers[..end].to_vec());
             }
         }
         Ok(chains)
@@ -118,10 +122,8 @@ impl Docker {
         names: &[String],
         read: impl FnOnce(&mut dyn Read) -> Result<T, E>,
     ) -> Result<Result<T, E>, Error> {
-        let args = ["image", "save"]
-            .into_iter()
-            .chain(names.iter().map(String::as_str));
-        self.read_from(args, read)
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.receive("docker image save", |api| api.export_images(&names), read)
     }
 
     /// Streams what `write` writes into `docker load`.
@@ -129,29 +131,39 @@ impl Docker {
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
     ) -> Result<Result<(), E>, Error> {
-        Ok(self.write_to(["image", "load"], write)?.map(|_| ()))
+        let question = |api: bollard::Docker, body| {
+            let quiet = ImportImageOptionsBuilder::new().quiet(true).build();
+            let answers = api.import_image_stream(quiet, body, None);
+            answers.map(|answer| answer.map(|_| ()))
+        };
+        self.send("docker image load", question, write)
     }
 
     /// Gives an image one more name.
     pub fn tag(&self, image: &str, name: &str) -> Result<(), Error> {
-        self.output(["image", "tag", image, name]).map(|_| ())
+        let (repo, tag) = split_tag(name);
+        let options = TagImageOptionsBuilder::new().repo(repo).tag(tag).build();
+        self.ask(|api| async move { api.tag_image(image, Some(options)).await })
+            .map_err(|refusal| self.failure(refusal, &format!("docker image tag {image} {name}")))
     }
 
     /// Takes names away; those that are gone already do not matter.
     pub fn untag(&self, names: &[String]) -> Result<(), Error> {
-        let args = ["image", "rm", "--force", "--no-prune"]
-            .into_iter()
-            .chain(names.iter().map(String::as_str));
-        match self.output(args) {
-            Ok(_) | Err(Error::Failed { .. }) => Ok(()),
-            Err(error) => Err(error),
+        for name in names {
+            let how = RemoveImageOptionsBuilder::new().force(true).noprune(true);
+            match self.remove(name, how) {
+                Ok(()) | Err(Refusal::Said(..)) => {}
+                Err(refusal) => return Err(self.failure(refusal, "docker image rm")),
+            }
         }
+        Ok(())
     }
 }
 
-fn parse_images(json: &[u8]) -> Result<Vec<LocalImage>, Error> {
-    serde_json::from_slice(json).map_err(|error| Error::Unexpected {
-        command: "docker image inspect".into(),
-        why: error.to_string(),
-    })
+/// The parts of `name:tag`; a port is none of a tag's.
+fn split_tag(name: &str) -> (&str, &str) {
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (name, ""),
+    }
 }

@@ -2,7 +2,11 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::api::{Refusal, ours};
 use super::{Docker, Error};
+
+/// The command that says the same.
+const COMMAND: &str = "docker info";
 
 /// Where an engine keeps its images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -49,8 +53,6 @@ pub struct EngineInfo {
     pub rootless: bool,
     /// The daemon's own proxies.
     pub proxies: Vec<String>,
-    /// The Docker context that was asked; older commands do not say.
-    pub context: Option<String>,
     /// The buildx plugin's version.
     pub buildx: Option<String>,
     /// The Compose plugin's version.
@@ -58,18 +60,47 @@ pub struct EngineInfo {
 }
 
 impl EngineInfo {
-    /// Asks the engine and the command's plugins.
+    /// Asks the engine, and the command's plugins beside it.
     pub fn read(docker: &Docker) -> Result<Self, Error> {
+        let (info, plugins) = std::thread::scope(|scope| {
+            let plugins = scope.spawn(|| docker.plugin_versions());
+            let info = docker.ask(|api| async move { api.info().await });
+            (info, plugins.join().unwrap_or_default())
+        });
+        let info = match info {
+            Ok(info) => info,
+            Err(Refusal::Interrupted) => return Err(Error::Interrupted),
+            // Why there is no answer docker itself says; and an engine that is newer than what
+            // reads it here may still be one that docker can read.
+            Err(_) => return Self::as_docker_says(docker),
+        };
+        let raw: RawInfo = ours(&info, COMMAND)?;
+        Ok(Self {
+            buildx: plugins.buildx,
+            compose: plugins.compose,
+            ..raw.into()
+        })
+    }
+
+    /// The newest version of the API that the engine speaks.
+    pub fn api_version(docker: &Docker) -> Result<String, Error> {
+        let version = docker.ask(|api| async move { api.version().await });
+        let version = version.map_err(|refusal| docker.failure(refusal, "docker version"))?;
+        Ok(version.api_version.unwrap_or_default())
+    }
+
+    /// The same by a docker command, which starts each of its plugins for it.
+    fn as_docker_says(docker: &Docker) -> Result<Self, Error> {
         let output = docker.output(["info", "--format", "{{json .}}"])?;
         let raw: RawInfo =
             serde_json::from_slice(&output.stdout).map_err(|error| Error::Unexpected {
-                command: "docker info".into(),
+                command: COMMAND.to_owned(),
                 why: error.to_string(),
             })?;
         // Older commands print what they know of the client and exit with 0
         // although the server did not answer.
         if let Some(message) = raw.server_errors.first() {
-            return Err(Error::from_stderr("docker info", "0".into(), message));
+            return Err(Error::from_stderr(COMMAND, "0".into(), message));
         }
         Ok(raw.into())
     }
@@ -129,7 +160,6 @@ struct RawIndex {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 struct RawClient {
-    context: String,
     plugins: Option<Vec<RawPlugin>>,
 }
 
@@ -186,7 +216,6 @@ impl From<RawInfo> for EngineInfo {
                 .unwrap_or_default()
                 .iter()
                 .any(|option| option == "name=rootless"),
-            context: Some(client.context).filter(|name| !name.is_empty()),
             buildx: plugin("buildx"),
             compose: plugin("compose"),
         }
@@ -234,7 +263,6 @@ mod tests {
         assert_eq!(info.store, Store::Containerd);
         assert_eq!(info.platform, "linux/arm64");
         assert_eq!(info.compose.as_deref(), Some("2.40.3"));
-        assert_eq!(info.context.as_deref(), Some("default"));
         assert_eq!(info.buildx, None);
         assert_eq!(info.insecure_registries, ["127.0.0.0/8"]);
     }

@@ -76,7 +76,7 @@ pub(crate) fn load_as(
     let layer = layer(&bytes).map_err(failed)?;
     let digest = Digest::of(&layer);
     let name = format!("{name}:{}", &digest.hex()[..12]);
-    if docker.output(["image", "inspect", &name]).is_ok() {
+    if !docker.local_images(std::slice::from_ref(&name))?.is_empty() {
         return Ok((name, false));
     }
     let (os, architecture) = platform.split_once('/').unwrap_or(("linux", platform));
@@ -107,7 +107,7 @@ pub(crate) fn load_as(
 }
 
 fn hand_over(docker: &Docker, name: &str, documents: &[(&str, &[u8])]) -> Result<(), Failure> {
-    docker.write_to(["image", "load", "--quiet"], |out: &mut dyn Write| {
+    docker.load(|out: &mut dyn Write| {
         let mut tar = tar::Builder::new(out);
         for (name, bytes) in documents {
             append_entry(&mut tar, name, bytes.len() as u64, *bytes)?;
@@ -115,7 +115,7 @@ fn hand_over(docker: &Docker, name: &str, documents: &[(&str, &[u8])]) -> Result
         tar.finish().map_err(crate::layout::write_failed)
     })??;
     // A containerd store may say that it loaded what it did not (fact 37).
-    docker.output(["image", "inspect", name])?;
+    docker.local_image(name)?;
     Ok(())
 }
 
@@ -128,9 +128,9 @@ const BETWEEN_REMOVALS: Duration = Duration::from_millis(200);
 /// container of it: the removal is tried again.
 pub(crate) fn remove(docker: &Docker, name: &str) {
     let interrupted = docker.check_interrupt().is_err();
+    let docker = docker.clone().without_interrupt();
     for _ in 0..if interrupted { REMOVALS } else { 1 } {
-        let removal = docker.command(["image", "rm", name]).output();
-        if removal.is_ok_and(|output| output.status.success()) {
+        if docker.remove_image(name).is_ok() {
             return;
         }
         std::thread::sleep(BETWEEN_REMOVALS);
@@ -144,10 +144,7 @@ pub(crate) fn all(docker: &Docker) -> Result<Vec<String>, Error> {
 
 /// Those under another name.
 pub(crate) fn all_as(docker: &Docker, name: &str) -> Result<Vec<String>, Error> {
-    let format = "{{.Repository}}:{{.Tag}}";
-    let output = docker.output(["image", "ls", "--format", format, name])?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().map(str::to_owned).collect())
+    docker.names_of(name)
 }
 
 fn layer(program: &[u8]) -> std::io::Result<Vec<u8>> {

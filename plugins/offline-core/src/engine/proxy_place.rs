@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use bollard::models::NetworkInspect;
+use bollard::query_parameters::InspectNetworkOptions;
 
 use super::{Docker, EngineInfo};
 
@@ -14,27 +15,6 @@ pub struct NoProxyPlace {
     pub why: String,
     /// What to do.
     pub remedy: String,
-}
-
-/// The part of `docker network inspect bridge` that says who its gateway is.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
-struct Bridge {
-    #[serde(rename = "IPAM")]
-    ipam: Ipam,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct Ipam {
-    config: Option<Vec<Subnet>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase", default)]
-struct Subnet {
-    gateway: String,
 }
 
 /// Where a proxy of ours has its place.
@@ -67,11 +47,8 @@ impl Docker {
                 remedy: "run the command on the machine of the engine itself".into(),
             });
         }
-        let inspected = self.output(["network", "inspect", "bridge", "--format", "{{json .}}"]);
-        let bridge: Option<Bridge> = inspected
-            .ok()
-            .and_then(|output| serde_json::from_slice(&output.stdout).ok());
-        let address = gateway(&bridge.unwrap_or_default()).ok_or_else(|| NoProxyPlace {
+        let bridge = self.default_bridge().unwrap_or_default();
+        let address = gateway(&bridge).ok_or_else(|| NoProxyPlace {
             why: "the engine has no default bridge with a gateway".into(),
             remedy: "take \"bridge\": \"none\" out of daemon.json".into(),
         })?;
@@ -97,11 +74,11 @@ impl Docker {
         }
     }
 
-    fn endpoint(&self) -> String {
-        let format = "{{.Endpoints.docker.Host}}";
-        let said = self.output(["context", "inspect", "--format", format]);
-        said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-            .unwrap_or_default()
+    /// The network that containers are in unless something else is said.
+    pub(super) fn default_bridge(&self) -> Option<NetworkInspect> {
+        let plain = None::<InspectNetworkOptions>;
+        self.ask(|api| async move { api.inspect_network("bridge", plain).await })
+            .ok()
     }
 
     /// What `host-gateway` stands for in the builds of the active builder, where that
@@ -125,9 +102,15 @@ fn host_gateway(inspected: &str) -> Option<IpAddr> {
 }
 
 /// IPv4 first: it is what every tool in a build can use.
-fn gateway(bridge: &Bridge) -> Option<IpAddr> {
-    let subnets = bridge.ipam.config.iter().flatten();
-    let all: Vec<IpAddr> = subnets.filter_map(|s| s.gateway.parse().ok()).collect();
+fn gateway(bridge: &NetworkInspect) -> Option<IpAddr> {
+    let subnets = bridge
+        .ipam
+        .iter()
+        .flat_map(|ipam| ipam.config.iter().flatten());
+    let gateways = subnets.filter_map(|subnet| subnet.gateway.as_deref());
+    let all: Vec<IpAddr> = gateways
+        .filter_map(|gateway| gateway.parse().ok())
+        .collect();
     all.iter().find(|ip| ip.is_ipv4()).or(all.first()).copied()
 }
 
@@ -192,7 +175,7 @@ mod tests {
             (r#"{"IPAM":{"Config":[{"Subnet":"172.17.0.0/16"}]}}"#, None),
             (r#"{"IPAM":{"Config":null}}"#, None),
         ] {
-            let bridge: Bridge = serde_json::from_str(text).unwrap();
+            let bridge: NetworkInspect = serde_json::from_str(text).unwrap();
             let found = gateway(&bridge).map(|ip| ip.to_string());
             assert_eq!(found.as_deref(), expected, "{text}");
         }

@@ -111,11 +111,9 @@ impl Docker {
 
     /// The device of the default bridge.
     fn bridge(&self) -> String {
-        let format = "{{index .Options \"com.docker.network.bridge.name\"}}";
-        let said = self.output(["network", "inspect", "bridge", "--format", format]);
-        let name = said.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
-        name.ok()
-            .filter(|n| !n.is_empty() && !n.starts_with('<'))
+        let options = self.default_bridge().and_then(|bridge| bridge.options);
+        let name = options.and_then(|mut all| all.remove("com.docker.network.bridge.name"));
+        name.filter(|name| !name.is_empty())
             .unwrap_or_else(|| "docker0".into())
     }
 }

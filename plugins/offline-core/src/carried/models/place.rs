@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use super::super::place::{Counted, Placing, named};
-use super::super::volumes::{Found, Helper, creation, names};
+use super::super::volumes::{Found, Helper, creation};
 use super::super::{Site, State, layer};
 use super::listing::{Listed, Listing, What};
 use crate::bundle::Carried;
@@ -53,7 +53,7 @@ fn into_volume(
 ) -> Result<State, Failure> {
     let name = &volume.name;
     let helper = Helper::new(site.docker, site.platform)?;
-    if !names(site.docker)?.contains(name) {
+    if !site.docker.volume_names()?.contains(name) {
         site.docker
             .output(creation(&site.project.name, volume, None))?;
     }

@@ -31,7 +31,7 @@ impl<'a> Store<'a> {
                 Ok(Self::Folder(path))
             }
             ModelStore::Volume(volume) => {
-                let there = super::super::volumes::names(origin.docker)?;
+                let there = origin.docker.volume_names()?;
                 if !there.contains(&volume.name) {
                     return Err(CarriedError::VolumeMissing {
                         name: volume.name.clone(),

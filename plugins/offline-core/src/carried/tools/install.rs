@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use super::super::Error;
 use super::super::ahead::{Ahead, Taken};
-use super::plugins::{CliPlugin, plugin_folders, plugins};
+use super::plugins::{CliPlugin, plugins};
 use super::{ARTIFACT, Detail, NAME, PLUGINS, layer};
 use crate::bundle::Carried;
+use crate::engine::plugin_folders;
 use crate::error::Failure;
 
 /// What became of a plugin.

@@ -4,7 +4,7 @@ mod install;
 mod plugins;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use super::layer::{self, Watched};
 use super::{Declared, Error, Fetched, Kind, Origin, Planned, Restored, Site, entries};
 use crate::bundle::Carried;
 use crate::engine::Docker;
+use crate::engine::plugins::is_program;
 use crate::error::Failure;
 use crate::layout::{Descriptor, Layout, Progress};
 use crate::project::Project;
@@ -61,7 +62,7 @@ impl Tools {
             let path = plugin.path.clone();
             let real = path.canonicalize().map_err(Error::io("read", &path))?;
             let metadata = fs::metadata(&real).map_err(Error::io("read", &real))?;
-            if !is_program(&real)? {
+            if !is_program(&real).map_err(Error::io("read", &real))? {
                 tools.notes.push(format!(
                     "{} is a script, and may need more on the site than itself",
                     path.display()
@@ -76,16 +77,6 @@ impl Tools {
         }
         Ok(tools)
     }
-}
-
-/// Whether a file is for the kernel itself to run.
-fn is_program(path: &Path) -> Result<bool, Error> {
-    use std::io::Read as _;
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(Error::io("read", path))?;
-    let read = file.take(4).read_to_end(&mut start);
-    read.map_err(Error::io("read", path))?;
-    Ok(start == *b"\x7fELF")
 }
 
 /// What `bundle.json` says of one.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::engine::{Docker, Error, docker_config};
+use crate::engine::{Docker, Error};
 
 /// A plugin that the docker command has found.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -42,19 +42,6 @@ pub(super) fn plugins(docker: &Docker) -> Result<Vec<CliPlugin>, Error> {
     let plugins: Option<Vec<CliPlugin>> =
         serde_json::from_slice(&output.stdout).unwrap_or_default();
     Ok(plugins.unwrap_or_default())
-}
-
-/// Where the docker command looks for plugins, the user's own folder first
-/// (docker/cli, `cli-plugins/manager/manager_unix.go`).
-pub(super) fn plugin_folders() -> Vec<PathBuf> {
-    let own = docker_config().map(|config| config.join("cli-plugins"));
-    let common = [
-        "/usr/local/lib/docker/cli-plugins",
-        "/usr/local/libexec/docker/cli-plugins",
-        "/usr/lib/docker/cli-plugins",
-        "/usr/libexec/docker/cli-plugins",
-    ];
-    own.into_iter().chain(common.map(PathBuf::from)).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Volumes of the engine, and the container of ours that has one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read};
 
@@ -9,13 +9,6 @@ use super::inside::{ADD, CAT, EMPTY, Found, GET, INSIDE, LIST, LOOK, PLACE, PUT}
 use crate::engine::{self, Docker, own_image};
 use crate::error::Failure;
 use crate::layout::Progress;
-
-/// The names of all volumes.
-pub(in crate::carried) fn names(docker: &Docker) -> Result<BTreeSet<String>, engine::Error> {
-    let output = docker.output(["volume", "ls", "--format", "{{.Name}}"])?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().map(str::to_owned).collect())
-}
 
 /// How large a volume is, as the engine says it.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::layout::{Layout, Progress};
 use crate::project::{MountSource, OfflineVolume, Project};
 use engine::{Paused, Tail};
 
-pub(super) use engine::{Helper, names};
+pub(super) use engine::Helper;
 pub(super) use inside::Found;
 pub use inside::{INSIDE, inside};
 pub(super) use restore::creation;
@@ -40,7 +40,7 @@ impl Kind for Volumes {
         if declared.is_empty() {
             return Ok(Vec::new());
         }
-        let there = engine::names(origin.docker)?;
+        let there = origin.docker.volume_names()?;
         let sizes = engine::sizes(origin.docker)?;
         let mut all = Vec::new();
         for several in declared.into_values() {
@@ -76,7 +76,7 @@ impl Kind for Volumes {
         if mounted.is_empty() {
             return Ok(Vec::new());
         }
-        let there = engine::names(origin.docker)?;
+        let there = origin.docker.volume_names()?;
         mounted.retain(|_, (_, volume)| there.contains(&volume.name));
         if mounted.is_empty() {
             return Ok(Vec::new());

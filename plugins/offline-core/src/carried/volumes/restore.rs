@@ -10,7 +10,6 @@ use super::super::{Site, State, layer};
 use super::engine::{Helper, remove_ours, users};
 use super::{ARTIFACT, NAME};
 use crate::bundle::Carried;
-use crate::engine::{self, Docker};
 use crate::error::Failure;
 use crate::layout::Progress;
 use crate::project::NamedVolume;
@@ -44,7 +43,7 @@ impl Restoring<'_> {
         let docker = self.site.docker;
         let marks = Marks::of(self.site.layout.path(), NAME, name);
         let begun = marks.is_begun();
-        let Some(there) = inspect(docker, name)? else {
+        let Some(there) = docker.volume::<There>(name)? else {
             let helper = self.helper(begun)?;
             self.anew(&helper, &marks, progress)?;
             return Ok(State::Written);
@@ -149,16 +148,4 @@ pub(in crate::carried) fn creation(
     }
     args.push(volume.name.clone());
     args.into_iter().map(OsString::from).collect()
-}
-
-fn inspect(docker: &Docker, name: &str) -> Result<Option<There>, engine::Error> {
-    if !super::engine::names(docker)?.contains(name) {
-        return Ok(None);
-    }
-    let output = docker.output(["volume", "inspect", "--format", "{{json .}}", name])?;
-    let there = serde_json::from_slice(&output.stdout);
-    there.map(Some).map_err(|error| engine::Error::Unexpected {
-        command: "docker volume inspect".into(),
-        why: error.to_string(),
-    })
 }

@@ -202,7 +202,7 @@ pub(super) fn loaded(image: &ImageRecord) -> (String, LocalImage) {
         id: image.config.to_string(),
         repo_digests: None,
         repo_tags: None,
-        root_fs: None,
+        layers: Vec::new(),
         config: serde_json::Value::Null,
     };
     (name, local)
@@ -232,7 +232,6 @@ fn facts() -> Facts {
                 name: String::new(),
                 rootless: false,
                 proxies: Vec::new(),
-                context: None,
                 buildx: None,
                 compose: None,
             },

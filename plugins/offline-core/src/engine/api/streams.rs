@@ -84,13 +84,14 @@ impl Docker {
         let written = write(&mut body);
         let flushed = body.flush();
         drop(body);
+        // A body that just ended would be loaded as far as it came.
+        if let Err(error) = self.check_interrupt() {
+            answered.abort();
+            return Err(error);
+        }
         if written.is_err() || flushed.is_err() {
-            // A body that just ended would be loaded as far as it came.
-            let cut = wait(&api.runtime, interrupted, async {
-                let _ = to.send(Err(io::ErrorKind::BrokenPipe.into())).await;
-                Ok(())
-            });
-            drop(cut);
+            let cut = to.send(Err(io::ErrorKind::BrokenPipe.into()));
+            let _ = wait(&api.runtime, interrupted, async { Ok(cut.await) });
         }
         drop(to);
         let answered = wait(&api.runtime, interrupted, async {

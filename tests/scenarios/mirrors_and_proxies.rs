@@ -8,7 +8,7 @@ use std::thread;
 
 use docker_offline_tests::{Carried, Engine, Refusal, Running, Signal, Workspace, say};
 
-const DOCKERFILE: &str = "FROM busybox:1.36\nARG MIRROR=none\nRUN echo \"$MIRROR\" > /mirror && echo \"$http_proxy\" > /proxy && head -c 16 /dev/urandom | md5sum > /stamp\nCOPY word /word\n";
+const DOCKERFILE: &str = "FROM busybox:1.36\nARG MIRROR=none\nARG BUILD_DATE\nRUN echo \"$MIRROR\" > /mirror && echo \"$BUILD_DATE\" > /date && echo \"$http_proxy\" > /proxy && head -c 16 /dev/urandom | md5sum > /stamp\nCOPY word /word\n";
 
 #[test]
 fn build_arguments_are_carried_and_proxies_are_not_needed() {
@@ -27,7 +27,11 @@ fn build_arguments_are_carried_and_proxies_are_not_needed() {
     let connected = Engine::with_plugin("28-overlay2-connected");
     let proxy = "http://user:word@proxy.example:3128";
     let argument = format!("MIRROR={mirror}");
-    let flags = ["--build-arg", &argument, "--http-proxy", proxy];
+    // What plain Compose would read as a point in time.
+    let date = "2024-01-01";
+    let dated = format!("BUILD_DATE={date}");
+    let arguments = ["--build-arg", &argument, "--build-arg", &dated];
+    let flags = [&arguments[..], &["--http-proxy", proxy]].concat();
     let carried = Carried::export(&connected, project, &flags);
     drop(connected);
     for kind in ["28-containerd-airgapped", "26-overlay2-airgapped"] {
@@ -43,6 +47,7 @@ fn build_arguments_are_carried_and_proxies_are_not_needed() {
             site.docker(folder, args).succeeds().stdout
         };
         assert_eq!(cat("/mirror").trim_end(), mirror, "{kind}");
+        assert_eq!(cat("/date").trim_end(), date, "{kind}");
         assert_eq!(
             cat("/proxy").trim_end(),
             proxy,

@@ -12,7 +12,6 @@ mod by_classic;
 mod choice;
 mod classic;
 mod compose_call;
-mod compose_yaml;
 mod contexts;
 mod dropped;
 mod dry_run;

@@ -77,4 +77,19 @@ mod tests {
         std::fs::write(path(FILE), "services: {}\n").unwrap();
         assert_eq!(files(&given).unwrap(), given);
     }
+    #[test]
+    fn the_copy_says_what_the_file_says_but_for_the_name() {
+        // Text of YAML 1.2 and numbers of YAML 1.1, which a serializer would put into quotes.
+        let text =
+            "# ours\nname: &n x\nx-a: &a {mode: 0444}\nservices:\n  a: {<<: *a, ports: [22:22]}\n";
+        let copy = without_name(text).unwrap();
+        assert!(copy.contains("mode: 0444}") && copy.contains("[22:22]"));
+        assert_eq!(copy.lines().count(), text.lines().count());
+        let mut read: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+        read.as_mapping_mut().unwrap().remove("name");
+        assert_eq!(
+            serde_yaml::from_str::<serde_yaml::Value>(&copy).unwrap(),
+            read
+        );
+    }
 }

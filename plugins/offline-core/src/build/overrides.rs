@@ -1,23 +1,23 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
+use docker_compose_types::PullPolicy;
 
 use super::Error;
-use super::compose_yaml::{OVERRIDE, RESET, escaped, rendered};
 use super::fetched::{Copies, Copy};
 use crate::bundle::Record;
 use crate::closure::Closure;
 use crate::engine::Store;
 use crate::project::{
-    BuildContext, BuildTarget, DockerfileSource, NamedContext, Project, SecretSource,
+    BuildChanges, BuildContext, BuildTarget, DockerfileSource, NamedContext, Project, SecretSource,
+    ServiceChanges, mounted, rendered,
 };
 use crate::reference::ImageReference;
 
 /// What Compose must know on this site and the project's own files do not say.
 #[derive(Debug, Default)]
 pub(super) struct Overrides {
-    services: BTreeMap<String, Value>,
+    services: BTreeMap<String, ServiceChanges>,
     /// By name, the files that stand in for absent secrets.
     secrets: BTreeMap<String, PathBuf>,
     /// Named contexts for digest pins: pin as a Dockerfile resolves it, image.
@@ -65,39 +65,27 @@ pub(super) fn overrides(
         if closure.service(&service.name).is_none() {
             continue;
         }
-        let mut changes = Map::new();
+        let mut changes = ServiceChanges::default();
         let adapted = here.project.service(&service.name);
         let adapted = adapted.and_then(|s| s.build.as_ref());
         if let (Some(build), Some(adapted)) = (&service.build, adapted) {
             let mut own = overrides.of_build(&service.name, build, adapted);
             from_copy(&mut own, here.copies.of(&service.name));
             overrides.add_pins(&mut own, closure, &service.name);
-            let args = arguments(closure, &service.name, record);
-            if !args.is_empty() {
-                own.insert("args".into(), json!(args));
-            }
-            if !own.is_empty() {
-                changes.insert("build".into(), Value::Object(own));
-            }
+            own.args = arguments(closure, &service.name, record);
+            changes.build = own;
         } else if let Some(image) = service.image.as_ref().filter(|i| unresolved.contains(i)) {
-            changes.insert("image".into(), json!(image.load_name()));
+            changes.image = Some(image.load_name());
         }
         let asks = service.pull_policy.as_deref().is_some_and(goes_out);
-        if asks {
-            let stays = if service.build.is_some() {
-                "build"
-            } else {
-                "missing"
-            };
-            changes.insert("pull_policy".into(), json!(stays));
-        }
-        if let Some(files) = project.optional_env_files.get(&service.name) {
-            changes.insert("env_file".into(), json!({ OVERRIDE: files }));
-        }
-        if !changes.is_empty() {
-            overrides
-                .services
-                .insert(service.name.clone(), Value::Object(changes));
+        changes.pull_policy = asks.then_some(if service.build.is_some() {
+            PullPolicy::Build
+        } else {
+            PullPolicy::Missing
+        });
+        changes.env_file = project.optional_env_files.get(&service.name).cloned();
+        if changes != ServiceChanges::default() {
+            overrides.services.insert(service.name.clone(), changes);
         }
     }
     overrides
@@ -105,46 +93,38 @@ pub(super) fn overrides(
 
 /// A context that the bundle carries, with its Dockerfile, takes the place of one that the
 /// build would fetch.
-fn of_context(own: &mut Map<String, Value>, build: &BuildTarget, here: &BuildTarget) {
+fn of_context(own: &mut BuildChanges, build: &BuildTarget, here: &BuildTarget) {
     let BuildContext::Directory(context) = &here.context else {
         return;
     };
     if build.context == here.context {
         return;
     }
-    own.insert("context".into(), json!(escaped(&context.to_string_lossy())));
+    own.context = Some(context.clone());
     let DockerfileSource::File(file) = &here.dockerfile else {
         return;
     };
-    own.insert("dockerfile".into(), json!(escaped(&file.to_string_lossy())));
+    own.dockerfile = Some(file.clone());
     if matches!(build.dockerfile, DockerfileSource::Inline(_)) {
-        own.insert("dockerfile_inline".into(), json!({ RESET: null }));
+        own.forgotten.insert("dockerfile_inline");
     }
 }
 
 /// A Dockerfile that reads what was fetched takes the place of the project's.
-fn from_copy(own: &mut Map<String, Value>, copy: Option<&Copy>) {
+fn from_copy(own: &mut BuildChanges, copy: Option<&Copy>) {
     let Some(copy) = copy else { return };
-    let path = escaped(&copy.path.to_string_lossy());
-    own.insert("dockerfile".into(), json!(path));
+    own.dockerfile = Some(copy.path.clone());
     if copy.inline {
-        own.insert("dockerfile_inline".into(), json!({ RESET: null }));
+        own.forgotten.insert("dockerfile_inline");
     }
 }
 
-/// The arguments of the export that a service's Dockerfile takes; Compose expands
-/// `$` in the file.
-fn arguments<'a>(
-    closure: &Closure,
-    service: &str,
-    record: &'a Record,
-) -> BTreeMap<&'a str, String> {
+/// The arguments of the export that a service's Dockerfile takes.
+fn arguments(closure: &Closure, service: &str, record: &Record) -> BTreeMap<String, String> {
     let build = closure.service(service).and_then(|s| s.build.as_ref());
-    record
-        .build_args
-        .iter()
-        .filter(|(name, _)| build.is_some_and(|b| b.takes(name)))
-        .map(|(name, value)| (name.as_str(), value.replace('$', "$$")))
+    let all = record.build_args.iter();
+    all.filter(|(name, _)| build.is_some_and(|b| b.takes(name)))
+        .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
 
@@ -162,36 +142,24 @@ fn uses(closure: &Closure, service: &str, pin: &str) -> bool {
 
 impl Overrides {
     /// What is another thing in a build here.
-    fn of_build(
-        &mut self,
-        service: &str,
-        build: &BuildTarget,
-        here: &BuildTarget,
-    ) -> Map<String, Value> {
-        let mut own = Map::new();
+    fn of_build(&mut self, service: &str, build: &BuildTarget, here: &BuildTarget) -> BuildChanges {
+        let mut own = BuildChanges::default();
         of_context(&mut own, build, here);
         if build.secrets != here.secrets {
-            own.insert("secrets".into(), self.secrets_of(service, build, here));
+            self.add_secrets(&mut own, service, build, here);
         }
-        if build.ssh != here.ssh {
-            let all: Vec<String> = here.ssh.iter().map(|s| escaped(s)).collect();
-            own.insert("ssh".into(), json!({ OVERRIDE: all }));
-        }
-        let contexts: BTreeMap<&String, String> = here
-            .additional_contexts
-            .iter()
+        own.ssh = (build.ssh != here.ssh).then(|| here.ssh.clone());
+        let others = here.additional_contexts.iter();
+        let others = others
             .filter(|(name, context)| build.additional_contexts.get(*name) != Some(context))
             .filter_map(|(name, context)| match context {
-                NamedContext::Directory(path) => Some((name, escaped(&path.to_string_lossy()))),
+                NamedContext::Directory(path) => {
+                    Some((name.clone(), path.to_string_lossy().into_owned()))
+                }
                 _ => None,
-            })
-            .collect();
-        if !contexts.is_empty() {
-            own.insert("additional_contexts".into(), json!(contexts));
-        }
-        if build.platforms != here.platforms {
-            own.insert("platforms".into(), json!({ OVERRIDE: here.platforms }));
-        }
+            });
+        own.additional_contexts.extend(others);
+        own.platforms = (build.platforms != here.platforms).then(|| here.platforms.clone());
         for (key, is_out) in [
             ("cache_from", build.cache_from != here.cache_from),
             ("cache_to", build.cache_to != here.cache_to),
@@ -199,19 +167,23 @@ impl Overrides {
             ("provenance", build.provenance != here.provenance),
         ] {
             if is_out {
-                own.insert(key.into(), json!({ RESET: null }));
+                own.forgotten.insert(key);
             }
         }
-        if build.pull != here.pull {
-            own.insert("pull".into(), json!(here.pull));
-        }
+        own.pull = (build.pull != here.pull).then_some(here.pull);
         own
     }
 
     /// The list of a build's secrets. Those that are not here have a name of ours: the
     /// service may mount the real ones when it runs, and is to miss them then.
-    fn secrets_of(&mut self, service: &str, build: &BuildTarget, here: &BuildTarget) -> Value {
-        let mut all = Vec::new();
+    fn add_secrets(
+        &mut self,
+        own: &mut BuildChanges,
+        service: &str,
+        build: &BuildTarget,
+        here: &BuildTarget,
+    ) {
+        own.replaces_secrets = true;
         for (was, is) in build.secrets.iter().zip(&here.secrets) {
             let name = match &is.source {
                 SecretSource::File(path) if was.source != is.source => {
@@ -223,25 +195,16 @@ impl Overrides {
                 }
                 _ => is.name.clone(),
             };
-            all.push(json!({"source": name, "target": is.id}));
+            own.secrets.push(mounted(&name, &is.id));
         }
-        json!({ OVERRIDE: all })
     }
 
     /// The digest pins that a service uses, as contexts.
-    fn add_pins(&self, own: &mut Map<String, Value>, closure: &Closure, service: &str) {
+    fn add_pins(&self, own: &mut BuildChanges, closure: &Closure, service: &str) {
         let pins = self.pins.iter();
         let used = pins.filter(|(name, _)| uses(closure, service, name));
-        let used: Vec<_> = used.map(|(k, v)| (k.clone(), json!(v))).collect();
-        if used.is_empty() {
-            return;
-        }
-        let contexts = own
-            .entry("additional_contexts")
-            .or_insert_with(|| json!({}));
-        if let Value::Object(contexts) = contexts {
-            contexts.extend(used);
-        }
+        let used = used.map(|(name, image)| (name.clone(), image.clone()));
+        own.additional_contexts.extend(used);
     }
 
     /// Whether plain Compose needs nothing of us here.
@@ -250,7 +213,7 @@ impl Overrides {
     }
 
     /// What is changed, by service.
-    pub(super) fn services(&self) -> &BTreeMap<String, Value> {
+    pub(super) fn services(&self) -> &BTreeMap<String, ServiceChanges> {
         &self.services
     }
 
@@ -265,21 +228,17 @@ impl Overrides {
         if !has_compose {
             self.secrets.clear();
             for changes in self.services.values_mut() {
-                if let Value::Object(changes) = changes {
-                    changes.remove("build");
-                    changes.remove("env_file");
-                }
+                changes.build = BuildChanges::default();
+                changes.env_file = None;
             }
-            self.services.retain(|_, changes| changes != &json!({}));
+            self.services
+                .retain(|_, changes| *changes != ServiceChanges::default());
         }
         for service in project.services.iter().filter(|s| s.build.is_some()) {
             let asks = |policy: &str| goes_out(policy) || policy == "build";
             if service.pull_policy.as_deref().is_some_and(asks) {
-                let changes = self
-                    .services
-                    .entry(service.name.clone())
-                    .or_insert_with(|| json!({}));
-                changes["pull_policy"] = json!("missing");
+                let changes = self.services.entry(service.name.clone()).or_default();
+                changes.pull_policy = Some(PullPolicy::Missing);
             }
         }
     }
@@ -332,16 +291,19 @@ mod tests {
         };
         let told = overrides(&project, &here, &closure, &Record::default());
         let p = place.display();
-        assert_eq!(
-            told.services()["api"],
-            json!({"pull_policy": "build", "build": {
-                "secrets": {OVERRIDE: [{"source": "docker_offline_api_c", "target": "c"}, {"source": "there", "target": "there"}]},
-                "ssh": {OVERRIDE: [format!("k={p}/1/key.pem")]},
-                "additional_contexts": {"unused": format!("{p}/2/empty")},
-                "platforms": {OVERRIDE: ["linux/amd64"]},
-                "cache_from": {RESET: null}, "cache_to": {RESET: null},
-                "sbom": {RESET: null}, "provenance": {RESET: null}, "pull": false}})
+        let text = told.text().unwrap().unwrap();
+        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        let expected = format!(
+            r#"{{"pull_policy": "build", "build": {{
+                "secrets": !override [{{"source": "docker_offline_api_c", "target": "c"}}, {{"source": "there", "target": "there"}}],
+                "ssh": !override ["k={p}/1/key.pem"],
+                "additional_contexts": {{"unused": "{p}/2/empty"}},
+                "platforms": !override ["linux/amd64"],
+                "cache_from": !reset null, "cache_to": !reset null,
+                "sbom": !reset null, "provenance": !reset null, "pull": false}}}}"#
         );
+        let expected: serde_yaml::Value = serde_yaml::from_str(&expected).unwrap();
+        assert_eq!(read["services"]["api"], expected);
         let secret = &told.secrets()["docker_offline_api_c"];
         assert!(secret.is_file() && secret.starts_with(&place));
     }

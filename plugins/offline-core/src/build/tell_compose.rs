@@ -5,6 +5,7 @@
 //! in the bundle folder, and one line names it: `COMPOSE_FILE=...`. Either way `docker
 //! compose up -d --build` is then all there is to type.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -12,7 +13,7 @@ use crate::bundle::{SITE_FOLDER, beside, swallows};
 use crate::closure::Closure;
 use crate::project::{
     GENERATED, GENERATED_STAY, Project, ProjectOptions, finds_files_itself, is_generated,
-    names_file,
+    names_file, rendered,
 };
 
 /// The file that Compose reads by itself beside one of its default names (compose-go,
@@ -67,10 +68,13 @@ impl ComposeTold<'_> {
         let Some(body) = body else {
             // One that COMPOSE_FILE names has to be there.
             if names_file(self.asked, &path) {
-                write(
-                    &path,
-                    &format!("{GENERATED}; it is written anew each time.\nservices: {{}}\n"),
-                )?;
+                let nothing = rendered(&BTreeMap::new(), &BTreeMap::new()).map_err(|error| {
+                    let path = path.clone();
+                    let source = std::io::Error::other(error);
+                    Error::Write { path, source }
+                })?;
+                let text = format!("{GENERATED}; it is written anew each time.\n{nothing}");
+                write(&path, &text)?;
             } else {
                 remove(&path)?;
             }

@@ -7,6 +7,7 @@
 
 mod bake;
 mod build_target;
+mod compose_yaml;
 mod convert;
 mod diagnose_stderr;
 mod env_files;
@@ -32,6 +33,7 @@ pub(crate) use build_target::existing_dockerfile;
 pub use build_target::{
     BuildContext, BuildSecret, BuildTarget, DockerfileSource, NamedContext, SecretSource, Ulimit,
 };
+pub(crate) use compose_yaml::{BuildChanges, ServiceChanges, mounted, rendered};
 pub(crate) use diagnose_stderr::is_yaml;
 pub use env_files::{MissingEnvFile, missing_env_files};
 pub use error::Error;

@@ -28,7 +28,7 @@ pub struct Project {
     pub secret_variables: BTreeMap<String, String>,
     /// Services of which an `env_file` is missing, where that was passed over: their
     /// lists, with every file made optional.
-    pub optional_env_files: BTreeMap<String, Vec<serde_json::Value>>,
+    pub optional_env_files: BTreeMap<String, Vec<serde_yaml::Value>>,
     /// What is to be carried besides images (`x-offline`).
     pub offline: Offline,
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
 
+use super::compose_yaml::{ServiceChanges, rendered};
 use super::convert::Converter;
 use super::diagnose_stderr::{classify, unset_variables};
 use super::env_files::made_optional;
@@ -98,13 +99,7 @@ pub fn read_for_builds(docker: &Docker, options: &ProjectOptions) -> Result<Proj
     laid_over.files.push(path.clone());
     let mut project = read_laid_over(docker, &laid_over, Some(&path))?;
     project.files.retain(|file| *file != path);
-    let json = |list: Vec<serde_yaml::Value>| {
-        let list = list.into_iter();
-        list.filter_map(|entry| serde_json::to_value(entry).ok())
-            .collect()
-    };
-    let lists = optional.into_iter();
-    project.optional_env_files = lists.map(|(name, list)| (name, json(list))).collect();
+    project.optional_env_files = optional;
     Ok(project)
 }
 
@@ -112,26 +107,20 @@ pub fn read_for_builds(docker: &Docker, options: &ProjectOptions) -> Result<Proj
 fn generated(
     optional: &BTreeMap<String, Vec<serde_yaml::Value>>,
 ) -> Option<(tempfile::TempDir, std::path::PathBuf)> {
-    use serde_yaml::value::{Tag, TaggedValue};
     if optional.is_empty() {
         return None;
     }
-    let mut services = serde_yaml::Mapping::new();
-    for (name, list) in optional {
-        let list = TaggedValue {
-            tag: Tag::new("override"),
-            value: serde_yaml::Value::Sequence(list.clone()),
+    let services = optional.iter().map(|(name, list)| {
+        let changes = ServiceChanges {
+            env_file: Some(list.clone()),
+            ..ServiceChanges::default()
         };
-        let mut service = serde_yaml::Mapping::new();
-        let list = serde_yaml::Value::Tagged(Box::new(list));
-        service.insert("env_file".into(), list);
-        services.insert(name.as_str().into(), service.into());
-    }
-    let mut all = serde_yaml::Mapping::new();
-    all.insert("services".into(), services.into());
+        (name.clone(), changes)
+    });
+    let text = rendered(&services.collect(), &BTreeMap::new()).ok()?;
     let folder = tempfile::tempdir().ok()?;
     let path = folder.path().join("optional.yaml");
-    std::fs::write(&path, serde_yaml::to_string(&all).ok()?).ok()?;
+    std::fs::write(&path, text).ok()?;
     Some((folder, path))
 }
 

@@ -1,19 +1,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
 use super::Error;
 use super::state::State;
-use crate::build::compose_yaml::{OVERRIDE, RESET, escaped, rendered};
 use crate::build::tell_compose::{ComposeTold, OVERRIDE_FILE, Told};
 use crate::error::Failure;
-use crate::project::{DockerfileSource, GENERATED_STAY, Project};
+use crate::project::{
+    DockerfileSource, GENERATED_STAY, Project, ServiceChanges, mounted, rendered,
+};
 
 /// What Compose must know to build as we do.
 #[derive(Debug, Default)]
 pub(super) struct Overriding {
-    pub(super) services: BTreeMap<String, Value>,
+    pub(super) services: BTreeMap<String, ServiceChanges>,
     /// The files of all secrets, by the name that Compose is told.
     pub(super) secrets: BTreeMap<String, PathBuf>,
     /// By id, the files that the rewritten steps of the services to be added mount.
@@ -23,7 +22,7 @@ pub(super) struct Overriding {
 impl Overriding {
     /// Changes one service's build.
     pub(super) fn add(&mut self, service: &str, dockerfile: &Path, args: &[(&str, String)]) {
-        let mut secrets = Vec::new();
+        let build = &mut self.services.entry(service.to_owned()).or_default().build;
         for (id, path) in &self.mounted {
             // Services on the host's network have others of the same id.
             let taken = self.secrets.get(id).is_some_and(|held| held != path);
@@ -32,26 +31,12 @@ impl Overriding {
             } else {
                 id.clone()
             };
-            secrets.push(json!({"source": name, "target": id}));
+            build.secrets.push(mounted(&name, id));
             self.secrets.insert(name, path.clone());
         }
-        let args: BTreeMap<&str, String> = args.iter().map(|(k, v)| (*k, escaped(v))).collect();
-        let build = json!({
-            "dockerfile": escaped(&dockerfile.display().to_string()),
-            "args": args,
-            "secrets": &secrets,
-        });
-        let held = self
-            .services
-            .entry(service.to_owned())
-            .or_insert_with(|| json!({}));
-        // A list that takes the place of the project's own takes ours in.
-        let replaced = held["build"]["secrets"][OVERRIDE].as_array().cloned();
-        merge(held, json!({ "build": build }));
-        if let Some(mut all) = replaced {
-            all.extend(secrets);
-            held["build"]["secrets"] = json!({ OVERRIDE: all });
-        }
+        build.dockerfile = Some(dockerfile.to_owned());
+        let args = args.iter().map(|(k, v)| ((*k).to_owned(), v.clone()));
+        build.args.extend(args);
     }
 
     /// Writes the file where Compose finds it, or else into our own folder.
@@ -70,9 +55,9 @@ impl Overriding {
                 .as_ref()
                 .is_some_and(|b| matches!(b.dockerfile, DockerfileSource::Inline(_)));
             let changed = services.get_mut(&service.name);
-            let build = changed.and_then(|s| s.get_mut("build")?.as_object_mut());
-            if let Some(build) = build.filter(|b| inline && b.contains_key("dockerfile")) {
-                build.insert("dockerfile_inline".into(), json!({ RESET: null }));
+            let build = changed.map(|changes| &mut changes.build);
+            if let Some(build) = build.filter(|b| inline && b.dockerfile.is_some()) {
+                build.forgotten.insert("dockerfile_inline");
             }
         }
         let body = rendered(&services, &self.secrets)
@@ -96,29 +81,40 @@ pub(super) fn state_of(file: &Path) -> Option<PathBuf> {
     Some(lines.next()?.strip_prefix(STATE)?.into())
 }
 
-/// Adds one object to another, theirs below the same keys together.
-fn merge(into: &mut Value, from: Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                merge(into.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (into, from) => *into = from,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_yaml::Value;
+
     use super::*;
+    use crate::project::BuildChanges;
+
+    fn of_build(build: BuildChanges) -> ServiceChanges {
+        ServiceChanges {
+            build,
+            ..ServiceChanges::default()
+        }
+    }
+
+    /// What Compose is told of a service's build.
+    fn told(overriding: &Overriding, service: &str) -> Value {
+        let text = rendered(&overriding.services, &overriding.secrets).unwrap();
+        let read: Value = serde_yaml::from_str(&text).unwrap();
+        read["services"][service]["build"].clone()
+    }
+
+    fn yaml(text: &str) -> Value {
+        serde_yaml::from_str(text).unwrap()
+    }
 
     #[test]
     fn what_was_overridden_already_stays() {
+        let api = of_build(BuildChanges {
+            args: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
+            pull: Some(false),
+            ..BuildChanges::default()
+        });
         let mut overriding = Overriding {
-            services: BTreeMap::from([(
-                "api".to_owned(),
-                json!({"build": {"args": {"A": "1"}, "pull": false}}),
-            )]),
+            services: BTreeMap::from([("api".to_owned(), api)]),
             mounted: BTreeMap::from([("x".to_owned(), "/s/x".into())]),
             ..Overriding::default()
         };
@@ -128,20 +124,26 @@ mod tests {
             &[("HTTP_PROXY", "p".into())],
         );
         assert_eq!(
-            overriding.services["api"],
-            json!({"build": {"args": {"A": "1", "HTTP_PROXY": "p"}, "pull": false,
+            told(&overriding, "api"),
+            yaml(
+                r#"{"args": ["A=1", "HTTP_PROXY=p"], "pull": false,
                 "dockerfile": "/s/$$a/Dockerfile",
-                "secrets": [{"source": "x", "target": "x"}]}})
+                "secrets": [{"source": "x", "target": "x"}]}"#
+            )
         );
-        overriding.services.insert(
-            "host".into(),
-            json!({"build": {"secrets": {OVERRIDE: [{"source": "own", "target": "t"}]}}}),
-        );
+        let host = of_build(BuildChanges {
+            secrets: vec![mounted("own", "t")],
+            replaces_secrets: true,
+            ..BuildChanges::default()
+        });
+        overriding.services.insert("host".into(), host);
         overriding.mounted.insert("x".into(), "/h/x".into());
         overriding.add("host", Path::new("/h/Dockerfile"), &[]);
         assert_eq!(
-            overriding.services["host"]["build"]["secrets"],
-            json!({OVERRIDE: [{"source": "own", "target": "t"}, {"source": "x-of-host", "target": "x"}]})
+            told(&overriding, "host")["secrets"],
+            yaml(
+                r#"!override [{"source": "own", "target": "t"}, {"source": "x-of-host", "target": "x"}]"#
+            )
         );
         assert_eq!(overriding.secrets.len(), 2);
     }

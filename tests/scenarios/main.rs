@@ -11,6 +11,7 @@ mod carries_files;
 mod carries_finished_images;
 mod carries_git_sources;
 mod carries_models;
+mod carries_packages;
 mod carries_remote_contexts;
 mod carries_source_and_tools;
 mod carries_volumes;

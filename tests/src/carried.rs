@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::shared::in_run;
-use crate::{Engine, Ran, Workspace, on_machine};
+use crate::{Engine, Invocation, Ran, Workspace, on_machine};
 
 /// What is carried over the gap: the folder with the archive, and the project.
 #[derive(Debug)]
@@ -90,13 +90,32 @@ impl Carried {
 
     /// An export of a project, with the archive in a folder of its own.
     pub fn export(connected: &Engine, project: Workspace, flags: &[&str]) -> Self {
+        Self::exported(connected, project, flags, Invocation::succeeds)
+    }
+
+    /// The same of an export that goes without something, which it names in these words.
+    pub fn partial_export(
+        connected: &Engine,
+        project: Workspace,
+        flags: &[&str],
+        words: &[&str],
+    ) -> Self {
+        let judge = |export: Invocation| export.fails_with(54, words);
+        Self::exported(connected, project, flags, judge)
+    }
+
+    fn exported(
+        connected: &Engine,
+        project: Workspace,
+        flags: &[&str],
+        judge: impl FnOnce(Invocation) -> Ran,
+    ) -> Self {
         let archive_folder = Workspace::empty("carried");
-        let ran = connected
+        let export = connected
             .offline(project.path(), ["export", "--archive"])
             .arg(archive_folder.join("build-cache-20260101.tar.zst"))
-            .args(flags)
-            .within(1800)
-            .succeeds();
+            .args(flags);
+        let ran = judge(export.within(1800));
         ran.assert_no_panic();
         Self {
             archive_folder,

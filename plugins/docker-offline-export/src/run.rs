@@ -72,6 +72,7 @@ fn options(args: &Args) -> ExportOptions {
         ca_file: args.ca_file.clone(),
         record_network: !args.no_record,
         containers: args.containers.clone(),
+        packages: args.also.packages(),
         with_source: args.with_source,
         with_tools: args.with_tools,
         finished_images: !args.no_images,
@@ -106,8 +107,9 @@ fn print_plan(args: &Args, prepared: &Prepared, terminal: &Terminal) -> Result<(
         terminal.event(Event::Note(proposal.clone()));
     }
     let (closure, carried) = (&prepared.whole, &prepared.carried);
+    let packages = &prepared.packages;
     let finished = !args.no_images;
-    let document = plan::export_json(closure, carried, finished);
-    let words = || plan::export_text(closure, carried, finished);
+    let document = plan::export_json(closure, carried, packages, finished);
+    let words = || plan::export_text(closure, carried, packages, finished);
     Ok(terminal.print_as(args.format, &document, words)?)
 }

@@ -53,11 +53,30 @@ pub(crate) fn of_export(summary: &Summary) -> String {
     if let Some(network) = &summary.network {
         text += &of_recording(network);
     }
+    text += &of_packages(summary);
     for (service, one) in &summary.unrecorded {
         text += &format!("Not recorded: {service} ({})\n", one.words());
     }
     text += &of_what_is_not_carried(summary);
     text + &of_carrying(summary)
+}
+
+fn of_packages(summary: &Summary) -> String {
+    let mut text = String::new();
+    let packages = summary.packages.iter();
+    let packages: Vec<String> = packages
+        .map(|one| {
+            let services: Vec<&str> = one.services.iter().map(String::as_str).collect();
+            format!("{} {} ({})", one.tool, one.package, services.join(", "))
+        })
+        .collect();
+    if !packages.is_empty() {
+        text += &format!("Packages fetched besides: {}\n", packages.join(", "));
+    }
+    for one in &summary.unfetched {
+        text += &format!("Not fetched: {}\n", one.words());
+    }
+    text
 }
 
 fn of_stages(summary: &Summary) -> String {

@@ -82,7 +82,8 @@ pub enum Kind {
     NotRecorded,
     /// Build containers cannot reach the proxy that replays the network.
     ProxyUnreachable,
-    /// The bundle is written, but what some services fetch could not be recorded.
+    /// The bundle is written, but what some services fetch could not be recorded, or some
+    /// packages could not be fetched.
     RecordingPartial,
     /// What was built did not become healthy, and what ran before runs again.
     PutBack,

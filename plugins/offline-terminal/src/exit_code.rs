@@ -65,7 +65,7 @@ const TABLE: &[(Option<Kind>, ExitCode)] = &[
     (Some(Kind::BuildPartial), code(51, "BuildPartial", "some services were built, others were refused")),
     (Some(Kind::NotRecorded), code(52, "NotRecorded", "a step asked for something that the bundle's recording does not hold")),
     (Some(Kind::ProxyUnreachable), code(53, "ProxyUnreachable", "the recorded network cannot be replayed for this engine from here")),
-    (Some(Kind::RecordingPartial), code(54, "RecordingPartial", "the bundle was written, but what some services fetch could not be recorded")),
+    (Some(Kind::RecordingPartial), code(54, "RecordingPartial", "the bundle was written, but what some services fetch could not be recorded, or some packages could not be fetched")),
     (Some(Kind::TargetDiffers), code(55, "TargetDiffers", "something that is carried was not put into its place, where something else is; the rest was done")),
     (Some(Kind::PutBack), code(56, "PutBack", "what was built did not become healthy, and what ran before runs again")),
     (Some(Kind::NotHealthy), code(57, "NotHealthy", "what was built does not run, and nothing could be put back that does")),

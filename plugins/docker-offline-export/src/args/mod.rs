@@ -1,11 +1,13 @@
 //! The arguments of `docker offline export`.
 
+mod also;
 mod archive;
 mod build_arg;
 mod network;
 mod site_engine;
 mod split;
 
+use also::Also;
 pub use archive::Archive;
 pub use build_arg::BuildArg;
 pub use site_engine::{SiteEngine, SiteEngineError, SiteStore};
@@ -74,12 +76,16 @@ pub struct Args {
 
     /// Fetch what a site lacks, as docker offline build --wanted FILE wrote it down there, into a small archive that adds it to the site's bundle; export nothing else
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Network options",
-        conflicts_with_all = ["services", "builder", "platform", "site_engine", "no_record", "strict", "no_images", "with_source", "with_tools", "containers", "dry_run", "force"])]
+        conflicts_with_all = ["services", "builder", "platform", "site_engine", "no_record", "strict", "no_images", "with_source", "with_tools", "containers", "pip", "npm", "apt", "dry_run", "force"])]
     pub fetch: Option<PathBuf>,
 
     /// Carry a running container, as it was configured by hand, as the image that its service runs (may be given several times)
     #[arg(long = "container", value_name = "NAME")]
     pub containers: Vec<String>,
+
+    /// Packages to be fetched besides.
+    #[command(flatten)]
+    pub also: Also,
 
     /// Do not carry the finished images of services, by which docker offline build --load-only makes docker compose up -d work without a build; of their own they have a few KB
     #[arg(long)]

@@ -53,6 +53,9 @@ pub struct ServiceNetwork {
     /// The RUN steps that ran while they were recorded, by the stage's name, in
     /// their order. Steps before them surely use no network.
     pub stages: BTreeMap<String, Vec<NetworkStep>>,
+    /// Packages that were fetched besides, by the name of the tool.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub packages: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A RUN step that ran while it was recorded.

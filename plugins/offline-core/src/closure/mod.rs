@@ -42,11 +42,11 @@ pub use model::{
     BuildClosure, Closure, CopyStep, KeyStep, NeededImage, Role, RunStep, ServiceClosure,
     StageBase, StageClosure, StageRef, Unbundled,
 };
-pub(crate) use network_tools::{is_assignment, network_tool, one_a_line, words};
+pub(crate) use network_tools::{base_name, is_assignment, network_tool, one_a_line, words};
 pub use remote_contexts::{
     FETCHED_DOCKERFILE, KEEP_GIT_DIR, RemoteContext, give_contexts, remote_contexts,
 };
 pub use resolve::{resolve, resolve_to_build};
 pub(crate) use run_text::executed;
 pub use waves::waves;
-pub(crate) use wrappers::{drops_variables, runs_script};
+pub(crate) use wrappers::{behind, drops_variables, runs_script};

@@ -240,7 +240,7 @@ pub(crate) fn is_assignment(word: &str) -> bool {
     })
 }
 
-pub(in crate::closure) fn base_name(word: &str) -> &str {
+pub(crate) fn base_name(word: &str) -> &str {
     word.rsplit('/').next().unwrap_or(word)
 }
 

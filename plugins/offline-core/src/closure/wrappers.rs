@@ -86,7 +86,7 @@ fn is_short(word: &str, option: char) -> bool {
 
 /// The words of a simple command without what stands before the program that does the
 /// work; none where a shell is started for somebody to type in.
-pub(in crate::closure) fn behind<'s, 'w>(mut words: &'s [&'w str]) -> &'s [&'w str] {
+pub(crate) fn behind<'s, 'w>(mut words: &'s [&'w str]) -> &'s [&'w str] {
     while let Some((first, rest)) = words.split_first() {
         let program = base_name(first);
         words = match program {

@@ -224,9 +224,13 @@ mod tests {
             ..NetworkStep::default()
         };
         let stages = BTreeMap::from([("app".to_owned(), vec![step])]);
-        network
-            .services
-            .insert("web".into(), ServiceNetwork { stages });
+        network.services.insert(
+            "web".into(),
+            ServiceNetwork {
+                stages,
+                ..ServiceNetwork::default()
+            },
+        );
         let sources = StepRecord {
             line: 4,
             text: "RUN get b".into(),

@@ -58,11 +58,19 @@ pub enum Error {
         /// What is missing, with the reasons.
         lost: Vec<String>,
     },
-    /// The bundle is written, without the recordings of some services.
-    #[error("not recorded, all else is in the bundle: {}", services.join(", "))]
+    /// Packages could not be fetched besides what the builds ask for.
+    #[error("packages could not be fetched: {}", packages.join("; "))]
+    Packages {
+        /// `tool package of services (file:line: reason)`.
+        packages: Vec<String>,
+    },
+    /// The bundle is written, without the recordings of some services, or some packages.
+    #[error("not recorded, all else is in the bundle: {}", services.iter().chain(packages).map(String::as_str).collect::<Vec<_>>().join(", "))]
     NotAllRecorded {
         /// `service (file:line: reason)`.
         services: Vec<String>,
+        /// `tool package of services (file:line: reason)`.
+        packages: Vec<String>,
     },
     /// What a request file names could not be fetched.
     #[error("what the site lacks cannot be fetched with the site's files: {failure}")]
@@ -136,9 +144,10 @@ impl Explain for Error {
             {
                 Kind::DiskFull
             }
-            Self::Build { .. } | Self::RecordingBuild { .. } | Self::Source { .. } => {
-                Kind::BuildFailed
-            }
+            Self::Build { .. }
+            | Self::RecordingBuild { .. }
+            | Self::Packages { .. }
+            | Self::Source { .. } => Kind::BuildFailed,
             Self::RecordingStopped { build: failure, .. } | Self::Fetch { failure } => {
                 failure.kind()
             }
@@ -162,6 +171,12 @@ impl Explain for Error {
             }
             Self::Source { .. } => {
                 "the builder has to reach it from this connected machine; see it alone with: docker compose build --progress plain".into()
+            }
+            Self::Packages { .. } => {
+                "correct its name and version where it is asked for; without --strict the export goes on without it".into()
+            }
+            Self::NotAllRecorded { services, .. } if services.is_empty() => {
+                "the bundle can be carried: a build on the site that asks for such a package fails, and names it. Correct its name and version where it is asked for, and give the same command again".into()
             }
             Self::NotAllRecorded { .. } => {
                 "the bundle can be carried: on the site, the network steps of these services run only as long as they are cached. The same command again records them alone once more; see docs/network-recording.md where a step does not get along with a proxy".into()

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use crate::carried::Reach;
 use crate::compatibility::Engine;
-use crate::project::ProjectOptions;
+use crate::project::{OfflinePackage, ProjectOptions};
 
 /// Where the archive goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,6 +45,8 @@ pub struct ExportOptions {
     pub record_network: bool,
     /// Containers to be carried as images, besides those of `x-offline`.
     pub containers: Vec<String>,
+    /// Packages to be fetched, besides those of `x-offline`.
+    pub packages: Vec<OfflinePackage>,
     /// Whether the project's folder is carried.
     pub with_source: bool,
     /// Whether the docker command's plugins are carried.

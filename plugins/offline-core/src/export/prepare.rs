@@ -6,7 +6,7 @@ use super::containers::{self, CarriedContainer};
 use super::contexts::FetchedContexts;
 use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
-use super::{Error, ExportOptions, arguments, bootstrap, emulation, inputs, outputs};
+use super::{Error, ExportOptions, arguments, bootstrap, emulation, inputs, outputs, packages};
 use crate::carried::{self, Looking, Origin, Planned, Source, Tools};
 use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs, remote_contexts};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
@@ -14,6 +14,7 @@ use crate::diagnosis::{Finding, REMOTE_SOURCE, Severity, before_export};
 use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Reporter, Task, Warning, Work};
+use crate::network::{WantedPackage, wanted_packages};
 use crate::project::{self, Project};
 
 /// All that is known before anything is changed.
@@ -43,6 +44,8 @@ pub struct Prepared {
     pub absent: Vec<AbsentInput>,
     /// Whether what the builds fetch is recorded.
     pub recording: RecordingPlan,
+    /// Packages to be fetched besides.
+    pub packages: Vec<WantedPackage>,
     /// Containers that are carried as images.
     pub containers: Vec<CarriedContainer>,
     /// What is carried besides images of registries.
@@ -102,7 +105,6 @@ pub fn prepare(
         all.extend(inputs::unseen_loopback(&project, &closure));
     }
     let outputs = outputs::choose(&project, &closure, options)?;
-    let services = service_names(&closure);
     let source = source(&project, &closure, options, &outputs)?;
     all.extend(source.iter().flat_map(|s| s.warnings().to_vec()));
     let tools = tools(docker, options)?;
@@ -110,7 +112,7 @@ pub fn prepare(
         docker,
         platform: &engine.platform,
         project: &project,
-        services: &services,
+        services: &service_names(&closure),
         bundle: &outputs.cache_dir,
         source: source.as_ref(),
         tools: tools.as_ref(),
@@ -118,6 +120,7 @@ pub fn prepare(
         reporter,
     };
     let besides = Besides::of(&origin, &closure, options)?;
+    all.extend(packages::warnings(&besides.packages, options));
     Ok(Prepared {
         engine,
         platform,
@@ -131,6 +134,7 @@ pub fn prepare(
         hopeless,
         absent,
         recording,
+        packages: besides.packages,
         containers: besides.containers,
         carried: besides.carried,
         proposals: besides.proposals,
@@ -144,6 +148,7 @@ pub fn prepare(
 /// What is carried besides what builds and services ask for.
 struct Besides {
     containers: Vec<CarriedContainer>,
+    packages: Vec<WantedPackage>,
     carried: Vec<Planned>,
     proposals: Vec<String>,
 }
@@ -162,6 +167,7 @@ impl Besides {
         proposals.extend(containers.iter().flat_map(|one| one.left.clone()));
         Ok(Self {
             containers,
+            packages: wanted_packages(project, closure, &options.packages),
             carried: planned,
             proposals,
         })

@@ -13,7 +13,7 @@ use super::record::{Inputs, previous, record, write_index};
 use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
 use super::stage_images::{StageBuilder, StageImage};
 use super::warnings::has_buildkit;
-use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs};
+use super::{Error, ExportOptions, Prepared, Sizes, Summary, bootstrap, inputs, packages};
 use crate::bundle::{self, FetchedRecord, Holding, Packing, Record};
 use crate::carried::{self, Origin};
 use crate::engine::Docker;
@@ -216,6 +216,8 @@ impl Ended<'_> {
                 .flat_map(|c| c.services().clone())
                 .collect(),
             unrecorded: record.unrecorded.clone(),
+            packages: packages::fetched(&record.network),
+            unfetched: network.iter().flat_map(|n| n.unfetched.clone()).collect(),
             network: network
                 .map(|n| n.cost)
                 .filter(|c| !(c.recorded.is_empty() && c.kept.is_empty())),

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::RecordingCost;
+use super::{FetchedPackage, RecordingCost, UnfetchedPackage};
 use crate::bundle::{Carried, FinishedRecord, Record, Unrecorded};
 use crate::error::Failure;
 use crate::layout::{Digest, Error, Layout, Manifest};
@@ -56,19 +56,25 @@ pub struct Summary {
     pub contexts: BTreeSet<String>,
     /// Services whose network steps could not be recorded, by name.
     pub unrecorded: BTreeMap<String, Unrecorded>,
+    /// Packages that were fetched besides what the builds ask for.
+    pub packages: Vec<FetchedPackage>,
+    /// Those that could not be fetched.
+    pub unfetched: BTreeSet<UnfetchedPackage>,
     /// How long it took.
     #[serde(serialize_with = "seconds")]
     pub elapsed: Duration,
 }
 
 impl Summary {
-    /// What is wrong with a bundle that was written: some services are not recorded.
+    /// What is wrong with a bundle that was written: some services or packages are not recorded.
     pub fn failure(&self) -> Option<Failure> {
         let services = self.unrecorded.iter();
         let services: Vec<String> = services
             .map(|(name, one)| format!("{name} ({})", one.words()))
             .collect();
-        (!services.is_empty()).then(|| super::Error::NotAllRecorded { services }.into())
+        let packages: Vec<String> = self.unfetched.iter().map(UnfetchedPackage::words).collect();
+        (!(services.is_empty() && packages.is_empty()))
+            .then(|| super::Error::NotAllRecorded { services, packages }.into())
     }
 }
 

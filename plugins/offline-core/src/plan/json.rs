@@ -7,19 +7,26 @@ use crate::closure::{
     BuildClosure, Closure, FetchedSource, NeededImage, RemoteContext, RunStep, ServiceClosure,
     StageBase, StageClosure,
 };
+use crate::network::WantedPackage;
 use crate::project::BuildContext;
 
 /// What an export would carry, for machines.
 ///
 /// References are fully normalised; services, images and what is not bundled
 /// are sorted, so that two runs on one project print the same bytes.
-pub fn export_json(closure: &Closure, carried: &[Planned], finished: bool) -> Value {
+pub fn export_json(
+    closure: &Closure,
+    carried: &[Planned],
+    packages: &[WantedPackage],
+    finished: bool,
+) -> Value {
     json!({
         "services": closure.services.iter().map(service).collect::<Vec<_>>(),
         "images": closure.images.iter().map(image).collect::<Vec<_>>(),
         "fetched": closure.fetched.iter().map(fetched).collect::<Vec<_>>(),
         "contexts": closure.contexts.iter().map(context).collect::<Vec<_>>(),
         "carried": carried,
+        "packages": packages,
         "finished": finished_images(closure, finished),
         "unbundled": closure.unbundled,
         "hidden": closure.hidden,

@@ -52,7 +52,7 @@ fn closure() -> Closure {
 #[test]
 fn json_has_the_documented_keys() {
     assert_eq!(
-        export_json(&closure(), &[], true),
+        export_json(&closure(), &[], &[], true),
         serde_json::json!({
             "services": [{"name": "db", "image": "docker.io/library/postgres:16", "build": null}],
             "images": [{
@@ -69,6 +69,7 @@ fn json_has_the_documented_keys() {
                 "file": "/p/Dockerfile", "line": 3,
             }],
             "carried": [],
+            "packages": [],
             "finished": [],
             "hidden": [{"name": "debug", "profiles": ["dev"]}],
         })
@@ -78,7 +79,7 @@ fn json_has_the_documented_keys() {
 #[test]
 fn text_is_a_table() {
     assert_eq!(
-        export_text(&closure(), &[], true),
+        export_text(&closure(), &[], &[], true),
         "\
 Images to carry:
   docker.io/library/postgres:16  linux/amd64  copy-from, service  db

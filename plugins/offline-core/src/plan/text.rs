@@ -3,10 +3,16 @@ use std::fmt::Write;
 use super::json::finished_images;
 use crate::carried::Planned;
 use crate::closure::{Closure, ServiceClosure, Unbundled};
+use crate::network::WantedPackage;
 use crate::project::{BuildContext, Location};
 
 /// What an export would carry, for people.
-pub fn export_text(closure: &Closure, carried: &[Planned], finished: bool) -> String {
+pub fn export_text(
+    closure: &Closure,
+    carried: &[Planned],
+    packages: &[WantedPackage],
+    finished: bool,
+) -> String {
     let mut text = String::new();
     section(&mut text, "Images to carry", &images(closure));
     section(&mut text, "Services", &services(closure, carried));
@@ -48,6 +54,11 @@ pub fn export_text(closure: &Closure, carried: &[Planned], finished: bool) -> St
         &contexts,
     );
     section(&mut text, "Carried besides", &of_carried(carried));
+    section(
+        &mut text,
+        "Packages that are fetched besides, through the recording",
+        &of_packages(packages),
+    );
     let (at_start, of_builds): (Vec<_>, Vec<_>) =
         closure.unbundled.iter().partition(|u| u.is_at_start());
     section(
@@ -76,6 +87,20 @@ fn of_carried(carried: &[Planned]) -> Vec<Vec<String>> {
         ]
     };
     carried.iter().map(row).collect()
+}
+
+fn of_packages(packages: &[WantedPackage]) -> Vec<Vec<String>> {
+    let row = |one: &WantedPackage| {
+        let services: Vec<&str> = one.services.iter().map(String::as_str).collect();
+        vec![
+            one.place(),
+            one.tool.name().to_owned(),
+            one.package.clone(),
+            services.join(", "),
+        ]
+    };
+    let wanted = packages.iter().filter(|one| !one.services.is_empty());
+    wanted.map(row).collect()
 }
 
 fn rows(unbundled: &[&Unbundled]) -> Vec<Vec<String>> {

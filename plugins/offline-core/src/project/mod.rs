@@ -46,7 +46,8 @@ pub(crate) use named_files::plain;
 pub use named_files::{NamedFiles, named_files};
 pub use offline::{
     ModelHub, ModelStore, Mount, MountSource, NamedVolume, Offline, OfflineContainer,
-    OfflineDownload, OfflineFiles, OfflineGit, OfflineImage, OfflineModel, OfflineVolume,
+    OfflineDownload, OfflineFiles, OfflineGit, OfflineImage, OfflineModel, OfflinePackage,
+    OfflineVolume, PackageTool, package_word,
 };
 pub use options::ProjectOptions;
 #[cfg(test)]

@@ -128,7 +128,13 @@ fn what_a_recording_answers_is_no_loss() {
     };
     let steps = vec![step(1, 3, 7), step(2, 4, 0)];
     let stages = BTreeMap::from([(stage.clone(), steps)]);
-    let services = BTreeMap::from([("api".to_owned(), ServiceNetwork { stages })]);
+    let services = BTreeMap::from([(
+        "api".to_owned(),
+        ServiceNetwork {
+            stages,
+            ..ServiceNetwork::default()
+        },
+    )]);
     scene.record().network = vec![NetworkRecord {
         manifest: Descriptor::new("x", Digest::of(b"x"), 1),
         added: None,

@@ -202,6 +202,7 @@ fn ready(
         hopeless: 0,
         absent,
         recording,
+        packages: Vec::new(),
         containers: Vec::new(),
         carried: Vec::new(),
         proposals: Vec::new(),

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::super::{Error, Prepared};
+use super::packages::{PackageFetch, reaching};
 use super::plan::{Group, Planned};
 use crate::closure::StageRef;
 use crate::engine::{BakeFile, Change, Docker, StepFailure, Watch};
@@ -62,6 +63,64 @@ impl RecordingBuilds<'_> {
         let rewritten = first.rewritten(&self.prepared.engine.version, &self.mark);
         let alone = alone.iter().map(|line| rewritten.lines.rewritten(*line));
         let text = without_network(&rewritten.text, &alone.collect());
+        let mut ends = BTreeSet::new();
+        let mut stages = Vec::new();
+        for service in &group.services {
+            // The same for all services of the group.
+            let new = service
+                .ends()
+                .into_iter()
+                .filter(|stage| ends.insert(*stage));
+            stages.extend(new.map(|stage| (service, stage)));
+        }
+        let built = self.build(group, (text, &rewritten.secrets), &stages, proxy, ran);
+        built.map_err(|stopped| match stopped {
+            Stopped::Other(failure) => Stopped::Other(failure),
+            Stopped::Step(failure) => {
+                Stopped::Step(Box::new(as_written(*failure, first, &rewritten.lines)))
+            }
+        })
+    }
+
+    /// Builds a stage of a group up to a step, and behind it one that fetches these
+    /// packages: all before comes from the cache, where the group was recorded just now.
+    pub(super) fn fetch(
+        &self,
+        group: &Group<'_>,
+        proxy: SocketAddr,
+        fetch: &PackageFetch<'_>,
+        words: &[&str],
+    ) -> Result<(), Stopped> {
+        let Some(service) = reaching(group, fetch.at.stage) else {
+            return Ok(());
+        };
+        let version = &self.prepared.engine.version;
+        let rewritten = service.fetching(fetch, words, version, &self.mark);
+        let Some(rewritten) = rewritten else {
+            return Err(Stopped::Step(Box::new(StepFailure {
+                step: None,
+                source: None,
+                message: "no step can be written that would fetch it".into(),
+                tail: Vec::new(),
+            })));
+        };
+        let stages = [(service, fetch.at.stage)];
+        let copy = (rewritten.text, rewritten.secrets.as_slice());
+        self.build(group, copy, &stages, proxy, &mut Vec::new())
+    }
+
+    /// Builds stages from a copy of the Dockerfile and its secrets.
+    fn build(
+        &self,
+        group: &Group<'_>,
+        (text, secrets): (String, &[Secret]),
+        stages: &[(&Planned<'_>, usize)],
+        proxy: SocketAddr,
+        ran: &mut Vec<Ran>,
+    ) -> Result<(), Stopped> {
+        let Some(first) = group.services.first() else {
+            return Ok(());
+        };
         let texts = BTreeMap::from([(first.name.clone(), text)]);
         let copy = Dockerfiles::write_texts(&self.prepared.closure, &texts)?;
         let plain = Dockerfiles::write(&self.prepared.closure)?;
@@ -72,7 +131,7 @@ impl RecordingBuilds<'_> {
             replays: false,
             loopback,
         };
-        let secrets = Secret::write_all(&rewritten.secrets, copy.folder(), &told)
+        let secrets = Secret::write_all(secrets, copy.folder(), &told)
             .map_err(|(path, source)| Error::Write { path, source })?;
         let arguments = proxy_arguments(proxy, loopback).into_iter();
         let through = Through {
@@ -94,28 +153,17 @@ impl RecordingBuilds<'_> {
             with_siblings: self.with_siblings,
         };
         let mut file = BakeFile::default();
-        let mut ends = BTreeSet::new();
-        for service in &group.services {
-            for stage in service.ends() {
-                // The same for all services of the group.
-                if !ends.insert(stage) {
-                    continue;
-                }
-                let stage = StageRef {
-                    service: service.name.clone(),
-                    stage,
-                };
-                targets.add(&mut file, &stage, wishes(service));
-            }
+        for (service, stage) in stages {
+            let stage = StageRef {
+                service: service.name.clone(),
+                stage: *stage,
+            };
+            targets.add(&mut file, &stage, wishes(service));
         }
-        let lines = &rewritten.lines;
         let mut seen = BTreeMap::new();
         let baked = self.bake(&file, copy.folder(), &mut seen);
         ran.extend(seen.into_values());
-        baked.map_err(|stopped| match stopped {
-            Stopped::Other(failure) => Stopped::Other(failure),
-            Stopped::Step(failure) => Stopped::Step(Box::new(as_written(*failure, first, lines))),
-        })
+        baked
     }
 
     fn bake(

@@ -7,12 +7,14 @@
 //! kept as an artifact of the layout, and the record says which step asked for how
 //! much ([`attribute`]). A recording of the previous export is kept where nothing that
 //! its steps depend on has changed ([`reuse`]). A service that cannot be recorded, also
-//! at a second try, is left out and named ([`unrecorded`]).
+//! at a second try, is left out and named ([`unrecorded`]). Packages that the site may want
+//! later are fetched behind the steps that would fetch them ([`packages`]).
 
 mod attribute;
 mod builds;
 mod decide;
 mod hosts;
+mod packages;
 mod past;
 mod plan;
 mod reuse;
@@ -31,7 +33,7 @@ use offline_network::{Recorded, Recording, Scrub};
 
 use super::fetch::Held;
 use super::images::CarriedImage;
-use super::{ExportOptions, Prepared};
+use super::{Error, ExportOptions, Prepared};
 use crate::bundle::{
     NetworkContents, NetworkRecord, Record, ServiceNetwork, Unrecorded, WantedRequest,
 };
@@ -42,6 +44,7 @@ use crate::layout::Layout;
 use crate::network::Loopback;
 use crate::stages::StepKeys;
 pub use decide::RecordingPlan;
+pub use packages::UnfetchedPackage;
 use plan::{Group, Planned, groups, plan};
 use session::{Attempted, Refused, Session, Settings};
 use unrecorded::{is_lost, words};
@@ -80,6 +83,8 @@ pub(super) struct RecordedNetwork {
     pub(super) record: Option<NetworkRecord>,
     /// The services that could not be recorded.
     pub(super) unrecorded: BTreeMap<String, Unrecorded>,
+    /// Packages that could not be fetched besides.
+    pub(super) unfetched: BTreeSet<UnfetchedPackage>,
     /// What it cost.
     pub(super) cost: RecordingCost,
     /// Bytes of bodies that the layout did not hold before.
@@ -117,7 +122,7 @@ enum Proxying<'a> {
 /// What was built through the proxy.
 #[derive(Default)]
 struct Built<'a> {
-    groups: Vec<(Group<'a>, Attempted)>,
+    groups: Vec<(Group<'a>, Attempted<'a>)>,
 }
 
 impl NetworkRecorder<'_> {
@@ -145,7 +150,8 @@ impl NetworkRecorder<'_> {
         let before = self.blobs();
         let (mut now, mut later, mut candidates) = (Vec::new(), Vec::new(), Vec::new());
         for service in planned {
-            match held.of_service(&service, self.keys) {
+            let wanted = packages::of_service(&self.prepared.packages, &service.name);
+            match held.of_service(&service, self.keys, &wanted) {
                 Some(network) => candidates.push((service, network)),
                 None if service.needs_sibling => later.push(service),
                 None => now.push(service),
@@ -235,9 +241,16 @@ impl NetworkRecorder<'_> {
         let project = &self.prepared.project;
         let mut upstream =
             upstream::upstream(self.options, project, |name| std::env::var(name).ok());
-        upstream.hosts = hosts::hosts(project, || {
+        let planned = plan(self.prepared);
+        let targets = packages::targets(&planned, &self.prepared.packages);
+        let hosts = hosts::hosts(project, || {
             self.docker.host_gateway().or(Some(place.address))
         });
+        upstream.hosts = packages::with_hosts(hosts, &targets);
+        let mut on_host = on_host(&planned);
+        let also = targets.iter().filter(|(_, of)| on_host.contains(*of));
+        let also: Vec<String> = also.map(|(target, _)| target.clone()).collect();
+        on_host.extend(also);
         let proxies = [&upstream.http_proxy, &upstream.https_proxy];
         let proxies: Vec<&str> = proxies.into_iter().flatten().map(String::as_str).collect();
         let settings = Settings {
@@ -248,8 +261,8 @@ impl NetworkRecorder<'_> {
             place,
             layout: self.layout,
             reporter: self.reporter,
-            services: names.to_vec(),
-            on_host: on_host(&plan(self.prepared)),
+            services: names.iter().chain(targets.keys()).cloned().collect(),
+            on_host,
             with_siblings: self.fetching.is_some(),
             strict: self.strict(),
         };
@@ -287,6 +300,7 @@ impl NetworkRecorder<'_> {
         let mut contents = held.contents(&cost.kept)?;
         let mut services = kept;
         let mut unrecorded = BTreeMap::new();
+        let mut besides = packages::Outcome::default();
         if let Some(recorded) = recorded {
             if let Some(failure) = unrecorded::failure(&built.groups, recorded, self.strict()) {
                 return Err(failure);
@@ -319,10 +333,14 @@ impl NetworkRecorder<'_> {
                     services.insert(service.name.clone(), network);
                     new.asked.extend(steps);
                 }
+                besides.add(group, attempted, recorded, &mut services, &mut new.asked);
                 cost.recorded.extend(names);
             }
+            new.recording = besides.joined(&new.recording);
             contents.merge(new);
         }
+        self.say_what_is_not_fetched(&besides.unfetched)?;
+        let unfetched = besides.unfetched;
         cost.recorded.sort();
         if let Some(held) = self.fetching.and_then(|f| f.held) {
             held.drop_from(&mut contents.recording);
@@ -331,6 +349,7 @@ impl NetworkRecorder<'_> {
         if services.is_empty() && nothing {
             return Ok(RecordedNetwork {
                 unrecorded,
+                unfetched,
                 cost,
                 ..RecordedNetwork::default()
             });
@@ -341,9 +360,25 @@ impl NetworkRecorder<'_> {
         Ok(RecordedNetwork {
             record: Some(record),
             unrecorded,
+            unfetched,
             cost,
             new_bytes: 0,
         })
+    }
+
+    /// Names the packages that could not be fetched.
+    fn say_what_is_not_fetched(
+        &self,
+        unfetched: &BTreeSet<UnfetchedPackage>,
+    ) -> Result<(), Failure> {
+        if self.strict() && !unfetched.is_empty() {
+            let packages = unfetched.iter().map(UnfetchedPackage::words).collect();
+            return Err(Error::Packages { packages }.into());
+        }
+        for one in unfetched {
+            self.reporter.event(Event::Warning(packages::warning(one)));
+        }
+        Ok(())
     }
 
     /// Says what no server answered, and the steps did without.

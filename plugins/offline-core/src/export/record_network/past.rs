@@ -5,7 +5,7 @@ use super::session::Attempted;
 use crate::event::Warning;
 
 /// What is said of them.
-pub(super) fn warnings(group: &Group<'_>, attempted: &Attempted) -> Vec<Warning> {
+pub(super) fn warnings(group: &Group<'_>, attempted: &Attempted<'_>) -> Vec<Warning> {
     let Some(first) = group.services.first() else {
         return Vec::new();
     };

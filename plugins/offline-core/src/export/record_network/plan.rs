@@ -3,11 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::Prepared;
+use super::packages::PackageFetch;
 use crate::closure::{BuildClosure, StageClosure, StageRef};
 use crate::dockerfile::{self, Dockerfile, InstructionKind};
 use crate::network::{
     Caches, Network, RewriteFrom, Rewritten, Variables, afresh, first_network_steps, may_use,
-    rewrite, should_ask,
+    rewrite, should_ask, with_packages,
 };
 use crate::project::{BakeIdentity, BuildTarget, NamedContext};
 
@@ -101,13 +102,37 @@ pub(super) fn groups(services: Vec<Planned<'_>>) -> Vec<Group<'_>> {
 impl Planned<'_> {
     /// The copy of its Dockerfile whose steps use the proxy and run in any case.
     pub(super) fn rewritten(&self, engine_version: &str, mark: &str) -> Rewritten {
+        let text = &self.build.named_dockerfile;
+        self.rewrite(text, &self.file, engine_version, mark)
+    }
+
+    /// The same up to a step, and behind it one that fetches packages.
+    pub(super) fn fetching(
+        &self,
+        fetch: &PackageFetch<'_>,
+        words: &[&str],
+        engine_version: &str,
+        mark: &str,
+    ) -> Option<Rewritten> {
+        let text = &self.build.named_dockerfile;
+        let text = with_packages(text, &self.file, &fetch.at, fetch.tool, words)?;
+        let file = dockerfile::parse(&text, &self.build.dockerfile_path).ok()?;
+        Some(self.rewrite(&text, &file, engine_version, mark))
+    }
+
+    fn rewrite(
+        &self,
+        text: &str,
+        file: &Dockerfile,
+        engine_version: &str,
+        mark: &str,
+    ) -> Rewritten {
         let syntax = self.build.syntax.as_ref().map(ToString::to_string);
         let variables = Variables::known_to(engine_version, syntax.as_deref());
-        let text = &self.build.named_dockerfile;
         // Also in stages that this service does not reach: one copy serves a group.
-        let from = first_network_steps(&self.file);
+        let from = first_network_steps(file);
         let caches = Caches::Fresh(mark);
-        afresh(rewrite(text, &self.file, &from, variables, caches), mark)
+        afresh(rewrite(text, file, &from, variables, caches), mark)
     }
 
     /// The steps that are recorded, in the order of the file.

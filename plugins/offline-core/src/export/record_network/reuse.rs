@@ -33,19 +33,26 @@ impl<'a> Held<'a> {
     }
 
     /// What the record said of a service, with its steps where they are now; `None`
-    /// where a step depends on something else than then, or is new.
+    /// where a step depends on something else than then, or is new, or where other packages
+    /// are to be fetched besides.
     pub(super) fn of_service(
         &self,
         service: &Planned<'_>,
         keys: &StepKeys,
+        packages: &BTreeMap<String, BTreeSet<String>>,
     ) -> Option<ServiceNetwork> {
         let mut of_service = self
             .records
             .iter()
             .rev()
             .filter_map(|r| r.services.get(&service.name));
-        let before = of_service.next()?;
-        let mut now = ServiceNetwork::default();
+        // What is fetched besides has to be of the same time as what the steps ask for: an
+        // index that lists the one may no longer list the other.
+        let before = of_service.next().filter(|b| b.packages == *packages)?;
+        let mut now = ServiceNetwork {
+            packages: before.packages.clone(),
+            ..ServiceNetwork::default()
+        };
         for step in service.steps() {
             let key = keys.get(&step.stage)?.get(step.step + 1)?;
             let known = before.stages.get(&step.stage_name)?;

@@ -9,6 +9,7 @@ use offline_network::{Authority, PLACEHOLDER, Recorded, Request, Scrub, Upstream
 use super::super::{Error, Prepared};
 use super::attribute;
 use super::builds::{Ran, RecordingBuilds, Stopped};
+use super::packages::{FetchedPackages, PackageFetch, fetches};
 use super::plan::Group;
 use super::unrecorded::{concerns, is_lost, words};
 use crate::bundle::WantedRequest;
@@ -28,10 +29,10 @@ const TICK: Duration = Duration::from_millis(250);
 const WAIT: Duration = Duration::from_secs(3);
 
 /// What the builds of groups gave, by the number of the group.
-type Results = Mutex<Vec<(usize, Result<Attempted, Failure>)>>;
+type Results<'p> = Mutex<Vec<(usize, Result<Attempted<'p>, Failure>)>>;
 
 /// The recording build of a group, and how it ended.
-pub(super) struct Attempted {
+pub(super) struct Attempted<'p> {
     /// When its steps ran.
     pub(super) ran: Vec<Ran>,
     /// What was asked for before belongs to an attempt that does not count.
@@ -40,20 +41,23 @@ pub(super) struct Attempted {
     pub(super) stopped: Option<Box<StepFailure>>,
     /// The lines of the steps that ask past the proxy, with the programs that do.
     pub(super) past: BTreeMap<u32, &'static str>,
+    /// The packages that were fetched behind its steps.
+    pub(super) packages: Vec<FetchedPackages<'p>>,
 }
 
-impl Attempted {
+impl Attempted<'_> {
     fn since(since: SystemTime) -> Self {
         Self {
             ran: Vec::new(),
             since,
             stopped: None,
             past: BTreeMap::new(),
+            packages: Vec::new(),
         }
     }
 }
 
-impl Attempted {
+impl Attempted<'_> {
     /// What its group asked for.
     pub(super) fn of_group<'r>(
         &self,
@@ -156,12 +160,12 @@ impl<'a> Session<'a> {
         &self,
         groups: &[Group<'_>],
         reporter: &dyn Reporter,
-    ) -> Result<Vec<Attempted>, Failure> {
+    ) -> Result<Vec<Attempted<'a>>, Failure> {
         let services = groups.iter().map(|g| g.services.len()).sum();
         let task = Task::start(reporter, Work::RecordNetwork { services }, None);
         let next = AtomicUsize::new(0);
         let ended = AtomicBool::new(false);
-        let results: Results = Mutex::default();
+        let results: Results<'a> = Mutex::default();
         std::thread::scope(|scope| {
             scope.spawn(|| self.report(&task, &ended));
             let workers: Vec<_> = (0..AT_ONCE.min(groups.len()))
@@ -181,7 +185,7 @@ impl<'a> Session<'a> {
         &self,
         groups: &[Group<'_>],
         next: &AtomicUsize,
-        results: &Results,
+        results: &Results<'a>,
         reporter: &dyn Reporter,
     ) {
         loop {
@@ -190,7 +194,7 @@ impl<'a> Session<'a> {
                 break;
             };
             let result = self.build_one(group, reporter);
-            let failed = |done: &Attempted| done.stopped.is_some();
+            let failed = |done: &Attempted<'_>| done.stopped.is_some();
             if result
                 .as_ref()
                 .map_or(true, |done| self.strict && failed(done))
@@ -205,14 +209,18 @@ impl<'a> Session<'a> {
     }
 
     /// Records a group, and once more where a step failed or was given no answer.
-    fn build_one(&self, group: &Group<'_>, reporter: &dyn Reporter) -> Result<Attempted, Failure> {
+    fn build_one(
+        &self,
+        group: &Group<'_>,
+        reporter: &dyn Reporter,
+    ) -> Result<Attempted<'a>, Failure> {
         let target = group.target();
         let first = self.attempt(group, "", Attempted::since(self.recorder.now()))?;
         let requests = self.recorder.requests()?;
         let mut lost = self.recorder.failures()?.into_iter();
         let lost = lost.find(|f| is_lost(f) && concerns(f, target, &requests));
         let (cause, mark, again) = match (&first.stopped, lost) {
-            (None, None) => return self.with_past(group, "", first),
+            (None, None) => return self.with_packages(group, "", first),
             // What went well before it comes from the cache.
             (Some(failure), _) => (failure.message.clone(), "", first),
             (None, Some(lost)) => {
@@ -229,7 +237,48 @@ impl<'a> Session<'a> {
         std::thread::sleep(WAIT);
         self.docker.check_interrupt()?;
         let second = self.attempt(group, mark, again)?;
-        self.with_past(group, mark, second)
+        self.with_packages(group, mark, second)
+    }
+
+    /// Fetches packages behind the steps of a group that was recorded.
+    fn with_packages(
+        &self,
+        group: &Group<'_>,
+        mark: &str,
+        done: Attempted<'a>,
+    ) -> Result<Attempted<'a>, Failure> {
+        let mut done = self.with_past(group, mark, done)?;
+        if done.stopped.is_none() {
+            for fetch in fetches(group, &self.prepared.packages) {
+                done.packages.push(self.fetch(group, mark, fetch)?);
+            }
+        }
+        Ok(done)
+    }
+
+    /// Fetches packages at once; where that fails, each by itself, so that those which can
+    /// be fetched are.
+    fn fetch(
+        &self,
+        group: &Group<'_>,
+        mark: &str,
+        fetch: PackageFetch<'a>,
+    ) -> Result<FetchedPackages<'a>, Failure> {
+        let builds = self.builds(&format!("{}{mark}", group.target()));
+        let mut failed = BTreeMap::new();
+        let all: Vec<&str> = fetch.wanted.iter().map(|w| w.package.as_str()).collect();
+        let mut attempts = vec![all];
+        while let (Some(words), Some(proxy)) = (attempts.pop(), self.address(&fetch.target)) {
+            match (builds.fetch(group, proxy, &fetch, &words), words.as_slice()) {
+                (Ok(()), _) => {}
+                (Err(Stopped::Other(failure)), _) => return Err(failure),
+                (Err(Stopped::Step(failure)), [word]) => {
+                    failed.insert(*word, failure);
+                }
+                (Err(Stopped::Step(_)), _) => attempts.extend(words.iter().map(|w| vec![*w])),
+            }
+        }
+        Ok(FetchedPackages { fetch, failed })
     }
 
     /// Finds out which steps ask past the proxy. That a step asked for nothing may be as
@@ -238,8 +287,8 @@ impl<'a> Session<'a> {
         &self,
         group: &Group<'_>,
         mark: &str,
-        mut done: Attempted,
-    ) -> Result<Attempted, Failure> {
+        mut done: Attempted<'a>,
+    ) -> Result<Attempted<'a>, Failure> {
         let (Some(first), Some(proxy)) = (group.services.first(), self.address(group.target()))
         else {
             return Ok(done);
@@ -287,8 +336,8 @@ impl<'a> Session<'a> {
         &self,
         group: &Group<'_>,
         mark: &str,
-        mut done: Attempted,
-    ) -> Result<Attempted, Failure> {
+        mut done: Attempted<'a>,
+    ) -> Result<Attempted<'a>, Failure> {
         let target = group.target();
         let Some(proxy) = self.address(target) else {
             return Ok(done);

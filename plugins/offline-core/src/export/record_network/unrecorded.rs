@@ -41,7 +41,7 @@ pub(super) fn words(failure: &offline_network::Failure) -> String {
 /// Why a group is not recorded; `None` if it is.
 pub(super) fn why(
     group: &Group<'_>,
-    attempted: &Attempted,
+    attempted: &Attempted<'_>,
     recorded: &Recorded,
 ) -> Option<Unrecorded> {
     let lost = lost(group, recorded);
@@ -77,7 +77,7 @@ pub(super) fn why(
 
 /// The failure of an export that is to be whole; that of a full disk ends any.
 pub(super) fn failure(
-    groups: &[(Group<'_>, Attempted)],
+    groups: &[(Group<'_>, Attempted<'_>)],
     recorded: &Recorded,
     strict: bool,
 ) -> Option<Failure> {

@@ -7,6 +7,7 @@ mod git;
 mod images;
 mod lines;
 mod models;
+mod packages;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use super::Location;
 use crate::layout::Digest;
 use crate::reference::ImageReference;
 
+pub use packages::package_word;
 pub(super) use read::read;
 
 /// The key, at the top of a Compose file and in a service.
@@ -30,6 +32,7 @@ pub(super) const KEYS: &[&str] = &[
     "git",
     "images",
     "models",
+    "packages",
     "volumes",
 ];
 /// What an entry of `containers` has.
@@ -56,6 +59,8 @@ pub struct Offline {
     pub images: Vec<OfflineImage>,
     /// Models.
     pub models: Vec<OfflineModel>,
+    /// What package managers shall fetch besides.
+    pub packages: Vec<OfflinePackage>,
     /// Named volumes.
     pub volumes: Vec<OfflineVolume>,
     /// What the services mount, declared or not.
@@ -209,6 +214,45 @@ pub enum ModelStore {
     Folder(String),
     /// A volume.
     Volume(NamedVolume),
+}
+
+/// A package to be fetched besides those that the steps of a build ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfflinePackage {
+    /// Who fetches it.
+    pub tool: PackageTool,
+    /// What the tool is asked for.
+    pub word: String,
+    /// The service that wants it; `None` where the whole project does.
+    pub service: Option<String>,
+    /// The line; `None` where a flag asks for it.
+    pub location: Option<Location>,
+}
+
+/// A package manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageTool {
+    /// Debian's.
+    Apt,
+    /// Node's.
+    Npm,
+    /// Python's.
+    Pip,
+}
+
+impl PackageTool {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Apt, Self::Npm, Self::Pip];
+
+    /// Its key in `packages`, and its flag behind `--also-`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Apt => "apt",
+            Self::Npm => "npm",
+            Self::Pip => "pip",
+        }
+    }
 }
 
 /// A named volume to be carried with its content.

@@ -65,6 +65,10 @@ impl Reader<'_> {
         for (key, value) in map {
             let place = Place { service, key };
             self.known(top, key, KEYS)?;
+            if key == "packages" && !value.is_null() {
+                self.packages(place, value)?;
+                continue;
+            }
             let list = match value {
                 Value::Null => continue,
                 Value::Array(list) => list,

@@ -4,7 +4,7 @@ use super::super::{Error, Project, ProjectOptions, read_without_compose};
 use super::downloads::DOWNLOAD_KEYS;
 use super::git::GIT_KEYS;
 use super::models::{HUB_KEYS, MODEL_KEYS};
-use super::{CONTAINER_KEYS, FILE_KEYS, IMAGE_KEYS, KEYS, MountSource, VOLUME_KEYS};
+use super::{CONTAINER_KEYS, FILE_KEYS, IMAGE_KEYS, KEYS, MountSource, PackageTool, VOLUME_KEYS};
 use crate::error::{Explain as _, Kind};
 
 /// A project in a folder of its own, below another one.
@@ -214,6 +214,8 @@ fn the_schema_knows_the_same_keys() {
     });
     assert_eq!(keys("/$defs/image/oneOf/1/properties"), IMAGE_KEYS);
     assert_eq!(keys("/$defs/volume/oneOf/1/properties"), VOLUME_KEYS);
+    let tools = PackageTool::ALL.map(PackageTool::name);
+    assert_eq!(keys("/$defs/packages/properties"), tools);
     let mut of_models = MODEL_KEYS;
     of_models.sort_unstable();
     assert_eq!(keys("/$defs/models/properties"), of_models);
@@ -234,6 +236,7 @@ fn the_schema_knows_the_same_keys() {
         "/$defs/container/oneOf/1",
         "/$defs/image/oneOf/1",
         "/$defs/models",
+        "/$defs/packages",
         "/$defs/hubModel/oneOf/1",
         "/$defs/volume/oneOf/1",
     ] {

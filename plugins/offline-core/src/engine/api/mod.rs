@@ -7,12 +7,14 @@ mod streams;
 mod way;
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bollard::errors::Error as ApiError;
-use bollard::{API_DEFAULT_VERSION, BollardRequest};
+use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion};
+use http::Uri;
+use http::uri::PathAndQuery;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
@@ -95,13 +97,20 @@ pub(super) fn ours<T: DeserializeOwned>(
 
 impl Api {
     fn connect(way: Way, interrupted: &AtomicBool) -> Result<Self, Refusal> {
+        let asked = std::env::var("DOCKER_API_VERSION").ok();
+        let asked = asked.as_deref().and_then(version);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .map_err(|error| Refusal::Silence(error.to_string()))?;
         let client = way.client();
-        let transport = move |request: BollardRequest| {
+        let spoken = Arc::new(OnceLock::new());
+        let prefix = Arc::clone(&spoken);
+        let transport = move |mut request: BollardRequest| {
+            if let Some(version) = prefix.get() {
+                put_version(request.uri_mut(), *version);
+            }
             let answer = client.request(request);
             async move { answer.await.map_err(|error| way::lost(&error)) }
         };
@@ -110,11 +119,42 @@ impl Api {
             transport,
             Some("http://docker"),
             seconds,
-            API_DEFAULT_VERSION,
+            asked.as_ref().unwrap_or(API_DEFAULT_VERSION),
         )?;
-        let client = wait(&runtime, interrupted, client.negotiate_version())?;
+        // A version that is asked for is taken or refused, as docker has it.
+        let client = match asked {
+            Some(_) => client,
+            None => wait(&runtime, interrupted, client.negotiate_version())?,
+        };
+        let _ = spoken.set(client.client_version());
         Ok(Self { client, runtime })
     }
+}
+
+/// Puts the version before the path of a request. The client does so by the words of its
+/// documentation, and joins the path in a way that loses it (bollard 0.21.1, `uri.rs`).
+fn put_version(uri: &mut Uri, version: ClientVersion) {
+    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let (major, minor) = (version.major_version, version.minor_version);
+    let prefix = format!("/v{major}.{minor}/");
+    if path.starts_with(&prefix) {
+        return;
+    }
+    let mut parts = uri.clone().into_parts();
+    let path = format!("{}{}", prefix.trim_end_matches('/'), path);
+    parts.path_and_query = path.parse().ok();
+    if let Ok(with_version) = Uri::from_parts(parts) {
+        *uri = with_version;
+    }
+}
+
+/// `1.41`
+fn version(text: &str) -> Option<ClientVersion> {
+    let (major, minor) = text.trim_start_matches('v').split_once('.')?;
+    Some(ClientVersion {
+        major_version: major.parse().ok()?,
+        minor_version: minor.parse().ok()?,
+    })
 }
 
 /// Waits for an answer, or for the user to interrupt.
@@ -182,5 +222,27 @@ impl Docker {
         };
         let words = format!("Error response from daemon: {message}");
         Error::from_stderr(command, status, &words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_stands_before_the_path_once() {
+        let version = version("1.41").unwrap();
+        for (from, to) in [
+            ("http://docker/info", "http://docker/v1.41/info"),
+            (
+                "http://docker/volumes?a=b%2Fc",
+                "http://docker/v1.41/volumes?a=b%2Fc",
+            ),
+            ("http://docker/v1.41/info", "http://docker/v1.41/info"),
+        ] {
+            let mut uri: Uri = from.parse().unwrap();
+            put_version(&mut uri, version);
+            assert_eq!(uri.to_string(), to);
+        }
     }
 }

@@ -53,6 +53,7 @@ bench: ## time, size and memory against docker save; of diagnose, and against sh
 lint: deps ## formatting, clippy, licences and advisories, unused dependencies, generated documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --test scenarios --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check; \
 	else echo "note: cargo-deny is not installed; licences and advisories were not checked (cargo install cargo-deny)" >&2; fi
 	@if command -v cargo-machete >/dev/null; then cargo machete; \

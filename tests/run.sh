@@ -44,19 +44,20 @@ failed_runs=0
 told() {
     "$@" 2>&1 | tee -a "$log" || failed_runs=$((failed_runs + 1))
 }
-told cargo test --workspace --exclude docker-offline-tests --locked --no-fail-fast
-told cargo test -p docker-offline-tests --lib --bins --locked --no-fail-fast
-scenarios=$(cargo test -p docker-offline-tests --test scenarios --locked --no-run --message-format json |
+# All of it is built for the same packages and targets: cargo gives crates the features that these
+# ask for, and would compile most of them again for others.
+told cargo test --workspace --locked --no-fail-fast
+scenarios=$(cargo test --workspace --test scenarios --locked --no-run --message-format json |
     sed -n 's/.*"executable":"\([^"]*\/scenarios-[^"]*\)".*/\1/p')
+cargo build --workspace --bins --tests --locked
+built=${CARGO_TARGET_DIR:-target}/$(rustc -vV | sed -n 's/^host: //p')/debug
 if [ -z "${DOCKER_OFFLINE_BIN_DIR:-}" ]; then
     # An export puts them beside its archive: without symbols they are a third as large.
     binaries=(docker-offline docker-offline-export docker-offline-build docker-offline-diagnose)
-    cargo build --locked "${binaries[@]/#/--package=}"
     export DOCKER_OFFLINE_BIN_DIR=$work/binaries-$$
     mkdir -p "$DOCKER_OFFLINE_BIN_DIR"
     for binary in "${binaries[@]}"; do
-        strip -o "$DOCKER_OFFLINE_BIN_DIR/$binary" \
-            "${CARGO_TARGET_DIR:-target}/$(rustc -vV | sed -n 's/^host: //p')/debug/$binary"
+        strip -o "$DOCKER_OFFLINE_BIN_DIR/$binary" "$built/$binary"
     done
 fi
 wait $lab_up
@@ -65,7 +66,7 @@ echo "== built and tried by units after $(((SECONDS - started) / 60)) min $(((SE
 # What the stories of this run share: exports that several of them begin with.
 export STORIES_SHARED=$work/shared-$$
 mkdir -p "$STORIES_SHARED"
-told cargo run -q -p docker-offline-tests --bin tell --locked -- "$scenarios"
+told "$built/tell" "$scenarios"
 
 # One line that adds up what every "test result:" line of cargo says, and that of the stories.
 awk -v pairs="$PAIRS" -v rounds="$ROUNDS" -v took=$((SECONDS - started)) -v broken=$failed_runs '

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Error;
 use super::api::{Api, default_socket};
-use super::plugins::{Plugins, STARTED_BY, Settings, config_flag, docker_config};
+use super::plugins::{Plugins, STARTED_BY, Settings, config_flag, docker_config, is_program};
 
 /// How long a docker process gets to end by itself after an interrupt.
 const GRACE: Duration = Duration::from_secs(10);
@@ -136,9 +136,20 @@ impl Docker {
         config_flag(&self.global_args).or_else(docker_config)
     }
 
+    /// Whether the command is docker's own program. A script of that name has its reasons: it may
+    /// go by sudo, to another engine or with other settings, and so everything goes through it.
+    fn is_dockers_own(&self) -> bool {
+        let file = self.program.canonicalize().ok();
+        let own = file.filter(|f| f.file_name() == Some(OsStr::new("docker")));
+        own.is_some_and(|file| is_program(&file).unwrap_or(false))
+    }
+
     /// The engine's socket, where docker with these flags would use it; of its flags only the
     /// folder of settings decides nothing.
     pub(super) fn own_socket(&self) -> Option<PathBuf> {
+        if !self.is_dockers_own() {
+            return None;
+        }
         let config = self.config_folder();
         let settings = config.as_deref().map(Settings::read).unwrap_or_default();
         let mut flags = self.global_args.iter();
@@ -176,7 +187,13 @@ impl Docker {
     {
         let mut args = args.into_iter().peekable();
         let plugins = || {
-            let find = || Plugins::find(self.config_folder().as_deref());
+            let find = || {
+                if self.is_dockers_own() {
+                    Plugins::find(self.config_folder().as_deref())
+                } else {
+                    Plugins::default()
+                }
+            };
             self.plugins.get_or_init(find)
         };
         let plugin = args.peek().and_then(|name| plugins().file(name.as_ref()));

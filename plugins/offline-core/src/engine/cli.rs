@@ -77,7 +77,7 @@ impl Docker {
             program,
             global_args,
             environment,
-            plugins: Arc::new(Plugins::default().into()),
+            plugins: Arc::default(),
             api: self.api,
             interrupted: self.interrupted,
         }

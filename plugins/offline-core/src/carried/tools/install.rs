@@ -14,6 +14,7 @@ use super::plugins::{CliPlugin, plugins};
 use super::{ARTIFACT, Detail, NAME, PLUGINS, layer};
 use crate::bundle::Carried;
 use crate::engine::plugin_folders;
+use crate::engine::plugins::METADATA;
 use crate::error::Failure;
 
 /// What became of a plugin.
@@ -126,7 +127,7 @@ fn put(
 /// Asks a plugin what it is, as the docker command does; in words why it does not answer.
 fn starts(plugin: &Path) -> Result<(), String> {
     let output = Command::new(plugin)
-        .arg("docker-cli-plugin-metadata")
+        .arg(METADATA)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| error.to_string())?;

@@ -15,14 +15,17 @@ impl Reader<'_> {
         let tools: Vec<&str> = PackageTool::ALL.iter().map(|tool| tool.name()).collect();
         for (key, list) in map {
             self.known(place, key, &tools)?;
-            let tool = PackageTool::ALL.into_iter().find(|tool| tool.name() == key);
+            let mut all = PackageTool::ALL.into_iter();
+            let Some(tool) = all.find(|tool| tool.name() == key) else {
+                continue;
+            };
             let words = match list {
                 Value::Null => continue,
                 Value::Array(words) => words.as_slice(),
                 one => std::slice::from_ref(one),
             };
             for word in words {
-                self.package(place, tool.unwrap_or(PackageTool::Pip), word)?;
+                self.package(place, tool, word)?;
             }
         }
         Ok(())

@@ -124,16 +124,30 @@ fi
 from=${from:-$here}
 [ -d "$from" ] || fail "there is no folder $from" "--from names it" "give the folder that holds docker-offline"
 from=$(CDPATH='' cd -- "$from" && pwd)
+listed() {
+    awk -v name="$1" '{ file = substr($0, 67); sub(/^\.\//, "", file) } file == name { print $1 "  " name; exit }' "$from/SHA256SUMS"
+}
+
+there=
+absent=
 for name in $plugin $commands; do
-    [ -f "$from/$name" ] || fail "$from/$name is missing" \
-        "the installer takes the binaries from the folder it lies in, or from --from DIR" \
-        "carry the whole folder that the export wrote, or name the folder with --from"
+    if [ -f "$from/$name" ]; then
+        there="$there $name"
+    elif [ "$name" = "$plugin" ] || { [ -f "$from/SHA256SUMS" ] && [ -n "$(listed "$name")" ]; }; then
+        fail "$from/$name is missing" \
+            "the installer takes the binaries from the folder it lies in, or from --from DIR" \
+            "carry the whole folder that the export wrote, or name the folder with --from"
+    else
+        absent="$absent $name"
+    fi
 done
+# Who exports with the plugin alone carries the plugin alone.
+[ -z "$absent" ] || say "note:$absent: not in $from, not installed; docker offline does all that they do"
 
 if [ -f "$from/SHA256SUMS" ]; then
     sums=
-    for name in $plugin $commands; do
-        line=$(awk -v name="$name" '{ file = substr($0, 67); sub(/^\.\//, "", file) } file == name { print $1 "  " name; exit }' "$from/SHA256SUMS")
+    for name in $there; do
+        line=$(listed "$name")
         [ -n "$line" ] || fail "SHA256SUMS has no line for $name" "a file without a checksum may be anybody's" \
             "carry the folder again, or remove SHA256SUMS if these binaries are your own build"
         sums="$sums$line
@@ -231,9 +245,8 @@ place() {
     say "installed $destdir$2/$1"
 }
 
-place "$plugin" "$plugin_dir"
-for name in $commands; do
-    place "$name" "$bin_dir"
+for name in $there; do
+    if [ "$name" = "$plugin" ]; then place "$name" "$plugin_dir"; else place "$name" "$bin_dir"; fi
 done
 [ -z "$destdir" ] || exit 0
 
@@ -262,13 +275,13 @@ quoted() {
 
 carried=
 if [ -n "$newest" ]; then
-    carried=$("$bin_dir/docker-offline-build" --list-carried --bundle "$newest" --progress quiet 2>/dev/null) || carried=
+    carried=$("$plugin_dir/$plugin" build --list-carried --bundle "$newest" --progress quiet 2>/dev/null) || carried=
 fi
 case "
 $carried" in
     *"
 tools "*)
-        tools=$("$bin_dir/docker-offline-build" --install-tools "$plugin_dir" --bundle "$newest") || exit $?
+        tools=$("$plugin_dir/$plugin" build --install-tools "$plugin_dir" --bundle "$newest") || exit $?
         say "$tools"
         ;;
 esac
@@ -289,7 +302,7 @@ source "*)
         ;;
 esac
 if [ -n "$source_dir" ]; then
-    exec "$bin_dir/docker-offline-build" --unpack-source "$source_dir" --bundle "$newest"
+    exec "$plugin_dir/$plugin" build --unpack-source "$source_dir" --bundle "$newest"
 fi
 
 say ""

@@ -208,3 +208,61 @@ fn npu_smi_has_two_ways_to_say_that_it_cannot_open_the_device() {
         assert_eq!(found[0].0, "ascend-device", "{line}: {found:?}");
     }
 }
+
+/// Words of tools that no lab has, from the places that the table names.
+#[test]
+fn rarer_tools_are_known_by_their_words() {
+    for (command, said, id) in [
+        (
+            "nix build",
+            "error: unable to download 'https://cache.nixos.org/nix-cache-info': Couldn't resolve host name (6)",
+            "nix-unreachable",
+        ),
+        (
+            "cpanm Mojolicious",
+            "! Finding Mojolicious on cpanmetadb failed.",
+            "cpan-unreachable",
+        ),
+        (
+            "opam install dune",
+            "[ERROR] Failed to get sources of dune.3.1: curl error code 6",
+            "opam-unreachable",
+        ),
+        (
+            "flutter pub get",
+            "Got socket error trying to find package http at https://pub.dev.",
+            "pub-unreachable",
+        ),
+        (
+            "nvm install 20",
+            "Version '20' not found - try `nvm ls-remote` to browse available versions.",
+            "nvm-unreachable",
+        ),
+        (
+            "aws s3 cp s3://a/b .",
+            "fatal error: Could not connect to the endpoint URL: \"https://a.s3.amazonaws.com/b\"",
+            "object-storage-unreachable",
+        ),
+        (
+            "go build",
+            "main.go:4:2: no required module provides package example.com/a; to add it:",
+            "go-module-missing",
+        ),
+        (
+            "pipenv install",
+            "Was https://pypi.org/simple reachable?",
+            "pip-unreachable",
+        ),
+        (
+            "npm ci",
+            "Error: Unable to download sentry-cli binary from https://downloads.sentry-cdn.com/a.",
+            "node-binary-download",
+        ),
+    ] {
+        let log = format!(
+            "#8 [api 2/3] RUN {command}\n#8 0.1 {said}\n\
+            #8 ERROR: process \"/bin/sh -c {command}\" did not complete successfully: exit code: 1\n"
+        );
+        assert_eq!(found(&log)[0].0, id, "{log}");
+    }
+}

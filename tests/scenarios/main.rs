@@ -33,6 +33,7 @@ mod engine_facts;
 mod every_rule_is_provoked;
 mod features_cross_the_gap;
 mod host_networks;
+mod images_of_ones_own;
 mod interrupted;
 mod intranet_names;
 mod leaves_out_and_names;

@@ -96,7 +96,9 @@ fn alike() -> Workspace {
     let mount = format!(
         "FROM busybox:1.36\nRUN --mount=type=bind,source=words,target=/words wc /words > /made\n{last}"
     );
-    let image = format!("FROM busybox:1.36\nCOPY --from=debian:bookworm-slim /etc/debian_version /\n{last}");
+    let image = format!(
+        "FROM busybox:1.36\nCOPY --from=debian:bookworm-slim /etc/debian_version /\n{last}"
+    );
     let targets =
         ["one", "two", "three"].map(|who| format!("FROM deps AS {who}\nRUN echo {who} > /who\n"));
     let target = format!(

@@ -96,7 +96,8 @@ fn beginning(target: &BuildTarget, stage: &StageClosure) -> Option<String> {
         matches!(&stage.base, StageBase::Context(base) if base == *name)
             || read.text.contains(&format!("from={name}"))
     });
-    let mut said = format!("{:?}", stage.base);
+    // Not what it starts from: two names may be one image.
+    let mut said = String::new();
     for (_, context) in contexts {
         said += &format!(" {context:?}");
     }
@@ -105,7 +106,7 @@ fn beginning(target: &BuildTarget, stage: &StageClosure) -> Option<String> {
     }
     let made = |step: &&KeyStep| {
         let keyword = step.keyword;
-        matches!(keyword, "FROM" | "WORKDIR" | "COPY" | "ADD" | "RUN")
+        matches!(keyword, "WORKDIR" | "COPY" | "ADD" | "RUN")
     };
     for step in stage.steps[..=first].iter().filter(made) {
         said += &format!("\n{}", step.text);
@@ -199,6 +200,9 @@ mod tests {
         let target = |name: &str| serde_json::json!({"target": name});
         let parts = last_stages(&[("a", text, target("a")), ("b", text, target("b"))]);
         assert_eq!(parts, ["a", "b"]);
+        let other = text.replace("FROM a:1", "FROM a:latest");
+        let services = [("a", text, target("a")), ("b", other.as_str(), target("b"))];
+        assert_eq!(last_stages(&services), ["a", "b"], "names of one image");
         let without_files = text.replace("COPY x .\n", "");
         let services = ["a", "b"].map(|name| (name, without_files.as_str(), target(name)));
         assert_eq!(last_stages(&services), ["ab"]);

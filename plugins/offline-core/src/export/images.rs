@@ -1,14 +1,15 @@
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use super::{Error, Prepared, containers};
+use super::{Error, ExportOptions, Prepared, containers};
 use crate::closure::{BuildClosure, NeededImage, StageBase};
 use crate::engine::Docker;
-use crate::error::{Failure, Kind};
+use crate::error::Failure;
 use crate::event::{Event, Reporter};
 use crate::layout::{Descriptor, Digest, KnownLayers, Layout, Manifest};
-use crate::registry::Registry;
+use crate::reference::ImageReference;
+use crate::registry::{Registry, RegistryOptions};
 use crate::stages::KnownBase;
 
 /// How many images are fetched at once; each fetches several layers at once.
@@ -43,6 +44,7 @@ pub(super) fn fetch_all(
     let images = prepared.closure.images.iter();
     let images: Vec<&NeededImage> = images.filter(|needed| of(needed).is_none()).collect();
     let next = AtomicUsize::new(0);
+    let engine = Mutex::new(docker);
     let results: Mutex<BTreeMap<usize, Result<CarriedImage, Failure>>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(images.len()) {
@@ -55,7 +57,9 @@ pub(super) fn fetch_all(
                     let result = docker
                         .check_interrupt()
                         .map_err(Failure::from)
-                        .and_then(|()| fetch(docker, prepared, needed, registry, layout, reporter));
+                        .and_then(|()| {
+                            fetch(&engine, prepared, needed, registry, layout, reporter)
+                        });
                     let failed = result.is_err();
                     if let Ok(mut results) = results.lock() {
                         results.insert(number, result);
@@ -81,48 +85,87 @@ pub(super) fn fetch_all(
     Ok(fetched)
 }
 
+/// The engine is asked for one image at a time: what one stream holds and its image does
+/// not need is removed, and two may hold the same.
 fn fetch(
-    docker: &Docker,
+    engine: &Mutex<&Docker>,
     prepared: &Prepared,
     needed: &NeededImage,
     registry: &Registry,
     layout: &Layout,
     reporter: &dyn Reporter,
 ) -> Result<CarriedImage, Failure> {
-    let platform = crate::layout::Platform::of(&needed.platform);
-    let failure: Failure = match registry.fetch(&needed.reference, &platform, layout, reporter) {
-        Ok(image) => {
-            return Ok(CarriedImage {
-                needed: needed.clone(),
-                root: image.root,
-                manifest: image.manifest,
-                config: image.config,
-                layers: image.layers,
-                new_bytes: image.new_bytes,
-                container: None,
-            });
-        }
-        Err(error) => Error::Image {
-            wanted_by: wanted_by(prepared, needed),
-            source: Box::new(error),
-        }
-        .into(),
-    };
-    if !matches!(failure.kind(), Kind::ImageNotFound | Kind::RegistryDenied) {
-        return Err(failure);
-    }
-    // An image that no registry has may still be the user's own on this engine.
-    match from_engine(docker, needed, layout) {
-        Ok(Some(image)) => {
+    if let Some(why) = prepared.only_here.get(&needed.reference) {
+        let engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = from_engine(&engine, needed, layout)? {
             reporter.event(Event::Note(format!(
-                "{} is in no registry; it was taken from this engine",
+                "{}: {why}; it was taken from this engine",
                 needed.reference.familiar()
             )));
-            Ok(image)
+            return Ok(image);
         }
-        Ok(None) => Err(failure),
-        Err(error) => Err(error),
     }
+    let platform = crate::layout::Platform::of(&needed.platform);
+    let fetched = registry.fetch(&needed.reference, &platform, layout, reporter);
+    let image = fetched.map_err(|error| Error::Image {
+        wanted_by: wanted_by(prepared, needed),
+        source: Box::new(error),
+    })?;
+    Ok(CarriedImage {
+        needed: needed.clone(),
+        root: image.root,
+        manifest: image.manifest,
+        config: image.config,
+        layers: image.layers,
+        new_bytes: image.new_bytes,
+        container: None,
+    })
+}
+
+/// The client for the registries of a project's images.
+pub(super) fn registry(prepared: &Prepared, options: &ExportOptions) -> Result<Registry, Failure> {
+    let registry = Registry::new(RegistryOptions {
+        mirrors: prepared.engine.mirrors.clone(),
+        insecure: prepared.engine.insecure_registries.clone(),
+        config_dir: options.docker_config.clone(),
+        proxy: options.http_proxy.clone(),
+        ca_file: options.ca_file.clone(),
+        ..RegistryOptions::default()
+    })?;
+    Ok(registry)
+}
+
+/// The same, with the images that this engine has and no registry gives: they were built
+/// by hand, or came as a file. Only what the engine has is asked for, so that an empty one
+/// costs no request.
+pub(super) fn with_only_here(
+    docker: &Docker,
+    prepared: &Prepared,
+    registry: &Registry,
+    layout: &Layout,
+    reporter: &dyn Reporter,
+) -> Result<Prepared, Failure> {
+    let images = prepared
+        .closure
+        .images
+        .iter()
+        .map(|needed| &needed.reference);
+    let images: BTreeSet<ImageReference> = images.cloned().collect();
+    let names: Vec<String> = images.iter().map(|image| image.familiar()).collect();
+    let held = docker.local_images(&names)?;
+    let mut prepared = prepared.clone();
+    for image in images {
+        if !held.contains_key(&image.familiar()) {
+            continue;
+        }
+        let why = match registry.has(&image, layout, reporter) {
+            Ok(true) => continue,
+            Ok(false) => "it is in no registry".to_owned(),
+            Err(error) => format!("its registry does not give it ({error})"),
+        };
+        prepared.only_here.insert(image, why);
+    }
+    Ok(prepared)
 }
 
 /// The services that want an image, with the line that names it where known.

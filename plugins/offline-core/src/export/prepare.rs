@@ -8,7 +8,9 @@ use super::record_network::RecordingPlan;
 use super::warnings::{Carried, warnings};
 use super::{Error, ExportOptions, arguments, bootstrap, emulation, inputs, outputs, packages};
 use crate::carried::{self, Looking, Origin, Planned, Source, Tools};
-use crate::closure::{self, AbsentInput, Closure, Platform, absent_inputs, remote_contexts};
+use crate::closure::{
+    self, AbsentInput, BuildClosure, Closure, Platform, absent_inputs, remote_contexts,
+};
 use crate::compatibility::{Engine, Obstacle, classic_obstacles};
 use crate::diagnosis::{Finding, REMOTE_SOURCE, Severity, before_export};
 use crate::engine::{Docker, EngineInfo};
@@ -16,6 +18,7 @@ use crate::error::Failure;
 use crate::event::{Reporter, Task, Warning, Work};
 use crate::network::{WantedPackage, wanted_packages};
 use crate::project::{self, Project};
+use crate::reference::ImageReference;
 
 /// All that is known before anything is changed.
 #[derive(Debug, Clone)]
@@ -58,8 +61,22 @@ pub struct Prepared {
     pub source: Option<Source>,
     /// The docker command's plugins, where those were asked for.
     pub tools: Option<Tools>,
+    /// Images that only this engine gives, and why; known once the work begins.
+    pub only_here: BTreeMap<ImageReference, String>,
     /// Where things will be written.
     pub outputs: outputs::Outputs,
+}
+
+impl Prepared {
+    /// Whether a registry has all that the stages of a build use. The image of a sibling is
+    /// in none, nor is one that was built by hand.
+    pub(super) fn has_registries(&self, build: &BuildClosure) -> bool {
+        build.stages.iter().all(|stage| {
+            let mut images = stage.images.iter();
+            stage.sibling_services.is_empty()
+                && !images.any(|image| self.only_here.contains_key(image))
+        })
+    }
 }
 
 /// Reads the project and decides; changes nothing. What builds have as remote contexts is
@@ -141,6 +158,7 @@ pub fn prepare(
         contexts: contexts.map(Arc::new),
         source,
         tools,
+        only_here: BTreeMap::new(),
         outputs,
     })
 }

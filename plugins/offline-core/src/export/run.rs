@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::containers;
 use super::fetched::Fetched;
 use super::finished::{Finished, finish};
-use super::images::{CarriedImage, fetch_all};
+use super::images::{CarriedImage, fetch_all, registry, with_only_here};
 use super::prepare::service_names;
 use super::record::{Inputs, previous, record, write_index};
 use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
@@ -20,7 +20,7 @@ use crate::engine::Docker;
 use crate::error::Failure;
 use crate::event::{Event, Reporter};
 use crate::layout::Layout;
-use crate::registry::{Registry, RegistryOptions};
+use crate::registry::Registry;
 
 /// Carries out what [`super::prepare`] decided.
 ///
@@ -93,12 +93,15 @@ fn fill(
     let fetched = Fetched::get(docker, prepared, &layout, reporter)?;
     let given = fetched.as_ref().map(|f| f.given_to(prepared));
     let prepared = given.as_ref().unwrap_or(prepared);
+    let registry = registry(prepared, options)?;
+    let prepared = &with_only_here(docker, prepared, &registry, &layout, reporter)?;
     let inputs = Inputs::read(prepared)?;
     let work = Work {
         docker,
         prepared,
         options,
         layout: &layout,
+        registry: &registry,
         previous: previous.as_ref(),
         fetched: fetched.as_ref().map(|f| &f.record),
         reporter,
@@ -242,6 +245,7 @@ struct Work<'a> {
     prepared: &'a Prepared,
     options: &'a ExportOptions,
     layout: &'a Layout,
+    registry: &'a Registry,
     previous: Option<&'a Record>,
     fetched: Option<&'a FetchedRecord>,
     reporter: &'a dyn Reporter,
@@ -296,25 +300,18 @@ impl Work<'_> {
             prepared,
             options,
             layout,
+            registry,
             previous,
             reporter,
             ..
         } = *self;
-        let registry = Registry::new(RegistryOptions {
-            mirrors: prepared.engine.mirrors.clone(),
-            insecure: prepared.engine.insecure_registries.clone(),
-            config_dir: options.docker_config.clone(),
-            proxy: options.http_proxy.clone(),
-            ca_file: options.ca_file.clone(),
-            ..RegistryOptions::default()
-        })?;
         let buildkit = StageBuilder {
             docker,
             prepared,
             reporter,
         };
         let (images, built) = std::thread::scope(|scope| {
-            let images = scope.spawn(|| fetch_all(docker, prepared, &registry, layout, reporter));
+            let images = scope.spawn(|| fetch_all(docker, prepared, registry, layout, reporter));
             let built = buildkit.build();
             (joined(images), built)
         });

@@ -145,8 +145,10 @@ impl StageBuilder<'_> {
         wishes.insert("cache-to".into(), json!(["type=inline"]));
         // Resolving the base at its registry links the cache record to it by
         // manifest and by chain, which is what lasts on a containerd site (fact
-        // 11a). A sibling's image is in no registry.
-        if !self.uses_sibling(stage) {
+        // 11a).
+        let service = self.prepared.closure.service(&stage.service);
+        let build = service.and_then(|s| s.build.as_ref());
+        if build.is_none_or(|build| self.prepared.has_registries(build)) {
             wishes.insert("pull".into(), json!(true));
         }
         let args = proxy_args();
@@ -154,16 +156,6 @@ impl StageBuilder<'_> {
             wishes.insert("args".into(), self.merged_args(stage, args));
         }
         wishes
-    }
-
-    /// Whether the build of this stage, or of one it needs, uses a sibling's image.
-    fn uses_sibling(&self, stage: &StageRef) -> bool {
-        let service = self.prepared.closure.service(&stage.service);
-        let stages = service.and_then(|s| s.build.as_ref()).map(|b| &b.stages);
-        stages
-            .into_iter()
-            .flatten()
-            .any(|s| !s.sibling_services.is_empty())
     }
 
     fn merged_args(&self, stage: &StageRef, proxies: Vec<(String, String)>) -> Value {

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 
 use super::index::{SaveRecord, to_json};
 use super::store::{DOCUMENT_LIMIT, read_document};
@@ -61,7 +61,10 @@ impl Layout {
         if outcome.is_ok() {
             for digest in import.new.keys() {
                 let path = self.blob_path(digest);
-                fs::remove_file(&path).map_err(Error::io("remove", path))?;
+                match fs::remove_file(&path) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    removed => removed.map_err(Error::io("remove", path))?,
+                }
             }
         }
         self.sync()?;

@@ -82,7 +82,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotFound { .. } => {
-                "check the name and the tag; an image that exists only on this engine must be built by a service of the project".into()
+                "check the name and the tag; an image of your own that no registry has is taken from this engine: build or load it here first, or let a service of the project build it".into()
             }
             Self::NoPlatform { .. } => {
                 "choose a platform that the image has (--platform), or another image".into()

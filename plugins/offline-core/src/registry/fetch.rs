@@ -14,6 +14,8 @@ use crate::layout::{Descriptor, Digest, Index, Layout, Manifest, Platform, media
 use crate::reference::ImageReference;
 
 const MANIFEST_LIMIT: usize = 8 << 20;
+/// Attempts at a question whose answer can be done without.
+const ASKED: u32 = 3;
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// An image as its registry serves it, whole in the layout.
@@ -83,7 +85,44 @@ impl Registry {
             layout,
             reporter,
         };
-        let endpoints = endpoints(reference.registry(), &self.options);
+        fetch.of_one_endpoint(|endpoint, attempts| fetch.from(endpoint, platform, attempts))
+    }
+
+    /// Whether a registry has an image; fails where that cannot be told. Asks for no more
+    /// than the digest of its name.
+    pub fn has(
+        &self,
+        reference: &ImageReference,
+        layout: &Layout,
+        reporter: &dyn Reporter,
+    ) -> Result<bool, Error> {
+        let fetch = Fetch {
+            registry: self,
+            reference,
+            layout,
+            reporter,
+        };
+        let asked = fetch.of_one_endpoint(|endpoint, attempts| {
+            let connection = self.connections.to(endpoint, &self.options);
+            let connection = connection.map_err(Failed::Final)?;
+            fetch.head(&connection, attempts.min(ASKED))
+        });
+        match asked {
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. } | Error::Denied { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Fetch<'_> {
+    /// The first answer of the places where the image may be, mirrors first.
+    fn of_one_endpoint<T>(
+        &self,
+        ask: impl Fn(&Endpoint, u32) -> Result<T, Failed>,
+    ) -> Result<T, Error> {
+        let options = &self.registry.options;
+        let endpoints = endpoints(self.reference.registry(), options);
         let mut failures: Vec<(Endpoint, Failed)> = Vec::new();
         for (number, endpoint) in endpoints.iter().enumerate() {
             // Only the last hope is worth all attempts: a mirror that is down
@@ -93,21 +132,19 @@ impl Registry {
             let attempts = match (endpoint.insecure, endpoint.scheme) {
                 (true, "https") => 1,
                 _ if number + 1 == endpoints.len() && failures.iter().all(passing) => {
-                    self.options.attempts
+                    options.attempts
                 }
-                _ => self.options.attempts.min(2),
+                _ => options.attempts.min(2),
             };
-            match fetch.from(endpoint, platform, attempts) {
-                Ok(image) => return Ok(image),
+            match ask(endpoint, attempts) {
+                Ok(answer) => return Ok(answer),
                 Err(Failed::Final(error)) => return Err(error),
                 Err(failed) => failures.push((endpoint.clone(), failed)),
             }
         }
-        Err(fetch.explain(failures))
+        Err(self.explain(failures))
     }
-}
 
-impl Fetch<'_> {
     fn from(
         &self,
         endpoint: &Endpoint,
@@ -202,7 +239,8 @@ impl Fetch<'_> {
 
     fn head(&self, connection: &Connection, attempts: u32) -> Result<Option<Digest>, Failed> {
         let tag = self.reference.tag().unwrap_or("latest");
-        let response = self.ask(connection, attempts, Method::HEAD, tag, async |response| {
+        let name = self.reference.digest().unwrap_or(tag);
+        let response = self.ask(connection, attempts, Method::HEAD, name, async |response| {
             Ok(response
                 .headers()
                 .get(CONTENT_DIGEST)

@@ -13,6 +13,7 @@ use crate::engine::{Docker, EngineInfo};
 use crate::error::Failure;
 use crate::event::{Event, Reporter, Warning};
 use crate::export::fetched::Fetched;
+use crate::export::images::{registry, with_only_here};
 use crate::export::prepare::{check_builder, platform_of, read};
 use crate::export::record_network::{Fetching, NetworkRecorder, RecordingPlan};
 use crate::export::{
@@ -207,6 +208,7 @@ fn ready(
         carried: Vec::new(),
         proposals: Vec::new(),
         contexts: None,
+        only_here: BTreeMap::new(),
         outputs: outputs::Outputs {
             cache_dir: archive.with_file_name(""),
             archive: Some(archive.clone()),
@@ -234,6 +236,8 @@ fn record(
     let fetched = Fetched::get(docker, prepared, &beside, reporter)?;
     let given = fetched.as_ref().map(|f| f.given_to(prepared));
     let prepared = given.as_ref().unwrap_or(prepared);
+    let registry = registry(prepared, options)?;
+    let prepared = &with_only_here(docker, prepared, &registry, &beside, reporter)?;
     let stop = AtomicBool::new(false);
     let recorder = NetworkRecorder {
         docker,

@@ -224,7 +224,7 @@ fn wishes(service: &Planned<'_>) -> Map<String, Value> {
     wishes.insert("output".into(), json!(["type=cacheonly"]));
     // As in the ordinary build, with which steps before the first network step are
     // shared.
-    if !service.needs_sibling {
+    if service.has_registries {
         wishes.insert("pull".into(), json!(true));
     }
     wishes

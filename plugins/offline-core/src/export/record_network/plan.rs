@@ -21,6 +21,8 @@ pub(super) struct Planned<'a> {
     from: Vec<RewriteFrom>,
     /// Whether it is built upon another service of the project.
     pub(super) needs_sibling: bool,
+    /// Whether what it begins with is to be had from registries.
+    pub(super) has_registries: bool,
 }
 
 /// A step that is recorded.
@@ -79,6 +81,7 @@ pub(super) fn plan(prepared: &Prepared) -> Vec<Planned<'_>> {
                 file,
                 from,
                 needs_sibling,
+                has_registries: !needs_sibling && prepared.has_registries(build),
             })
         })
         .collect()

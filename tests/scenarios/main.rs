@@ -65,6 +65,7 @@ mod replay_meets_trouble;
 mod replay_offers_what_it_holds;
 mod replay_sloppy;
 mod replay_stays;
+mod repository_is_the_context;
 mod second_export_is_small_and_quick;
 mod shells_and_plugin_list;
 mod stays_home;

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildOptions, Error};
 use crate::bundle::{self, Holding, Located, Record, additions, locate_both};
-use crate::bundle::{SITE_FOLDER, beside, swallows};
+use crate::bundle::{SITE_FOLDER, outside, swallows};
 use crate::closure::{Closure, Platform};
 use crate::engine::Docker;
 use crate::error::Failure;
@@ -190,11 +190,10 @@ fn target(
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
         return swallows(closure, &dir).map_or(Ok(dir), Err);
     }
-    let usual = project.directory.join("build-cache");
-    Ok(match swallows(closure, &usual) {
-        Some(_) => beside(&project.directory).join("build-cache"),
-        None => usual,
-    })
+    let home = outside(closure, &project.directory, &["build-cache"]);
+    let home = home.unwrap_or_else(|| project.directory.clone());
+    let dir = home.join("build-cache");
+    swallows(closure, &dir).map_or(Ok(dir), Err)
 }
 
 fn verify(folder: &Path, reporter: &dyn Reporter) -> Result<(), Failure> {

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::parts::{Parts, part_of};
+use super::place::all_beside;
 use super::{Error, Record, read_record};
 
 /// The bundle folder's usual name, and the start of its archives' names.
@@ -20,8 +21,8 @@ pub enum Located {
 ///
 /// `explicit` may be a folder or an archive. Without it, the folder
 /// `build-cache`, then the newest `build-cache*.tar.zst`, `.tar.gz` or `.tar`
-/// are looked for in the project folder, then in `../<project>-offline`. A
-/// folder wins over an archive beside it unless the archive is another, later
+/// are looked for in the project folder, then in `../<project>-offline` and beside the
+/// folders around it. A folder wins over an archive beside it unless the archive is another, later
 /// export. Before them all, `cache_dir` is looked at, a bundle folder of the
 /// user's own, with what lies beside it and in it.
 pub fn locate(
@@ -80,15 +81,16 @@ pub fn locate_both(
     Ok((located, Some((path, record))))
 }
 
-/// The project folder, and the one beside it for what must not lie in it.
+/// The project folder, the one beside it for what must not lie in it, and those beside the
+/// folders that it lies in, where there are any: a repository may be the build context.
 fn usual_places(project: &Path) -> Vec<PathBuf> {
-    let mut places = vec![project.to_owned()];
     let absolute = project
         .canonicalize()
         .unwrap_or_else(|_| project.to_owned());
-    if let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) {
-        places.push(parent.join(format!("{}-offline", name.to_string_lossy())));
-    }
+    let mut beside = all_beside(&absolute);
+    let mut places = vec![project.to_owned()];
+    places.extend(beside.next());
+    places.extend(beside.filter(|place| place.is_dir()));
     places
 }
 

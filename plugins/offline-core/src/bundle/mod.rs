@@ -47,7 +47,7 @@ pub use network::{
     ServiceNetwork, StepRequests,
 };
 pub use parts::{Written, archive_bytes};
-pub(crate) use place::{beside, swallows};
+pub(crate) use place::{beside, outside, swallows};
 pub use record::{
     AddsTo, ClassicRecord, ClassicRefusal, ClassicStage, FORMAT, FinishedRecord, ImageRecord,
     RECORD_FILE, Record, ServiceRecord, SourceEngine, SourcesRecord, StageRecord, StepRecord,

@@ -10,6 +10,21 @@ pub(crate) fn beside(directory: &Path) -> PathBuf {
     directory.with_file_name(format!("{name}-offline"))
 }
 
+/// That folder, and those of the same kind around the folders that the project lies in.
+pub(crate) fn all_beside(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let around = directory.ancestors().filter(|a| a.file_name().is_some());
+    around.map(beside)
+}
+
+/// The nearest place for files of these names that no build takes into an image: the
+/// project's folder, or the one beside it, or beside the repository that is its context.
+pub(crate) fn outside(closure: &Closure, directory: &Path, names: &[&str]) -> Option<PathBuf> {
+    let places = std::iter::once(directory.to_owned()).chain(all_beside(directory));
+    let free = |name: &&str, place: &Path| swallows(closure, &place.join(name)).is_none();
+    let mut places = places.filter(|place| names.iter().all(|name| free(name, place)));
+    places.next()
+}
+
 /// Which build would take `path` into an image, if any.
 pub(crate) fn swallows(closure: &Closure, path: &Path) -> Option<Error> {
     closure.services.iter().find_map(|service| {
@@ -82,6 +97,27 @@ mod tests {
         ] {
             assert_eq!(takes(source, "build-cache"), expected, "{source}");
         }
+    }
+
+    #[test]
+    fn a_repository_that_is_the_context_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = folder.path().join("repo");
+        let project = repo.join("deploy/site");
+        std::fs::create_dir_all(&project).unwrap();
+        let build = serde_json::json!({"context": repo, "dockerfile_inline": "FROM a\nCOPY . .\n"});
+        let config = serde_json::json!({"name": "p", "services": {"a": {"build": build}}});
+        let files = [project.join("compose.yaml")];
+        let project_read = crate::project::from_config(&config.to_string(), &files).unwrap();
+        let platform = "linux/amd64".parse().unwrap();
+        let closure = crate::closure::resolve(&project_read, &[], &platform).unwrap();
+        let place = |names: &[&str]| outside(&closure, &project, names);
+        assert_eq!(
+            place(&["build-cache"]),
+            Some(folder.path().join("repo-offline"))
+        );
+        std::fs::write(repo.join(".dockerignore"), "**/build-cache*\n").unwrap();
+        assert_eq!(place(&["build-cache"]), Some(project.clone()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{ArchiveChoice, ExportOptions};
-use crate::bundle::{Error, beside, swallows};
+use crate::bundle::{Error, outside, swallows};
 use crate::closure::Closure;
 use crate::project::Project;
 
@@ -12,8 +12,9 @@ pub struct Outputs {
     pub cache_dir: PathBuf,
     /// The archive, if one is written.
     pub archive: Option<PathBuf>,
-    /// Set when the default place was not used: what would have been.
-    pub moved_out_of: Option<PathBuf>,
+    /// Set when the default place was not used: `file:line` of the COPY that would have
+    /// taken the bundle into an image.
+    pub moved_for: Option<String>,
 }
 
 /// Chooses the places.
@@ -28,21 +29,16 @@ pub(super) fn choose(
 ) -> Result<Outputs, Error> {
     let date = jiff::Zoned::now().strftime("%Y%m%d").to_string();
     let dated = format!("build-cache-{date}.tar.zst");
-    let default_cache = project.directory.join("build-cache");
-    let default_archive = project.directory.join(&dated);
-    let swallowed =
-        swallows(closure, &default_cache).or_else(|| swallows(closure, &default_archive));
-    let home = match &swallowed {
-        Some(_) => beside(&project.directory),
-        None => project.directory.clone(),
-    };
+    let names = ["build-cache", dated.as_str()];
+    let home = outside(closure, &project.directory, &names);
+    let home = home.unwrap_or_else(|| project.directory.clone());
     let chosen = |path: &Path| match swallows(closure, path) {
         Some(error) => Err(error),
         None => Ok(path.to_owned()),
     };
     let cache_dir = match &options.cache_dir {
         Some(path) => chosen(&absolute(path))?,
-        None => home.join("build-cache"),
+        None => chosen(&home.join("build-cache"))?,
     };
     let archive = match &options.archive {
         ArchiveChoice::None => None,
@@ -54,13 +50,18 @@ pub(super) fn choose(
             name.push(format!("-{date}.tar.zst"));
             Some(chosen(&cache_dir.with_file_name(name))?)
         }
-        ArchiveChoice::Dated => Some(home.join(dated)),
+        ArchiveChoice::Dated => Some(chosen(&home.join(&dated))?),
     };
-    let used_home = options.cache_dir.is_none();
+    let moved = options.cache_dir.is_none() && home != project.directory;
+    let mut usual = names.iter().map(|name| project.directory.join(name));
+    let reason = usual.find_map(|path| match swallows(closure, &path)? {
+        Error::InContext { copy, .. } => Some(copy),
+        _ => None,
+    });
     Ok(Outputs {
         cache_dir,
         archive,
-        moved_out_of: (swallowed.is_some() && used_home).then(|| project.directory.clone()),
+        moved_for: reason.filter(|_| moved),
     })
 }
 
@@ -84,11 +85,9 @@ pub(super) fn addition(
         return swallows(closure, &path).map_or(Ok(path), Err);
     }
     let name = format!("build-cache-add-{time}.tar.zst");
-    let usual = project.directory.join(&name);
-    Ok(match swallows(closure, &usual) {
-        Some(_) => beside(&project.directory).join(name),
-        None => usual,
-    })
+    let home = outside(closure, &project.directory, &[&name]);
+    let path = home.unwrap_or_else(|| project.directory.clone()).join(name);
+    swallows(closure, &path).map_or(Ok(path), Err)
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -54,11 +54,10 @@ pub fn run(
         let count = prepared.hopeless;
         return Err(Error::CannotWorkOnSite { count }.into());
     }
-    if let Some(from) = &prepared.outputs.moved_out_of {
+    if let Some(copy) = &prepared.outputs.moved_for {
         reporter.event(Event::Note(format!(
-            "{} is a build context whose COPY would take the bundle into an image; writing to {} instead",
-            from.display(),
-            prepared.outputs.cache_dir.parent().unwrap_or(Path::new(".")).display(),
+            "The COPY at {copy} would take the bundle into an image; writing to {} instead",
+            prepared.outputs.cache_dir.with_file_name("").display(),
         )));
     }
     let (engine_root, bundle) = (&prepared.engine.root, &prepared.outputs.cache_dir);

@@ -212,7 +212,7 @@ fn ready(
         outputs: outputs::Outputs {
             cache_dir: archive.with_file_name(""),
             archive: Some(archive.clone()),
-            moved_out_of: None,
+            moved_for: None,
         },
     };
     Ok(Ready {

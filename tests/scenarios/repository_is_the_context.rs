@@ -36,7 +36,8 @@ fn a_bundle_lies_beside_the_repository() {
         println!("  {kind}");
         let site = Engine::start(kind);
         let place = Workspace::copy_of(around.path(), "site");
-        site.run(place.join("repo-offline/install.sh")).succeeds();
+        site.run(place.join("repo-deploy-offline/install.sh"))
+            .succeeds();
         let project = place.join("repo/deploy");
         let built = site.offline(&project, ["build", "--format", "json"]);
         let built = built.succeeds();

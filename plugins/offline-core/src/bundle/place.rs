@@ -6,14 +6,22 @@ use crate::project::BuildContext;
 
 /// The folder beside the project's own that takes what must not lie in it.
 pub(crate) fn beside(directory: &Path) -> PathBuf {
-    let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    directory.with_file_name(format!("{name}-offline"))
+    beside_ancestor(directory, directory)
 }
 
 /// That folder, and those of the same kind around the folders that the project lies in.
 pub(crate) fn all_beside(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let around = directory.ancestors().filter(|a| a.file_name().is_some());
-    around.map(beside)
+    around.map(|ancestor| beside_ancestor(ancestor, directory))
+}
+
+/// Named after the whole way to the project: a repository may hold several.
+fn beside_ancestor(ancestor: &Path, directory: &Path) -> PathBuf {
+    let around = ancestor.parent().unwrap_or(ancestor);
+    let way = directory.strip_prefix(around).unwrap_or(directory);
+    let names = way.components().map(|c| c.as_os_str().to_string_lossy());
+    let names: Vec<_> = names.collect();
+    around.join(format!("{}-offline", names.join("-")))
 }
 
 /// The nearest place for files of these names that no build takes into an image: the
@@ -114,7 +122,7 @@ mod tests {
         let place = |names: &[&str]| outside(&closure, &project, names);
         assert_eq!(
             place(&["build-cache"]),
-            Some(folder.path().join("repo-offline"))
+            Some(folder.path().join("repo-deploy-site-offline"))
         );
         std::fs::write(repo.join(".dockerignore"), "**/build-cache*\n").unwrap();
         assert_eq!(place(&["build-cache"]), Some(project.clone()));

@@ -125,7 +125,22 @@ impl Invocation {
     /// Of a container that ends at once an engine may lose what it printed, and end well all the
     /// same (moby 45689; here on 26.1, once in some thousand, beside two other engines). It is
     /// asked again then: an image that has nothing to say says nothing each time.
+    ///
+    /// So is a plain build that lost a layer when all of its steps were done (engine fact 71):
+    /// its own log stands for both, as the second finds all in the cache.
     pub fn run(mut self) -> Ran {
+        if self.is_plain_compose() {
+            let ran = self.start().finish();
+            if ran.ok() || !ran.lost_a_layer() {
+                return ran;
+            }
+            crate::say("      the engine lost a layer; the build is run again");
+            let again = self.start().finish();
+            return Ran {
+                stdout: ran.stdout,
+                ..again
+            };
+        }
         let tries = if self.is_a_container_to_its_end() {
             4
         } else {
@@ -139,6 +154,13 @@ impl Invocation {
             crate::say("      the container's words did not come; it is run again");
         }
         self.start().finish()
+    }
+
+    /// Whether this is `docker compose`, without our commands before it.
+    fn is_plain_compose(&self) -> bool {
+        let mut args = self.command.get_args();
+        let builds = ["build", "up"].map(OsStr::new);
+        args.any(|arg| arg == "compose") && args.any(|arg| builds.contains(&arg))
     }
 
     /// Whether this is `docker run --rm`, or the same of Compose.
@@ -252,6 +274,14 @@ impl Running {
             ));
         }
         ran
+    }
+}
+
+impl Ran {
+    fn lost_a_layer(&self) -> bool {
+        let words = ["failed to prepare extraction snapshot", "parent snapshot"];
+        let all = self.all();
+        words.iter().all(|word| all.contains(word))
     }
 }
 

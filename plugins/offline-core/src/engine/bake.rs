@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Map, Value, json};
 
 use super::build_progress::{Change, RawProgress, Read, plain};
-use super::{BuildLog, Docker, Error};
+use super::{BuildLog, Docker, Error, StepFailure};
 use crate::dockerfile::Platform;
 use crate::event::{Event, Reporter};
 
@@ -335,8 +335,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a build, and again where its connection broke off; `run` also says whether
-/// it was stopped, and then it is not run again.
+/// Runs a build, and again where its connection broke off or the engine lost a snapshot;
+/// `run` also says whether it was stopped, and then it is not run again.
 fn again_where_lost(
     docker: &Docker,
     reporter: &dyn Reporter,
@@ -345,7 +345,8 @@ fn again_where_lost(
     let mut attempt = 1;
     loop {
         let (log, stopped) = run()?;
-        let lost = log.failure().filter(|f| is_lost_connection(&f.message));
+        let lost = |f: &StepFailure| is_lost_connection(&f.message) || is_lost_snapshot(&f.message);
+        let lost = log.failure().filter(lost);
         let Some(failure) = lost.filter(|_| attempt < CONNECTION_ATTEMPTS && !stopped) else {
             return Ok(log);
         };
@@ -392,6 +393,12 @@ fn is_lost_connection(message: &str) -> bool {
     message.contains("error reading from server: EOF") || message.contains("transport is closing")
 }
 
+/// Words of containerd for a layer that its garbage collection took away while the image
+/// upon it was unpacked (engine fact 71). All steps are done by then, and cached.
+fn is_lost_snapshot(message: &str) -> bool {
+    message.contains("parent snapshot") && message.contains("does not exist")
+}
+
 /// What bake prints of reads outside the working folder although it may do them.
 fn is_leave_notice(line: &str) -> bool {
     const STARTS: [&str; 4] = [
@@ -435,6 +442,13 @@ mod tests {
         let wanted: Platform = "linux/arm64/v8".parse().unwrap();
         assert_eq!(platforms(text).len(), 3);
         assert!(platforms(text).contains(&wanted));
+    }
+
+    #[test]
+    fn a_lost_snapshot_is_told_from_other_failures() {
+        let words = "failed to prepare extraction snapshot \"extract-1-a sha256:1\": parent snapshot sha256:2 does not exist: not found";
+        assert!(is_lost_snapshot(words));
+        assert!(!is_lost_snapshot("docker.io/library/a:1: not found"));
     }
 
     #[test]

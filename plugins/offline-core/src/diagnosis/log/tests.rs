@@ -199,6 +199,13 @@ fn the_first_version_of_compose_names_its_services() {
 }
 
 #[test]
+fn a_lost_layer_asks_for_the_same_command_again() {
+    let log = "#10 exporting to image\n\
+        #10 ERROR: failed to prepare extraction snapshot \"extract-1-a sha256:1\": parent snapshot sha256:2 does not exist: not found\n";
+    assert_eq!(found(log)[0].0, "containerd-snapshot-lost");
+}
+
+#[test]
 fn npu_smi_has_two_ways_to_say_that_it_cannot_open_the_device() {
     for line in [
         "dcmi module initialize failed. ret is -8005",

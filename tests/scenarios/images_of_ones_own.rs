@@ -28,8 +28,8 @@ RUN wget -q -O /got \"$ORIGIN/word\"
 CMD [\"cat\", \"/mine\", \"/got\", \"/words\"]
 ";
 
-const BY_HAND: &str = r#"printf 'FROM busybox:1.36\nRUN echo mine > /mine\n' |
-    docker build -q -t company/base:hand - && docker tag company/base:hand vendor.example.invalid/tool:7"#;
+const BY_HAND: &str = r"printf 'FROM busybox:1.36\nRUN echo mine > /mine\n' |
+    docker build -q -t company/base:hand - && docker tag company/base:hand vendor.example.invalid/tool:7";
 
 #[test]
 fn bases_that_only_the_engine_has_are_carried_and_built_upon() {

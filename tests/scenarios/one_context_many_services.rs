@@ -70,25 +70,24 @@ fn services_of_one_context_are_all_cached() {
 
 /// Five kinds of what begins alike, three services of each.
 fn alike() -> Workspace {
-    let mut compose = String::from("name: alike\nservices:\n");
-    for who in ["one", "two", "three"] {
-        for kind in ["stage", "mount", "image"] {
-            compose += &format!(
-                "  {kind}-{who}: {{build: {{context: ., dockerfile: {kind}, args: {{WHO: {who}}}}}}}\n"
-            );
-        }
-        compose += &format!(
-            "  target-{who}: {{build: {{context: ., dockerfile: target, target: {who}}}}}\n"
-        );
-        compose += &format!(
-            "  named-{who}: {{build: {{context: {who}, additional_contexts: {{common: ./common}}}}}}\n"
-        );
-    }
-    for network in ["default", "none"] {
-        compose += &format!(
-            "  network-{network}: {{build: {{context: ., dockerfile: network, network: {network}}}}}\n"
-        );
-    }
+    let who = ["one", "two", "three"].map(|who| {
+        format!(
+            "  stage-{who}: {{build: {{context: ., dockerfile: stage, args: {{WHO: {who}}}}}}}
+  mount-{who}: {{build: {{context: ., dockerfile: mount, args: {{WHO: {who}}}}}}}
+  image-{who}: {{build: {{context: ., dockerfile: image, args: {{WHO: {who}}}}}}}
+  target-{who}: {{build: {{context: ., dockerfile: target, target: {who}}}}}
+  named-{who}: {{build: {{context: {who}, additional_contexts: {{common: ./common}}}}}}
+"
+        )
+    });
+    let networks = ["default", "none"].map(|network| {
+        format!("  network-{network}: {{build: {{context: ., dockerfile: network, network: {network}}}}}\n")
+    });
+    let compose = format!(
+        "name: alike\nservices:\n{}{}",
+        who.concat(),
+        networks.concat()
+    );
     let last = "ARG WHO\nRUN echo $WHO > /who\n";
     let stage = format!(
         "FROM busybox:1.36 AS made\nCOPY words /words\nRUN wc /words > /made\nFROM busybox:1.36\nCOPY --from=made /made /made\n{last}"

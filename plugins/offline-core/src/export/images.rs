@@ -151,7 +151,7 @@ pub(super) fn with_only_here(
         .iter()
         .map(|needed| &needed.reference);
     let images: BTreeSet<ImageReference> = images.cloned().collect();
-    let names: Vec<String> = images.iter().map(|image| image.familiar()).collect();
+    let names: Vec<String> = images.iter().map(ImageReference::familiar).collect();
     let held = docker.local_images(&names)?;
     let mut prepared = prepared.clone();
     for image in images {

@@ -15,6 +15,9 @@ use crate::stages::KnownBase;
 /// How many images are fetched at once; each fetches several layers at once.
 const AT_ONCE: usize = 2;
 
+/// How many images are asked for by name at once.
+const ASKED_AT_ONCE: usize = 8;
+
 /// An image as the layout holds it.
 #[derive(Debug, Clone)]
 pub(super) struct CarriedImage {
@@ -153,19 +156,34 @@ pub(super) fn with_only_here(
     let images: BTreeSet<ImageReference> = images.cloned().collect();
     let names: Vec<String> = images.iter().map(ImageReference::familiar).collect();
     let held = docker.local_images(&names)?;
+    let held: Vec<ImageReference> = images
+        .into_iter()
+        .filter(|image| held.contains_key(&image.familiar()))
+        .collect();
+    let ask = |image: &ImageReference| match registry.has(image, layout, reporter) {
+        Ok(true) => None,
+        Ok(false) => Some("it is in no registry".to_owned()),
+        Err(error) => Some(format!("its registry does not give it ({error})")),
+    };
     let mut prepared = prepared.clone();
-    for image in images {
-        if !held.contains_key(&image.familiar()) {
-            continue;
-        }
-        let why = match registry.has(&image, layout, reporter) {
-            Ok(true) => continue,
-            Ok(false) => "it is in no registry".to_owned(),
-            Err(error) => format!("its registry does not give it ({error})"),
-        };
-        prepared.only_here.insert(image, why);
+    for some in held.chunks(ASKED_AT_ONCE) {
+        let answers = std::thread::scope(|scope| {
+            let asked = some.iter().map(|image| scope.spawn(|| ask(image)));
+            let asked: Vec<_> = asked.collect();
+            asked.into_iter().map(joined).collect::<Vec<_>>()
+        });
+        let here = some.iter().zip(answers);
+        let here = here.filter_map(|(image, why)| Some((image.clone(), why?)));
+        prepared.only_here.extend(here);
     }
     Ok(prepared)
+}
+
+/// What a thread gives; its panic goes on here.
+pub(super) fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The services that want an image, with the line that names it where known.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::containers;
 use super::fetched::Fetched;
 use super::finished::{Finished, finish};
-use super::images::{CarriedImage, fetch_all, registry, with_only_here};
+use super::images::{CarriedImage, fetch_all, joined, registry, with_only_here};
 use super::prepare::service_names;
 use super::record::{Inputs, previous, record, write_index};
 use super::record_network::{NetworkRecorder, RecordedNetwork, RecordingPlan};
@@ -334,12 +334,6 @@ impl Work<'_> {
             new_bytes,
         })
     }
-}
-
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
-    thread
-        .join()
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The services with steps that the classic builder does not know, where that matters.

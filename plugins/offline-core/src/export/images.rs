@@ -163,7 +163,11 @@ pub(super) fn with_only_here(
     let ask = |image: &ImageReference| match registry.has(image, layout, reporter) {
         Ok(true) => None,
         Ok(false) => Some("it is in no registry".to_owned()),
-        Err(error) => Some(format!("its registry does not give it ({error})")),
+        Err(error) if error.is_out_of_reach() => {
+            Some(format!("its registry does not give it ({error})"))
+        }
+        // Fetching it says why, and what to do.
+        Err(_) => None,
     };
     let mut prepared = prepared.clone();
     for some in held.chunks(ASKED_AT_ONCE) {

@@ -67,6 +67,14 @@ pub enum Error {
     Layout(#[from] layout::Error),
 }
 
+impl Error {
+    /// Whether there is no way to the registry: nothing that the user has to put right here,
+    /// as a certificate is.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Unreachable { cause, .. } if !is_distrust(cause))
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use offline_network::{Outcome, Request};
 
 use super::builds::Ran;
-use super::plan::Planned;
+use super::plan::{Planned, PlannedStep};
 use crate::bundle::{NetworkStep, ServiceNetwork, StepRequests};
 use crate::stages::StepKeys;
 
@@ -27,16 +27,29 @@ pub(super) struct Tally {
 ///
 /// A request belongs to every step of its service that ran when it was made; times
 /// of the engine and of this process may differ a little, so that one between two
-/// steps belongs to the nearer.
-pub(super) fn asked(requests: &[&Request], ran: &[Ran]) -> Asked {
+/// steps belongs to the nearer. A step that has no use for a network takes none, as long as
+/// there are others.
+pub(super) fn asked(requests: &[&Request], ran: &[Ran], services: &[Planned<'_>]) -> Asked {
+    let steps = services.iter().flat_map(Planned::steps);
+    let may_ask = steps.map(|step| place(&step)).collect();
+    among(requests, ran, &may_ask)
+}
+
+fn among(requests: &[&Request], ran: &[Ran], may_ask: &BTreeSet<(String, u32)>) -> Asked {
     let mut asked: Asked = ran.iter().map(|r| (key(r), Tally::default())).collect();
+    let asking: Vec<&Ran> = ran.iter().filter(|r| may_ask.contains(&key(r))).collect();
+    let asking = if asking.is_empty() {
+        ran.iter().collect()
+    } else {
+        asking
+    };
     for request in requests.iter().filter(|r| r.outcome != Outcome::Refused) {
-        let nearest = ran.iter().map(|r| distance(r, request.started)).min();
+        let nearest = asking.iter().map(|r| distance(r, request.started)).min();
         let Some(nearest) = nearest else { continue };
-        let by = ran
+        let by = asking
             .iter()
             .filter(|r| distance(r, request.started) == nearest);
-        let keys: BTreeSet<_> = by.map(key).collect();
+        let keys: BTreeSet<_> = by.map(|r| key(r)).collect();
         for key in keys {
             let tally = asked.entry(key).or_default();
             tally.requests += 1;
@@ -48,12 +61,18 @@ pub(super) fn asked(requests: &[&Request], ran: &[Ran]) -> Asked {
     asked
 }
 
+/// By what [`Ran`] is known, of a step that is planned.
+fn place(step: &PlannedStep) -> (String, u32) {
+    (step.stage_name.to_lowercase(), step.from_end)
+}
+
 /// The line of the step that ran when something was asked for.
 pub(super) fn line_of(moment: SystemTime, service: &Planned<'_>, ran: &[Ran]) -> Option<u32> {
-    let nearest = ran.iter().min_by_key(|r| distance(r, moment))?;
-    let place = |step: &super::plan::PlannedStep| (step.stage_name.to_lowercase(), step.from_end);
-    let mut steps = service.steps().into_iter();
-    Some(steps.find(|step| place(step) == key(nearest))?.line)
+    let steps = service.steps();
+    let of = |ran: &Ran| steps.iter().find(|step| place(step) == key(ran));
+    let asking = ran.iter().filter_map(|r| Some((r, of(r)?)));
+    let nearest = asking.min_by_key(|(r, _)| distance(r, moment))?;
+    Some(nearest.1.line)
 }
 
 fn key(ran: &Ran) -> (String, u32) {
@@ -70,9 +89,8 @@ fn distance(ran: &Ran, moment: SystemTime) -> Duration {
 /// The lines of the steps of a service that ran and asked for nothing, although their
 /// text names a program that is there to ask.
 pub(super) fn silent(service: &Planned<'_>, asked: &Asked) -> BTreeMap<u32, &'static str> {
-    let place = |step: &super::plan::PlannedStep| (step.stage_name.to_lowercase(), step.from_end);
     let steps = service.steps().into_iter();
-    let silent = |step: &super::plan::PlannedStep| {
+    let silent = |step: &PlannedStep| {
         let tally = asked.get(&place(step));
         tally.is_some_and(|tally| tally.requests == 0)
     };
@@ -92,9 +110,8 @@ pub(super) fn service_network(
     let mut network = ServiceNetwork::default();
     let mut requests = Vec::new();
     for step in service.steps() {
-        let place = (step.stage_name.to_lowercase(), step.from_end);
         // What did not run was cached although it was to run afresh: it is not known.
-        let Some(tally) = asked.get(&place) else {
+        let Some(tally) = asked.get(&place(&step)) else {
             continue;
         };
         if !tally.asked.is_empty() {
@@ -166,7 +183,8 @@ mod tests {
             request(32, Outcome::Refused),
         ];
         let requests: Vec<&Request> = requests.iter().collect();
-        let found = asked(&requests, &all);
+        let may_ask = all.iter().map(key).collect();
+        let found = among(&requests, &all, &may_ask);
         let of = |stage: &str, from_end| {
             let tally = &found[&(stage.to_owned(), from_end)];
             (tally.requests, tally.bytes)
@@ -175,5 +193,11 @@ mod tests {
         assert_eq!(of("b", 0), (1, 7));
         assert_eq!(of("a", 0), (1, 7));
         assert_eq!(of("c", 0), (0, 0));
+
+        // Nearer to a step that asks for nothing, whatever the clocks say.
+        let may_ask = BTreeSet::from([("a".to_owned(), 1)]);
+        let found = among(&requests, &all, &may_ask);
+        assert_eq!(found[&("a".to_owned(), 1)].requests, 3);
+        assert_eq!(found[&("a".to_owned(), 0)].requests, 0);
     }
 }

@@ -326,7 +326,7 @@ impl NetworkRecorder<'_> {
                 for warning in past::warnings(group, attempted) {
                     self.reporter.event(Event::Warning(warning));
                 }
-                let asked = attribute::asked(&requests, &attempted.ran);
+                let asked = attribute::asked(&requests, &attempted.ran, &group.services);
                 for service in &group.services {
                     let (network, steps) =
                         attribute::service_network(service, &asked, self.keys, &attempted.past);

@@ -294,7 +294,7 @@ impl<'a> Session<'a> {
             return Ok(done);
         };
         let requests = self.recorder.requests()?;
-        let asked = attribute::asked(&done.of_group(group, &requests), &done.ran);
+        let asked = attribute::asked(&done.of_group(group, &requests), &done.ran, &group.services);
         let silent = group.services.iter();
         let mut silent: BTreeMap<u32, &str> = silent
             .flat_map(|service| attribute::silent(service, &asked))

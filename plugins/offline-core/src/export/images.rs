@@ -161,13 +161,12 @@ pub(super) fn with_only_here(
         .filter(|image| held.contains_key(&image.familiar()))
         .collect();
     let ask = |image: &ImageReference| match registry.has(image, layout, reporter) {
-        Ok(true) => None,
         Ok(false) => Some("it is in no registry".to_owned()),
         Err(error) if error.is_out_of_reach() => {
             Some(format!("its registry does not give it ({error})"))
         }
-        // Fetching it says why, and what to do.
-        Err(_) => None,
+        // Fetching it says why it fails, and what to do.
+        Ok(true) | Err(_) => None,
     };
     let mut prepared = prepared.clone();
     for some in held.chunks(ASKED_AT_ONCE) {

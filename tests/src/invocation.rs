@@ -277,14 +277,6 @@ impl Running {
     }
 }
 
-impl Ran {
-    fn lost_a_layer(&self) -> bool {
-        let words = ["failed to prepare extraction snapshot", "parent snapshot"];
-        let all = self.all();
-        words.iter().all(|word| all.contains(word))
-    }
-}
-
 /// A command that has ended.
 #[derive(Debug)]
 pub struct Ran {
@@ -301,6 +293,13 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Whether the engine lost a layer while it unpacked the image (engine fact 71).
+    fn lost_a_layer(&self) -> bool {
+        let words = ["failed to prepare extraction snapshot", "parent snapshot"];
+        let all = self.all();
+        words.iter().all(|word| all.contains(word))
+    }
+
     /// Whether it exited with 0.
     pub fn ok(&self) -> bool {
         self.code == 0

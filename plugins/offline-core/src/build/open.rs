@@ -190,10 +190,8 @@ fn target(
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
         return swallows(closure, &dir).map_or(Ok(dir), Err);
     }
-    let home = outside(closure, &project.directory, &["build-cache"]);
-    let home = home.unwrap_or_else(|| project.directory.clone());
-    let dir = home.join("build-cache");
-    swallows(closure, &dir).map_or(Ok(dir), Err)
+    let home = outside(closure, &project.directory, &["build-cache"])?;
+    Ok(home.join("build-cache"))
 }
 
 fn verify(folder: &Path, reporter: &dyn Reporter) -> Result<(), Failure> {

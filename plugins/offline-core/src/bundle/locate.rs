@@ -21,10 +21,10 @@ pub enum Located {
 ///
 /// `explicit` may be a folder or an archive. Without it, the folder
 /// `build-cache`, then the newest `build-cache*.tar.zst`, `.tar.gz` or `.tar`
-/// are looked for in the project folder, then in `../<project>-offline` and beside the
-/// folders around it. A folder wins over an archive beside it unless the archive is another, later
-/// export. Before them all, `cache_dir` is looked at, a bundle folder of the
-/// user's own, with what lies beside it and in it.
+/// are looked for in the project folder, then in `../<project>-offline` and
+/// beside the folders around it. A folder wins over an archive beside it unless
+/// the archive is another, later export. Before them all, `cache_dir` is looked
+/// at, a bundle folder of the user's own, with what lies beside it and in it.
 pub fn locate(
     explicit: Option<&Path>,
     cache_dir: Option<&Path>,

@@ -26,11 +26,21 @@ fn beside_ancestor(ancestor: &Path, directory: &Path) -> PathBuf {
 
 /// The nearest place for files of these names that no build takes into an image: the
 /// project's folder, or the one beside it, or beside the repository that is its context.
-pub(crate) fn outside(closure: &Closure, directory: &Path, names: &[&str]) -> Option<PathBuf> {
-    let places = std::iter::once(directory.to_owned()).chain(all_beside(directory));
-    let free = |name: &&str, place: &Path| swallows(closure, &place.join(name)).is_none();
-    let mut places = places.filter(|place| names.iter().all(|name| free(name, place)));
-    places.next()
+/// Where there is none, the build that takes them from the project's folder.
+pub(crate) fn outside(
+    closure: &Closure,
+    directory: &Path,
+    names: &[&str],
+) -> Result<PathBuf, Error> {
+    let taken = |place: &Path| {
+        let mut names = names.iter();
+        names.find_map(|name| swallows(closure, &place.join(name)))
+    };
+    let Some(reason) = taken(directory) else {
+        return Ok(directory.to_owned());
+    };
+    let mut beside = all_beside(directory);
+    beside.find(|place| taken(place).is_none()).ok_or(reason)
 }
 
 /// Which build would take `path` into an image, if any.
@@ -119,7 +129,7 @@ mod tests {
         let project_read = crate::project::from_config(&config.to_string(), &files).unwrap();
         let platform = "linux/amd64".parse().unwrap();
         let closure = crate::closure::resolve(&project_read, &[], &platform).unwrap();
-        let place = |names: &[&str]| outside(&closure, &project, names);
+        let place = |names: &[&str]| outside(&closure, &project, names).ok();
         assert_eq!(
             place(&["build-cache"]),
             Some(folder.path().join("repo-deploy-site-offline"))

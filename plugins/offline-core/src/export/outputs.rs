@@ -29,16 +29,14 @@ pub(super) fn choose(
 ) -> Result<Outputs, Error> {
     let date = jiff::Zoned::now().strftime("%Y%m%d").to_string();
     let dated = format!("build-cache-{date}.tar.zst");
-    let names = ["build-cache", dated.as_str()];
-    let home = outside(closure, &project.directory, &names);
-    let home = home.unwrap_or_else(|| project.directory.clone());
     let chosen = |path: &Path| match swallows(closure, path) {
         Some(error) => Err(error),
         None => Ok(path.to_owned()),
     };
+    let names = ["build-cache", dated.as_str()];
     let cache_dir = match &options.cache_dir {
         Some(path) => chosen(&absolute(path))?,
-        None => chosen(&home.join("build-cache"))?,
+        None => outside(closure, &project.directory, &names)?.join("build-cache"),
     };
     let archive = match &options.archive {
         ArchiveChoice::None => None,
@@ -50,18 +48,18 @@ pub(super) fn choose(
             name.push(format!("-{date}.tar.zst"));
             Some(chosen(&cache_dir.with_file_name(name))?)
         }
-        ArchiveChoice::Dated => Some(chosen(&home.join(&dated))?),
+        ArchiveChoice::Dated => Some(cache_dir.with_file_name(&dated)),
     };
-    let moved = options.cache_dir.is_none() && home != project.directory;
+    let stayed = options.cache_dir.is_some() || cache_dir.parent() == Some(&project.directory);
     let mut usual = names.iter().map(|name| project.directory.join(name));
-    let reason = usual.find_map(|path| match swallows(closure, &path)? {
+    let mut reason = || match usual.find_map(|path| swallows(closure, &path))? {
         Error::InContext { copy, .. } => Some(copy),
         _ => None,
-    });
+    };
     Ok(Outputs {
         cache_dir,
         archive,
-        moved_for: reason.filter(|_| moved),
+        moved_for: if stayed { None } else { reason() },
     })
 }
 
@@ -85,9 +83,8 @@ pub(super) fn addition(
         return swallows(closure, &path).map_or(Ok(path), Err);
     }
     let name = format!("build-cache-add-{time}.tar.zst");
-    let home = outside(closure, &project.directory, &[&name]);
-    let path = home.unwrap_or_else(|| project.directory.clone()).join(name);
-    swallows(closure, &path).map_or(Ok(path), Err)
+    let home = outside(closure, &project.directory, &[&name])?;
+    Ok(home.join(name))
 }
 
 fn absolute(path: &Path) -> PathBuf {

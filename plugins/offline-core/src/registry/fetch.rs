@@ -1,10 +1,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use reqwest::Method;
-use reqwest::header::HeaderName;
-
-use super::connection::{Ask, Connection, Connections, chain};
+use super::connection::{Connection, Connections};
 use super::download;
 use super::endpoint::{Endpoint, endpoints};
 use super::retry::{Failed, Retry};
@@ -13,10 +10,8 @@ use crate::event::{Reporter, Task, Work};
 use crate::layout::{Descriptor, Digest, Index, Layout, Manifest, Platform, media_type};
 use crate::reference::ImageReference;
 
-const MANIFEST_LIMIT: usize = 8 << 20;
 /// Attempts at a question whose answer can be done without.
 const ASKED: u32 = 3;
-const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// An image as its registry serves it, whole in the layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,16 +33,16 @@ pub struct FetchedImage {
 /// Fetches images; may be used from several threads at once.
 pub struct Registry {
     options: RegistryOptions,
-    runtime: tokio::runtime::Runtime,
+    pub(super) runtime: tokio::runtime::Runtime,
     connections: Connections,
 }
 
 /// One image on its way.
-struct Fetch<'a> {
-    registry: &'a Registry,
-    reference: &'a ImageReference,
-    layout: &'a Layout,
-    reporter: &'a dyn Reporter,
+pub(super) struct Fetch<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) reference: &'a ImageReference,
+    pub(super) layout: &'a Layout,
+    pub(super) reporter: &'a dyn Reporter,
 }
 
 impl Registry {
@@ -79,13 +74,8 @@ impl Registry {
         layout: &Layout,
         reporter: &dyn Reporter,
     ) -> Result<FetchedImage, Error> {
-        let fetch = Fetch {
-            registry: self,
-            reference,
-            layout,
-            reporter,
-        };
-        fetch.of_one_endpoint(|endpoint, attempts| fetch.from(endpoint, platform, attempts))
+        let fetch = self.fetch_of(reference, layout, reporter);
+        fetch.of_one_endpoint(|connection, attempts| fetch.from(connection, platform, attempts))
     }
 
     /// Whether a registry has an image; fails where that cannot be told. Asks for no more
@@ -96,21 +86,27 @@ impl Registry {
         layout: &Layout,
         reporter: &dyn Reporter,
     ) -> Result<bool, Error> {
-        let fetch = Fetch {
-            registry: self,
-            reference,
-            layout,
-            reporter,
-        };
-        let asked = fetch.of_one_endpoint(|endpoint, attempts| {
-            let connection = self.connections.to(endpoint, &self.options);
-            let connection = connection.map_err(Failed::Final)?;
-            fetch.head(&connection, attempts.min(ASKED))
-        });
+        let fetch = self.fetch_of(reference, layout, reporter);
+        let asked = fetch
+            .of_one_endpoint(|connection, attempts| fetch.head(connection, attempts.min(ASKED)));
         match asked {
             Ok(_) => Ok(true),
             Err(Error::NotFound { .. } | Error::Denied { .. }) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    fn fetch_of<'a>(
+        &'a self,
+        reference: &'a ImageReference,
+        layout: &'a Layout,
+        reporter: &'a dyn Reporter,
+    ) -> Fetch<'a> {
+        Fetch {
+            registry: self,
+            reference,
+            layout,
+            reporter,
         }
     }
 }
@@ -119,7 +115,7 @@ impl Fetch<'_> {
     /// The first answer of the places where the image may be, mirrors first.
     fn of_one_endpoint<T>(
         &self,
-        ask: impl Fn(&Endpoint, u32) -> Result<T, Failed>,
+        ask: impl Fn(&Connection, u32) -> Result<T, Failed>,
     ) -> Result<T, Error> {
         let options = &self.registry.options;
         let endpoints = endpoints(self.reference.registry(), options);
@@ -136,7 +132,8 @@ impl Fetch<'_> {
                 }
                 _ => options.attempts.min(2),
             };
-            match ask(endpoint, attempts) {
+            let connection = self.registry.connections.to(endpoint, options)?;
+            match ask(&connection, attempts) {
                 Ok(answer) => return Ok(answer),
                 Err(Failed::Final(error)) => return Err(error),
                 Err(failed) => failures.push((endpoint.clone(), failed)),
@@ -147,18 +144,13 @@ impl Fetch<'_> {
 
     fn from(
         &self,
-        endpoint: &Endpoint,
+        connection: &Connection,
         platform: &Platform,
         attempts: u32,
     ) -> Result<FetchedImage, Failed> {
-        let options = &self.registry.options;
-        let connection = self
-            .registry
-            .connections
-            .to(endpoint, options)
-            .map_err(Failed::Final)?;
+        let endpoint = &connection.endpoint;
         let mut new_bytes = 0;
-        let root = self.root(&connection, attempts, &mut new_bytes)?;
+        let root = self.root(connection, attempts, &mut new_bytes)?;
         let manifest = if media_type::is_index(&root.media_type) {
             let index: Index = self.layout.read_json_blob(&root.digest)?;
             let chosen = index
@@ -166,7 +158,7 @@ impl Fetch<'_> {
                 .ok_or_else(|| Failed::Final(self.no_platform(endpoint, platform, &index)))?;
             if !self.layout.has_blob(&chosen.digest, Some(chosen.size)) {
                 let digest = chosen.digest.to_string();
-                let bytes = self.manifest_bytes(&connection, attempts, &digest)?.0;
+                let bytes = self.manifest_bytes(connection, attempts, &digest)?.0;
                 new_bytes += self.keep(endpoint, &bytes, Some(&chosen.digest))?;
             }
             chosen.clone()
@@ -181,7 +173,7 @@ impl Fetch<'_> {
                 blobs.push(blob.clone());
             }
         }
-        new_bytes += self.blobs(&connection, &blobs)?;
+        new_bytes += self.blobs(connection, &blobs)?;
         self.layout.sync()?;
         let config: crate::layout::ImageConfig =
             self.layout.read_json_blob(&parsed.config.digest)?;
@@ -206,127 +198,7 @@ impl Fetch<'_> {
         })
     }
 
-    /// What the reference names, in the layout.
-    fn root(
-        &self,
-        connection: &Connection,
-        attempts: u32,
-        new_bytes: &mut u64,
-    ) -> Result<Descriptor, Failed> {
-        let endpoint = &connection.endpoint;
-        let pin: Option<Digest> = match self.reference.digest() {
-            Some(text) => Some(text.parse()?),
-            None => None,
-        };
-        let known = match pin {
-            Some(pin) => Some(pin),
-            None => self.head(connection, attempts)?,
-        };
-        if let Some(digest) = known.filter(|d| self.layout.has_blob(d, None))
-            && let Ok(bytes) = self.layout.read_blob(&digest)
-        {
-            return self.describe(endpoint, &bytes, None);
-        }
-        let object = known.map_or_else(
-            || self.reference.tag().unwrap_or("latest").to_owned(),
-            |digest| digest.to_string(),
-        );
-        let (bytes, content_type) = self.manifest_bytes(connection, attempts, &object)?;
-        let descriptor = self.describe(endpoint, &bytes, content_type)?;
-        *new_bytes += self.keep(endpoint, &bytes, known.as_ref())?;
-        Ok(descriptor)
-    }
-
-    fn head(&self, connection: &Connection, attempts: u32) -> Result<Option<Digest>, Failed> {
-        let tag = self.reference.tag().unwrap_or("latest");
-        let name = self.reference.digest().unwrap_or(tag);
-        let response = self.ask(connection, attempts, Method::HEAD, name, async |response| {
-            Ok(response
-                .headers()
-                .get(CONTENT_DIGEST)
-                .and_then(|value| value.to_str().ok()?.parse().ok()))
-        });
-        match response {
-            // Some registries do not take HEAD; the tag's manifest is read then.
-            Err(Failed::Denied(words)) if words.starts_with("405") => Ok(None),
-            other => other,
-        }
-    }
-
-    fn manifest_bytes(
-        &self,
-        connection: &Connection,
-        attempts: u32,
-        object: &str,
-    ) -> Result<(Vec<u8>, Option<String>), Failed> {
-        self.ask(
-            connection,
-            attempts,
-            Method::GET,
-            object,
-            async |mut response| {
-                let content_type = response
-                    .headers()
-                    .get(reqwest::header::CONTENT_TYPE)
-                    .and_then(|value| value.to_str().ok())
-                    .map(|text| text.split(';').next().unwrap_or(text).trim().to_owned());
-                let mut bytes = Vec::new();
-                loop {
-                    match response.chunk().await {
-                        Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-                        Ok(None) => return Ok((bytes, content_type)),
-                        Err(error) => return Err(Failed::passing(chain(&error))),
-                    }
-                    if bytes.len() > MANIFEST_LIMIT {
-                        return Err(self.unusable(
-                            &connection.endpoint,
-                            format!("its manifest has more than {MANIFEST_LIMIT} bytes"),
-                        ));
-                    }
-                }
-            },
-        )
-    }
-
-    fn ask<T>(
-        &self,
-        connection: &Connection,
-        attempts: u32,
-        method: Method,
-        object: &str,
-        read: impl AsyncFn(reqwest::Response) -> Result<T, Failed>,
-    ) -> Result<T, Failed> {
-        let accept = [
-            media_type::OCI_INDEX,
-            media_type::DOCKER_LIST,
-            media_type::OCI_MANIFEST,
-            media_type::DOCKER_MANIFEST,
-        ]
-        .join(", ");
-        let ask = Ask {
-            method,
-            repository: self.reference.repository(),
-            kind: "manifests",
-            object,
-            accept: Some(&accept),
-            from: 0,
-        };
-        let mut retry = self.retry(attempts);
-        self.registry.runtime.block_on(async {
-            loop {
-                let outcome = match connection.send(&ask).await {
-                    Ok(response) => read(response).await,
-                    Err(failed) => Err(failed),
-                };
-                match outcome {
-                    Ok(value) => return Ok(value),
-                    Err(failed) => retry.next(failed).await?,
-                }
-            }
-        })
-    }
-
-    fn retry(&self, attempts: u32) -> Retry<'_> {
+    pub(super) fn retry(&self, attempts: u32) -> Retry<'_> {
         let wait = self.registry.options.first_wait;
         Retry::new(self.reporter, self.reference.to_string(), attempts, wait)
     }
@@ -381,72 +253,6 @@ impl Fetch<'_> {
         }
     }
 
-    /// Writes a manifest as it was served, if its bytes are the expected ones.
-    fn keep(
-        &self,
-        endpoint: &Endpoint,
-        bytes: &[u8],
-        expected: Option<&Digest>,
-    ) -> Result<u64, Failed> {
-        let actual = Digest::of(bytes);
-        if let Some(expected) = expected.filter(|e| **e != actual) {
-            return Err(self.unusable(
-                endpoint,
-                format!("asked for the manifest {expected}, it serves {actual}"),
-            ));
-        }
-        let written = self.layout.write_blob(bytes)?;
-        Ok(if written.new { written.size } else { 0 })
-    }
-
-    /// Finds out whether a document is an index or a manifest.
-    fn describe(
-        &self,
-        endpoint: &Endpoint,
-        bytes: &[u8],
-        content_type: Option<String>,
-    ) -> Result<Descriptor, Failed> {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Kind {
-            media_type: Option<String>,
-            manifests: Option<serde::de::IgnoredAny>,
-            config: Option<serde::de::IgnoredAny>,
-        }
-        let kind: Kind = serde_json::from_slice(bytes)
-            .map_err(|e| self.unusable(endpoint, format!("its manifest cannot be read ({e})")))?;
-        // OCI documents may leave their own media type out; then their form says
-        // what they are, and the header which dialect it is.
-        let media_type = match (kind.media_type.clone().or(content_type), &kind) {
-            (Some(text), _) if media_type::is_index(&text) || media_type::is_manifest(&text) => {
-                text
-            }
-            (
-                None | Some(_),
-                Kind {
-                    manifests: Some(_), ..
-                },
-            ) => media_type::OCI_INDEX.into(),
-            (
-                None | Some(_),
-                Kind {
-                    config: Some(_), ..
-                },
-            ) => media_type::OCI_MANIFEST.into(),
-            (other, _) => {
-                return Err(self.unusable(
-                    endpoint,
-                    format!("{} is no image", other.unwrap_or_else(|| "this".into())),
-                ));
-            }
-        };
-        Ok(Descriptor::new(
-            media_type,
-            Digest::of(bytes),
-            bytes.len() as u64,
-        ))
-    }
-
     fn no_platform(&self, endpoint: &Endpoint, platform: &Platform, index: &Index) -> Error {
         Error::NoPlatform {
             image: self.reference.to_string(),
@@ -461,7 +267,7 @@ impl Fetch<'_> {
         }
     }
 
-    fn unusable(&self, endpoint: &Endpoint, why: String) -> Failed {
+    pub(super) fn unusable(&self, endpoint: &Endpoint, why: String) -> Failed {
         Failed::Final(Error::Unusable {
             image: self.reference.to_string(),
             registry: endpoint.name.clone(),

@@ -11,6 +11,7 @@ mod download;
 mod endpoint;
 mod error;
 mod fetch;
+mod manifests;
 mod options;
 mod retry;
 #[cfg(test)]
